@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine with Python 3.11+ and make:
+#   make demo    set up, train a small network on embedded scenes, show a table and a picture
+#   make test    set up, run the tests
+PYTHON ?= python3
+BIN := .venv/bin
+export NO_ALBUMENTATIONS_UPDATE = 1
+export MPLBACKEND = agg
+
+.PHONY: help setup demo test test-all lint clean
+
+help:
+	@echo "make demo      train a small CMOS on embedded scenes (about 5 minutes on 2 cores)"
+	@echo "make test      run the tests"
+	@echo "make test-all  run the tests and those that take minutes"
+	@echo "make lint      ruff and mypy"
+	@echo "make setup     only create .venv (the others do it when needed)"
+
+setup: .venv/ready
+
+# The standard library makes the environment, pip puts uv into it, uv installs everything else.
+.venv/ready: pyproject.toml constraints.txt
+	@echo "Setting up .venv (once, a minute or two and about 8 GB of disk)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
+		--editable '.[dev,metrics,arches]'
+	@touch $@
+
+demo: setup
+	@echo "Training a small CMOS on embedded scenes, then scoring it on scenes it has never seen"
+	@$(BIN)/blindsr demo -c experiments/cmos_demo.yaml -o demo
+
+test: setup
+	@echo "Running the tests (make test-all adds the slow ones)"
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: setup
+	@echo "Running all tests"
+	@$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv demo logs

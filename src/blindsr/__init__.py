@@ -1,0 +1,38 @@
+"""blindsr: blind image super-resolution when blur varies across the image.
+
+Importing the package loads nothing heavy: subpackages load when they are first touched (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_SUBPACKAGES = (
+    "callbacks",
+    "cli",
+    "data",
+    "degradation",
+    "errors",
+    "imaging",
+    "losses",
+    "metrics",
+    "networks",
+    "tasks",
+    "types",
+    "weights",
+)
+
+__all__ = ["__version__", *_SUBPACKAGES]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # noqa: EM102
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,160 @@
+"""Progress that tells the truth: loss parts, rate, time left, share of time spent waiting for data.
+
+On a terminal a rich bar, elsewhere (log files, batch systems) one line now and then.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
+from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
+from rich.console import Console
+
+REFRESH_BATCHES = 5
+"""The default of Lightning's rich bar, 100, looks frozen on slow machines."""
+
+
+def tidy(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Shorten names (``train/loss`` -> ``loss``) and print undefined scores as a dash."""
+    rows = {}
+    for name, value in metrics.items():
+        if name == "v_num":
+            continue
+        undefined = isinstance(value, float) and math.isnan(value)
+        rows[name.removeprefix("train/")] = "–" if undefined else value
+    return rows
+
+
+class DataWait:
+    """Measures the share of training time that passed between two batches."""
+
+    def __init__(self) -> None:
+        self._waited = self._worked = 0.0
+        self._mark: float | None = None
+
+    def batch_starts(self) -> None:
+        """Call when a batch has arrived."""
+        now = time.perf_counter()
+        if self._mark is not None:
+            self._waited += now - self._mark
+        self._mark = now
+
+    def batch_ends(self) -> None:
+        """Call when a step is done."""
+        now = time.perf_counter()
+        if self._mark is not None:
+            self._worked += now - self._mark
+        self._mark = now
+
+    def pause(self) -> None:
+        """Call before validation, whose time is neither."""
+        self._mark = None
+
+    @property
+    def share(self) -> float:
+        """Waiting over all, in [0, 1]."""
+        total = self._waited + self._worked
+        return self._waited / total if total else 0.0
+
+
+class RichProgress(RichProgressBar):
+    """Lightning's rich bar with a higher refresh rate and readable scores."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            refresh_rate=REFRESH_BATCHES,
+            leave=False,
+            theme=RichProgressBarTheme(metrics_format=".4g"),
+        )
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Scores beside the bar."""
+        return tidy(super().get_metrics(trainer, pl_module))
+
+
+class LineProgress(ProgressBar):
+    """One line every ``interval`` seconds and one per epoch; for output that is not a terminal.
+
+    Args:
+        interval: seconds between two lines while training.
+    """
+
+    def __init__(self, interval: float = 15.0) -> None:
+        super().__init__()
+        self.interval = interval
+        self._console = Console(soft_wrap=True, highlight=False)
+        self._enabled = True
+        self._wait = DataWait()
+        self._begin = self._last = 0.0
+        self._done = 0
+
+    def disable(self) -> None:
+        """Say nothing (ranks other than 0)."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Speak again."""
+        self._enabled = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock; a resumed run counts from where it resumed."""
+        self._begin = self._last = time.perf_counter()
+        self._done = 0
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the wait for data."""
+        self._wait.batch_starts()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Print a line when it is time."""
+        self._wait.batch_ends()
+        self._done += 1
+        if self._enabled and time.perf_counter() - self._last >= self.interval:
+            self._print(trainer, pl_module, batch_idx)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop the data clock."""
+        self._wait.pause()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the line of the epoch, with its validation scores."""
+        self._wait.pause()
+        if self._enabled:
+            self._print(trainer, pl_module, int(min(self.total_train_batches, 1 << 62)) - 1)
+
+    def _print(self, trainer: Trainer, pl_module: LightningModule, batch_idx: int) -> None:
+        self._last = time.perf_counter()
+        rate = self._done / max(self._last - self._begin, 1e-9)
+        total = trainer.estimated_stepping_batches * trainer.accumulate_grad_batches
+        left = total - trainer.fit_loop.epoch_loop.total_batch_idx - 1
+        eta = "?" if math.isinf(left) or rate == 0 else clock(max(left, 0) / rate)
+        scores = " ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in tidy(self.get_metrics(trainer, pl_module)).items()
+        )
+        epochs = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
+        self._console.print(
+            f"epoch {trainer.current_epoch + 1}{epochs} batch {batch_idx + 1}"
+            f"/{self.total_train_batches} | {rate:.2f} it/s | left {eta} | "
+            f"data wait {self._wait.share:.0%} | {scores}"
+        )
+
+
+def clock(seconds: float) -> str:
+    """``h:mm:ss`` of a duration."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def progress_bar() -> ProgressBar:
+    """The bar that suits the output: rich on a terminal, lines elsewhere."""
+    return RichProgress() if Console().is_terminal else LineProgress()

@@ -1,0 +1,1 @@
+"""Command lines. Only this package reads ``argv``; importing it loads nothing heavy."""

@@ -1,0 +1,84 @@
+"""The ``blindsr`` script: one module per command, loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from blindsr import __version__
+from blindsr.errors import BlindSRError, ConfigError
+
+from .messages import did_you_mean
+from .report import print_error
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
+
+COMMANDS = {
+    "prepare": "make a training set from downloaded data",
+    "estimate": "sigma map and class map of pictures",
+    "doctor": "what is installed here and whether it fits together",
+}
+TRAINING = ("fit", "validate", "test", "predict")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line, with a suggestion for a mistyped word."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint as :class:`ConfigError`."""
+        known = [word for action in self._actions for word in action.option_strings]
+        choice = re.search(r"invalid choice: '([^']*)'", message)
+        option = re.search(r"unrecognized arguments: (\S+)", message)
+        fix = f"See {self.prog} --help."
+        if choice and self._subparsers is not None:
+            fix = did_you_mean(choice[1], [*COMMANDS, *TRAINING]) or fix
+        elif option:
+            fix = did_you_mean(option[1], known) or fix
+        raise ConfigError(self.prog, found=message, fix=fix)
+
+
+def build_parser(chosen: str | None) -> Parser:
+    """Parser of all commands; only the chosen one fills in its arguments (and may import)."""
+    parser = Parser(
+        prog="blindsr",
+        description="Blind image super-resolution for blur that varies across the image.",
+        epilog=f"Training: blindsr {'|'.join(TRAINING)} -c CONFIG, the same as `lightning ...`.",
+    )
+    parser.add_argument("--version", action="version", version=f"blindsr {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name == chosen:
+            importlib.import_module(f"blindsr.cli.{name}").add_arguments(command)
+    return parser
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 if some inputs failed, 2 on bad input."""
+    words = list(sys.argv[1:] if args is None else args)
+    if words and words[0] in TRAINING:
+        from .main import main as train
+
+        return train(words)
+    chosen = words[0] if words and words[0] in COMMANDS else None
+    try:
+        arguments = build_parser(chosen).parse_args(words)
+        command = importlib.import_module(f"blindsr.cli.{arguments.command}")
+        return int(command.run(arguments))
+    except BlindSRError as error:
+        return print_error(error)
+    except SystemExit as stop:  # argparse: --help, --version, a wrong word
+        return stop.code if isinstance(stop.code, int) else 2
+    except KeyboardInterrupt:
+        sys.stderr.write("blindsr: stopped\n")
+        return 130
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())

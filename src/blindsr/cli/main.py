@@ -1,0 +1,176 @@
+"""``lightning {fit,validate,test,predict}``: Lightning's command line with this library's manners.
+
+Class count, scale and sigma range follow the data; an unusable configuration ends in one line and
+status 2 before anything is written; ``--ckpt_path`` never changes the configuration silently.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from argparse import ArgumentError
+from collections.abc import Sequence
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
+
+import torch
+from jsonargparse import Namespace
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+from blindsr.callbacks import ScoreTable, progress_bar
+from blindsr.errors import BlindSRError, ConfigError, FileError
+
+from .messages import explain
+from .report import print_error
+
+LINKED = ("num_classes", "scale", "sigma_max")
+COMMANDS = ("fit", "validate", "test", "predict")
+
+
+class BlindSRCLI(LightningCLI):
+    """Lightning's command line for the tasks and data sets of blindsr."""
+
+    def __init__(self, args: ArgsType = None) -> None:
+        no_exit = {"exit_on_error": False}
+        super().__init__(
+            trainer_class=Trainer,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            seed_everything_default=0,
+            parser_kwargs={**no_exit, **{command: dict(no_exit) for command in COMMANDS}},
+            save_config_kwargs={"overwrite": False},
+            args=args,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Let the data decide what the model must agree with."""
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse, and translate what the parser refuses."""
+        try:
+            if isinstance(args, (dict, Namespace)):
+                self.config = parser.parse_object(args)
+            else:
+                self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            chosen = next((word for word in args or () if word in COMMANDS), None)
+            known = known_keys(self._subcommand_parsers[chosen]) if chosen else []
+            raise explain(str(error), known) from error
+
+    def _parse_ckpt_path(self) -> None:
+        """Only look whether the checkpoint is there.
+
+        Lightning would put the stored hyper-parameters over YAML and flags without a word; here
+        they are compared with the configuration once both are known.
+        """
+        path = self.config[self.config.subcommand].get("ckpt_path")
+        if path and path not in ("best", "last", "hpc", "registry") and not os.path.isfile(path):  # noqa: PTH113 - may be a URL-like string
+            raise FileError(path, found="no such file", expected="a checkpoint for --ckpt_path")
+
+    def after_instantiate_classes(self) -> None:
+        """Check the checkpoint and the data before anything starts."""
+        path = self.config[self.subcommand].get("ckpt_path")
+        if path and os.path.isfile(path):  # noqa: PTH113
+            compare_hyper_parameters(path, dict(self.model.hparams), self.subcommand)
+        preflight = getattr(self.datamodule, "preflight", None)
+        if preflight is not None:
+            preflight(self.subcommand)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add the progress bar and the score table, which need no configuration."""
+        trainer = self.config[self.subcommand]["trainer"]
+        bars = [] if trainer.get("enable_progress_bar") is False else [progress_bar()]
+        self.trainer_defaults = {"callbacks": [*bars, ScoreTable()]}
+        return super().instantiate_trainer(**kwargs)
+
+    def test(self, **kwargs: Any) -> None:
+        """Run the test; the table is printed by its callback."""
+        self.trainer.test(**{**kwargs, "verbose": False})
+
+
+def known_keys(parser: LightningArgumentParser) -> list[str]:
+    """Every key that a parser accepts."""
+    return [action.dest for action in parser._actions if action.dest != "help"]
+
+
+ARCHITECTURE = ("num_classes", "scale", "window_layout", "backbone", "gia_parts")
+FREE_ON_RESUME = ("pretrained",)
+
+
+def compare_hyper_parameters(path: str, current: dict[str, Any], command: str) -> None:
+    """Refuse a checkpoint whose hyper-parameters contradict the configuration.
+
+    A resumed training must be the same training, so every value counts; for the other commands
+    only those that shape the network do.
+
+    Raises:
+        FileError: if the file is no checkpoint.
+        ConfigError: on the first contradiction.
+    """
+    try:
+        stored = torch.load(path, weights_only=True, map_location="cpu").get("hyper_parameters", {})
+    except Exception as error:
+        raise FileError(
+            path,
+            found=f"not readable as a checkpoint ({type(error).__name__})",
+            expected="a file written by `lightning fit`",
+        ) from error
+    for name, value in stored.items():
+        relevant = name in current and not name.startswith("_") and name not in FREE_ON_RESUME
+        if not relevant or (command != "fit" and name not in ARCHITECTURE):
+            continue
+        if plain(current[name]) != plain(value):
+            raise ConfigError(
+                f"model.{name}",
+                found=f"{current[name]} in the configuration",
+                expected=f"{value} as in {path}",
+                fix=f"Set --model.{name} {value}; --ckpt_path continues the same model.",
+            )
+
+
+def plain(value: Any) -> Any:
+    """A value as it compares after a trip through YAML: tuples are lists."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def quiet() -> None:
+    """Silence what tells a user nothing, each with its reason."""
+    for text in (
+        ".*does not have many workers.*",  # the configurations choose worker counts on purpose
+        ".*litlogger.*",  # advertisement
+        ".*Checkpoint directory .* exists and is not empty.*",  # resuming writes there on purpose
+        ".*The number of training batches .* is smaller than the logging interval.*",  # tiny sets
+        ".*tensorboardX.*",  # a CSV logger is what we want
+        ".*LeafSpec.*",  # deprecation inside lightning with new torch versions
+        ".*treespec.*",
+    ):
+        warnings.filterwarnings("ignore", message=text)
+    tip = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    tip.addFilter(lambda record: "Tip:" not in record.getMessage())
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        args: the words after ``lightning``; ``None`` reads the command line.
+
+    Returns:
+        Exit status: 0, or 2 after an error of input or configuration, which is printed as one line.
+    """
+    quiet()
+    words = list(sys.argv[1:] if args is None else args)
+    try:
+        BlindSRCLI(words)
+    except BlindSRError as error:
+        return print_error(error)
+    except SystemExit as stop:  # --help, --print_config
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0

@@ -1,0 +1,157 @@
+"""Turn what a parser says into one line: which key, what was found, what is allowed, did you mean.
+
+jsonargparse reports a wrong value of a nested class as a tree of attempts over ten lines; the cause
+stands somewhere in the middle. The patterns here pick it out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+
+from blindsr.errors import ConfigError
+
+_KEY = re.compile(r'[Pp]arser key "([^"]+)"')
+_CLASS = re.compile(r"class_path '([^']+)'")
+_REFUSED = re.compile(r"Option '([^']+)' is not accepted|Key '([^']+)' is not expected")
+_EXPECTED = re.compile(r"Expected an? (.+?)(?:\. Got value: (.*))?$", re.MULTILINE)
+_GIVEN = re.compile(r"Given value: (.*)")
+_SUBCOMMAND = re.compile(r"invalid choice: '([^']*)' \(choose from (.+)\)")
+_UNRECOGNIZED = re.compile(r"unrecognized arguments: (\S+)")
+_REQUIRED = re.compile(r"arguments are required: (.+)")
+_NO_FILE = re.compile(
+    r"(?:File|Path|path) does not exist: ['\"]?([^'\"\n]+)|No such file[^:]*: '([^']+)'"
+)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``Did you mean x?`` for the nearest known word, or an empty string."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if not near:  # a full key is long: compare its last part too
+        last = {name.rsplit(".", 1)[-1]: name for name in known}
+        near = [last[m] for m in difflib.get_close_matches(word.rsplit(".", 1)[-1], last, n=1)]
+    return f"Did you mean {near[0]}?" if near else ""
+
+
+def parameters_of(class_path: str) -> list[str]:
+    """Names of the constructor arguments of a class given by its import path."""
+    module, _, name = class_path.rpartition(".")
+    try:
+        signature = inspect.signature(getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError, ValueError, TypeError):
+        return []
+    return list(signature.parameters)
+
+
+def explain(message: str, known_keys: Sequence[str] = ()) -> ConfigError:
+    """Condense a parser's message.
+
+    Args:
+        message: text of the ``ArgumentError``.
+        known_keys: the keys that the chosen subcommand accepts, for suggestions.
+    """
+    for rule in (_subcommand, _missing_file, _refused_option, _unrecognized, _required, _value):
+        error = rule(message, known_keys)
+        if error is not None:
+            return error
+    where = ".".join(_KEY.findall(message)) or "configuration"
+    return ConfigError(where, found=" ".join(message.split()))
+
+
+def _subcommand(message: str, known_keys: Sequence[str]) -> ConfigError | None:
+    del known_keys
+    match = _SUBCOMMAND.search(message)
+    if not match:
+        return None
+    choices = re.findall(r"[\w-]+", match[2])
+    return ConfigError(
+        "command",
+        found=match[1] or "nothing",
+        expected="one of " + ", ".join(choices),
+        fix=did_you_mean(match[1], choices),
+    )
+
+
+def _missing_file(message: str, known_keys: Sequence[str]) -> ConfigError | None:
+    del known_keys
+    match = _NO_FILE.search(message)
+    if not match:
+        return None
+    return ConfigError(
+        match[1] or match[2], found="no such file", expected="a YAML configuration", fix=""
+    )
+
+
+def _refused_option(message: str, known_keys: Sequence[str]) -> ConfigError | None:
+    match = _REFUSED.search(message)
+    if not match:
+        return None
+    option = match[1] or match[2]
+    prefix, class_path = _KEY.findall(message)[:1], _CLASS.search(message)
+    known = (
+        [*prefix] and [f"{prefix[0]}.{n}" for n in parameters_of(class_path[1])]
+        if class_path
+        else []
+    )
+    key = ".".join([*prefix, option])
+    owner = f" of {class_path[1]}" if class_path else ""
+    return ConfigError(
+        key,
+        found="unknown key",
+        expected=f"an argument{owner}",
+        fix=did_you_mean(key, known or known_keys),
+    )
+
+
+def _unrecognized(message: str, known_keys: Sequence[str]) -> ConfigError | None:
+    match = _UNRECOGNIZED.search(message)
+    if not match:
+        return None
+    option = match[1].split("=")[0]
+    suggestion = did_you_mean(option.lstrip("-"), known_keys)
+    fix = suggestion.replace("mean ", "mean --") or "See --help for the arguments there are."
+    return ConfigError(option, found="unknown argument", fix=fix)
+
+
+def _required(message: str, known_keys: Sequence[str]) -> ConfigError | None:
+    del known_keys
+    match = _REQUIRED.search(message)
+    if not match:
+        return None
+    return ConfigError(
+        match[1],
+        found="nothing",
+        expected="a value",
+        fix="Give a configuration with -c, for instance -c experiments/cmos_demo.yaml.",
+    )
+
+
+def _value(message: str, known_keys: Sequence[str]) -> ConfigError | None:
+    del known_keys
+    keys, expected = _KEY.findall(message), _EXPECTED.findall(message)
+    if not keys or not expected:
+        return None
+    given = [got for _, got in expected if got] or _GIVEN.findall(message)
+    types = [readable_type(kind) for kind, _ in expected]
+    if len(types) > 1:  # "or nothing" of an optional argument helps nobody
+        types = [kind for kind in types if kind != "null"]
+    return ConfigError(
+        ".".join(keys),
+        found=given[-1] if given else "a value of another type",
+        expected=" or ".join(dict.fromkeys(types)),
+    )
+
+
+def readable_type(kind: str) -> str:
+    """``<class 'int'>`` -> ``int``; ``typing.Literal['a', 'b']`` -> ``one of 'a', 'b'``."""
+    kind = kind.strip().rstrip(".")
+    if match := re.fullmatch(r"<class '([^']+)'>", kind):
+        name = match[1].rsplit(".", 1)[-1]
+        return "null" if name == "NoneType" else name
+    if match := re.fullmatch(r"(?:typing\.)?Literal\[(.+)\]", kind):
+        return f"one of {match[1]}"
+    return kind

@@ -1,0 +1,30 @@
+"""Data sets: files and embedded scenes -> :class:`~blindsr.types.Sample` -> batches.
+
+Importing this package loads nothing; the DataModules load (with Lightning) when first touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_LAZY = {
+    "BSRDataset": "bsr",
+    "NYUv2BSR": "nyuv2",
+    "PairedDataModule": "datamodule",
+    "Scenes": "scenes_datamodule",
+    "prepare_nyuv2": "prepare_nyuv2",
+    "render_scene": "scenes",
+}
+
+__all__ = sorted(_LAZY)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # noqa: EM102
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

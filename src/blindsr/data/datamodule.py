@@ -1,0 +1,100 @@
+"""What all paired DataModules share: loaders, worker seeding, batch sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import ConcatDataset, DataLoader, Dataset
+
+from blindsr.data.sampler import SeededSampler
+from blindsr.errors import ConfigError
+from blindsr.imaging.resize import Downsampler, phase
+from blindsr.types import Batch
+
+
+class PairedDataModule(LightningDataModule):
+    """Base of the data modules that yield :class:`~blindsr.types.Batch`.
+
+    A subclass sets ``class_names``, ``downsampler`` and the like, and in ``setup`` the three data
+    sets ``train_set``, ``val_set`` and ``test_sets`` (one per test group).
+
+    Two runs with equal ``seed`` see equal batches, whatever the number of workers.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: int,
+        num_classes: int,
+        sigma_max: float,
+        class_names: Sequence[str],
+        downsampler: Downsampler,
+        batch_size: int,
+        eval_batch_size: int,
+        num_workers: int,
+        pin_memory: bool,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        for key, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if value < 1:
+                raise ConfigError(key, found=str(value), expected="1 or more")
+        if num_workers < 0:
+            raise ConfigError("num_workers", found=str(num_workers), expected="0 or more")
+        self.scale = scale
+        self.num_classes = num_classes
+        self.sigma_max = sigma_max
+        self.class_names = tuple(class_names)
+        self.downsampler: Downsampler = downsampler
+        self.phase = phase(downsampler, scale)
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.pin_memory = pin_memory
+        self.seed = seed
+        self.train_set: Any = None
+        self.val_set: Any = None
+        self.test_sets: list[Any] = []
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the training loader: seeded order and augmentation; the last partial batch of an
+        epoch is dropped unless it is the only one.
+        """
+        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        sampler = SeededSampler(len(self.train_set), seed=self.seed, epoch=epoch)
+        return self._loader(
+            self.train_set,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            drop_last=len(self.train_set) >= self.batch_size,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation loader, whole pictures in order."""
+        return self._loader(self.val_set, batch_size=self.eval_batch_size)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Return one loader over all test groups in turn; batches carry ``group``."""
+        return self._loader(ConcatDataset(self.test_sets), batch_size=self.eval_batch_size)
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Return the loader of :meth:`test_dataloader`."""
+        return self.test_dataloader()
+
+    def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Batch]:
+        return DataLoader(
+            dataset,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            worker_init_fn=_one_thread,
+            pin_memory=self.pin_memory and torch.cuda.is_available(),
+            **options,
+        )
+
+
+def _one_thread(_worker: int) -> None:
+    cv2.setNumThreads(1)  # every worker would otherwise start a thread per core

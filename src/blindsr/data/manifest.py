@@ -1,0 +1,105 @@
+"""``manifest.json``: what a prepared BSR folder holds and how it was made.
+
+It is written last, so its presence says that the folder is complete. While a preparation runs,
+``manifest.partial.json`` holds the settings; a later run with the same settings goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from blindsr.errors import DataError, FileError
+from blindsr.imaging.io import atomic_path
+
+MANIFEST = "manifest.json"
+PARTIAL = "manifest.partial.json"
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write ``content``, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file.
+
+    Raises:
+        FileError: the file is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(path, found=f"cannot be read ({error})", expected="JSON") from error
+    if not isinstance(content, dict):
+        raise FileError(path, found=type(content).__name__, expected="a JSON object")
+    return content
+
+
+def read_manifest(root: str | Path) -> dict[str, Any] | None:
+    """Return the manifest of a complete prepared folder; None for one without (the authors').
+
+    Raises:
+        FileError: the manifest is damaged.
+        DataError: the folder's preparation was interrupted, or a key is missing.
+    """
+    root = Path(root)
+    if not (root / MANIFEST).is_file():
+        if (root / PARTIAL).is_file():
+            raise DataError(
+                root,
+                found="an interrupted preparation",
+                expected=MANIFEST,
+                fix="Run the same `blindsr prepare` line again: it goes on where it stopped",
+            )
+        return None
+    manifest = read_json(root / MANIFEST)
+    missing = {"scale", "sigma_max", "downsampler", "phase"} - manifest.get("settings", {}).keys()
+    if missing:
+        raise DataError(root / MANIFEST, found=f"no settings.{min(missing)}", expected="it")
+    return manifest
+
+
+def claim_folder(out: Path, settings: dict[str, Any]) -> None:
+    """Make ``out`` ready for a preparation with ``settings``, or refuse.
+
+    A new or empty folder is taken, a folder of the same settings is continued.
+
+    Raises:
+        DataError: ``out`` holds something else.
+    """
+    if out.exists() and not out.is_dir():
+        raise DataError(out, found="a file", expected="a folder", fix="Give another --out")
+    held = next((out / name for name in (MANIFEST, PARTIAL) if (out / name).is_file()), None)
+    if held is not None:
+        _check_settings(held, settings)
+    elif any(path.is_file() for path in out.rglob("*")):
+        raise DataError(
+            out,
+            found="a folder that holds files",
+            expected="a new or empty folder",
+            fix="Give another --out, or --overwrite to replace a data set there",
+        )
+    write_json(out / PARTIAL, {"settings": settings})
+    (out / MANIFEST).unlink(missing_ok=True)
+
+
+def _check_settings(path: Path, settings: dict[str, Any]) -> None:
+    held = read_json(path).get("settings", {})
+    # through JSON, so that tuples and lists compare equal
+    wanted = json.loads(json.dumps(settings))
+    for key in wanted:
+        if held.get(key) != wanted[key]:
+            raise DataError(
+                path,
+                found=f"made with {key} = {_short(held.get(key))}",
+                expected=_short(wanted[key]),
+                fix="Give another --out, or --overwrite to replace a data set there",
+            )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,196 @@
+"""NYUv2-BSR for Lightning: CMOS's indoor data set, 795 training frames and five test groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from blindsr.data.bsr import BSRDataset
+from blindsr.data.datamodule import PairedDataModule
+from blindsr.data.layout import BSRFiles, Pairing, check_root, find_files, find_groups
+from blindsr.data.manifest import MANIFEST, PARTIAL, read_json, read_manifest
+from blindsr.data.nyuv2_classes import NYUV2_CLASSES
+from blindsr.data.transforms import FlipAlignment, PairedTransform
+from blindsr.errors import ConfigError, DataError
+from blindsr.imaging.resize import Downsampler
+
+_TEST_SPLIT = "val"  # the name of the test split in the released data set
+
+
+class NYUv2BSR(PairedDataModule):
+    """NYUv2-BSR as ``blindsr prepare nyuv2`` writes it, or as the CMOS authors distribute it.
+
+    Args:
+        root: folder with ``train`` and ``val``.
+        scale: HR is ``scale`` times LR.
+        sigma_max: largest sigma of the data set in HR pixels.
+        num_classes: 40.
+        batch_size: pictures of a training batch.
+        eval_batch_size: pictures of a validation or test batch.
+        num_workers: loader processes.
+        crop: LR height and width of random training crops; None trains on whole pictures.
+        flip: mirror left-right: True keeps LR and HR aligned, "paper" mirrors as the released
+            code does (HR off by ``scale - 1`` pixels), False is off.
+        vertical_flip: mirror top-bottom as well.
+        transpose: swap the axes at random; needs a square ``crop``.
+        validation: "holdout" validates on a seeded part of the training list; "group1" on the
+            first test group, as the paper does (its choice of weights has seen the test set).
+        holdout: share of the training list kept for validation, at least one picture.
+        groups: test groups to test on, 1..5.
+        seed: of the holdout, the order and the augmentation.
+        pin_memory: for faster copies to a GPU.
+        downsampler: how LR was made, for a folder without manifest (the authors'): s-fold is
+            inferred, not published. A manifest wins.
+        pairing: "name", or "sorted" for folders whose files have unlike names.
+
+    Raises:
+        FileError: in ``setup``: a folder is missing.
+        DataError: in ``setup``: a file has no partner.
+        ConfigError: in ``setup``: scale or sigma_max disagree with the manifest.
+    """
+
+    def __init__(
+        self,
+        root: str = "data/nyuv2_bsr",
+        scale: int = 4,
+        sigma_max: float = 5.0,
+        num_classes: int = 40,
+        batch_size: int = 8,
+        eval_batch_size: int = 1,
+        num_workers: int = 2,
+        crop: list[int] | None = None,
+        flip: bool | Literal["paper"] = True,
+        vertical_flip: bool = False,
+        transpose: bool = False,
+        validation: Literal["holdout", "group1"] = "holdout",
+        holdout: float = 0.1,
+        groups: Sequence[int] = (1, 2, 3, 4, 5),
+        seed: int = 0,
+        pin_memory: bool = False,
+        downsampler: Downsampler = "sfold",
+        pairing: Pairing = "name",
+    ) -> None:
+        super().__init__(
+            scale=scale,
+            num_classes=num_classes,
+            sigma_max=sigma_max,
+            class_names=NYUV2_CLASSES,
+            downsampler=_recorded_downsampler(Path(root)) or downsampler,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            seed=seed,
+        )
+        if num_classes != len(NYUV2_CLASSES):
+            raise ConfigError("num_classes", found=str(num_classes), expected="40 for NYUv2")
+        if validation not in ("holdout", "group1"):
+            raise ConfigError("validation", found=repr(validation), expected="holdout or group1")
+        if not 0 < holdout < 1:
+            raise ConfigError("holdout", found=str(holdout), expected="0 < holdout < 1")
+        if not groups:
+            raise ConfigError("groups", found="none", expected="at least one of 1..5")
+        self.root = Path(root)
+        self.validation = validation
+        self.holdout = holdout
+        self.groups = tuple(groups)
+        self.pairing: Pairing = pairing
+        alignment: FlipAlignment = "paper" if flip == "paper" else "exact"
+        self.transform = PairedTransform(
+            scale=scale,
+            phase=self.phase,
+            crop=crop,
+            horizontal=bool(flip),
+            vertical=vertical_flip,
+            transpose=transpose,
+            alignment=alignment,
+        )
+
+    def setup(self, stage: str | None = None) -> None:
+        """Find the files of ``stage`` ("fit", "validate", "test", "predict"; None: all)."""
+        check_root(self.root, self._fix())
+        self._check_manifest()
+        if stage in (None, "fit", "validate"):
+            files = find_files(self.root, "train", scale=self.scale, pairing=self.pairing)
+            if self.validation == "holdout":
+                kept, held = split_holdout(files, self.holdout, self.seed)
+                self.train_set, self.val_set = self._set(kept, train=True), self._set(held)
+            else:
+                self.train_set = self._set(files, train=True)
+                self.val_set = self._group("Group1")
+        if stage in (None, "test", "predict"):
+            self.test_sets = [self._group(f"Group{number}") for number in self.groups]
+
+    def _set(self, files: list[BSRFiles], *, train: bool = False, group: str = "") -> BSRDataset:
+        return BSRDataset(
+            files,
+            scale=self.scale,
+            sigma_max=self.sigma_max,
+            num_classes=self.num_classes,
+            transform=self.transform if train else None,
+            group=group,
+        )
+
+    def _group(self, group: str) -> BSRDataset:
+        found = find_groups(self.root, _TEST_SPLIT)
+        if group not in found:
+            raise ConfigError(
+                "groups", found=group, expected=f"of {self.root}: {', '.join(found) or 'none'}"
+            )
+        files = find_files(
+            self.root, _TEST_SPLIT, scale=self.scale, group=group, pairing=self.pairing
+        )
+        return self._set(files, group=group)
+
+    def _fix(self) -> str:
+        return (
+            "Type: blindsr prepare nyuv2 --mat nyu_depth_v2_labeled.mat --splits splits.mat "
+            f"--classes classMapping40.mat --out {self.root}"
+        )
+
+    def _check_manifest(self) -> None:
+        manifest = read_manifest(self.root)
+        if manifest is None:
+            return
+        for key in ("scale", "sigma_max"):
+            recorded, wanted = manifest["settings"][key], getattr(self, key)
+            if recorded != wanted:
+                raise ConfigError(
+                    key,
+                    found=f"{wanted:g}",
+                    expected=f"{recorded:g}, with which {self.root / MANIFEST} was prepared",
+                    fix=f"Set {key}: {recorded:g}, or prepare another folder",
+                )
+        self.downsampler, self.phase = (
+            manifest["settings"]["downsampler"],
+            float(manifest["settings"]["phase"]),
+        )
+
+
+def split_holdout(
+    files: list[BSRFiles], share: float, seed: int
+) -> tuple[list[BSRFiles], list[BSRFiles]]:
+    """Return (kept, held out): a seeded random ``share`` of the files, at least one of each.
+
+    Raises:
+        DataError: there are fewer than two files.
+    """
+    if len(files) < 2:
+        raise DataError(
+            "validation", found=f"{len(files)} training file", expected="two or more to hold one out"
+        )
+    count = min(max(1, round(share * len(files))), len(files) - 1)
+    chosen = set(np.random.default_rng([seed, len(files)]).permutation(len(files))[:count].tolist())
+    kept = [file for position, file in enumerate(files) if position not in chosen]
+    return kept, [file for position, file in enumerate(files) if position in chosen]
+
+
+def _recorded_downsampler(root: Path) -> Downsampler | None:
+    """Return the downsampler in the manifest of ``root``; faults of it are left to ``setup``."""
+    for name in (MANIFEST, PARTIAL):
+        if (root / name).is_file():
+            return read_json(root / name).get("settings", {}).get("downsampler")
+    return None

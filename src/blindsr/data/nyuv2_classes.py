@@ -1,0 +1,47 @@
+"""The 40 classes of NYU Depth V2 (Gupta, Arbelaez, Malik, CVPR 2013), in the order of the labels."""
+
+from __future__ import annotations
+
+NYUV2_CLASSES: tuple[str, ...] = (
+    "wall",
+    "floor",
+    "cabinet",
+    "bed",
+    "chair",
+    "sofa",
+    "table",
+    "door",
+    "window",
+    "bookshelf",
+    "picture",
+    "counter",
+    "blinds",
+    "desk",
+    "shelves",
+    "curtain",
+    "dresser",
+    "pillow",
+    "mirror",
+    "floor mat",
+    "clothes",
+    "ceiling",
+    "books",
+    "refridgerator",  # spelt so in the source
+    "television",
+    "paper",
+    "towel",
+    "shower curtain",
+    "box",
+    "whiteboard",
+    "person",
+    "night stand",
+    "toilet",
+    "sink",
+    "lamp",
+    "bathtub",
+    "bag",
+    "otherstructure",
+    "otherfurniture",
+    "otherprop",
+)
+"""``NYUV2_CLASSES[k]`` names class index k of ``Sample["seg"]`` (file value k + 1)."""

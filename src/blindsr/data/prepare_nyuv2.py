@@ -1,0 +1,230 @@
+"""NYUv2-BSR from the official NYU Depth V2 files, in the layout of the CMOS authors.
+
+``train/{GT,LRx4,blur,semseg}``, ``val/{GT,semseg}`` and ``val/Group1..5/{LRx4,blur}``, with
+``manifest.json`` on top. "val" is the official test split, as in the released data set.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, get_args
+
+import cv2
+import numpy as np
+
+from blindsr import __version__
+from blindsr.data.blur_draw import BlurDraw, plan_blur
+from blindsr.data.manifest import MANIFEST, PARTIAL, claim_folder, write_json
+from blindsr.data.nyuv2_file import NYUv2File, NYUv2Split, read_class_mapping, read_splits
+from blindsr.data.prepare_frame import FrameJob, prepare_frame
+from blindsr.degradation.kernels import window_size
+from blindsr.degradation.pipelines import Operator
+from blindsr.errors import BlindSRError, ConfigError
+from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, phase
+
+FORMAT_VERSION = 1
+TEST_GROUPS = 5
+_FOLDERS = ("GT", "LRx*", "blur", "blur16", "semseg")
+
+Progress = Callable[[int, int], None]
+"""Called with (frames finished, frames in all) at the start and after every frame."""
+
+
+def prepare_nyuv2(
+    mat: str | Path,
+    splits: str | Path,
+    classes: str | Path,
+    out: str | Path,
+    *,
+    downsampler: Downsampler = "sfold",
+    scale: int = 4,
+    sigma_max: float = 5.0,
+    seed: int = 0,
+    operator: Operator = "gather",
+    overwrite: bool = False,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write NYUv2-BSR and return its manifest.
+
+    The files are the same bit for bit whatever the number of workers. A run that was interrupted
+    goes on when started again with the same settings; finished frames are skipped.
+
+    Args:
+        mat: ``nyu_depth_v2_labeled.mat``.
+        splits: ``splits.mat`` (frame numbers from 1).
+        classes: ``classMapping40.mat`` (894 raw classes to 40).
+        out: folder to write; new, empty, or one of the same settings unless ``overwrite``.
+        downsampler: how LR is taken from the blurred HR; "sfold" keeps every ``scale``-th pixel.
+        sigma_max: largest nominal sigma in HR pixels.
+        operator: name of the spatially varying blur, see ``degradation.pipelines.degrade``.
+        overwrite: replace what another preparation left in ``out``.
+        workers: processes; 0 works in this one.
+        progress: told how far it is.
+
+    Raises:
+        FileError: a source file is missing or damaged.
+        DataError: a source does not hold what it should, or ``out`` holds something else.
+        ConfigError: an option has no meaning.
+    """
+    _check_options(
+        downsampler=downsampler,
+        operator=operator,
+        scale=scale,
+        sigma_max=sigma_max,
+        workers=workers,
+    )
+    out = Path(out)
+    with NYUv2File(mat) as source:
+        frames, size = len(source), source.size
+    split = read_splits(splits, frames)
+    mapping = read_class_mapping(classes)
+    settings = {
+        "dataset": "nyuv2",
+        "version": FORMAT_VERSION,
+        "seed": seed,
+        "downsampler": downsampler,
+        "phase": phase(downsampler, scale),
+        "scale": scale,
+        "sigma_max": sigma_max,
+        "window": window_size(sigma_max),
+        "operator": operator,
+        "hr_size": list(size),
+        "train_frames": list(split.train),
+        "val_frames": list(split.test),
+    }
+    plans = _plan(split, seed=seed, sigma_max=sigma_max)
+    jobs = [
+        FrameJob(
+            mat=Path(mat),
+            number=number,
+            mapping=mapping,
+            out=out,
+            split=part,
+            blurs=tuple((group, plan[number]) for group, plan in groups.items()),
+            scale=scale,
+            sigma_max=sigma_max,
+            downsampler=downsampler,
+            operator=operator,
+        )
+        for part, groups in plans.items()
+        for number in (split.train if part == "train" else split.test)
+    ]
+    if overwrite:
+        _clear(out)
+    claim_folder(out, settings)
+    _run_jobs(jobs, workers, progress or (lambda _done, _total: None))
+    manifest = {"settings": settings, **_contents(plans)}
+    write_json(out / MANIFEST, manifest)
+    (out / PARTIAL).unlink(missing_ok=True)
+    return manifest
+
+
+_Plans = dict[str, dict[str, dict[int, BlurDraw]]]
+
+
+def _plan(split: NYUv2Split, *, seed: int, sigma_max: float) -> _Plans:
+    """Return split -> group -> frame -> draw."""
+    train = plan_blur(split.train, seed=seed, split="train", sigma_max=sigma_max)
+    groups = {
+        f"Group{g + 1}": plan_blur(
+            split.test, seed=seed, split="test", group=g, sigma_max=sigma_max
+        )
+        for g in range(TEST_GROUPS)
+    }
+    return {"train": {"": train}, "val": groups}
+
+
+def _contents(plans: _Plans) -> dict[str, Any]:
+    """Return counts and the blur of every image for the manifest."""
+
+    def listed(plan: dict[int, BlurDraw]) -> dict[str, Any]:
+        return {f"{number:04d}": draw.record() for number, draw in plan.items()}
+
+    def counted(plan: dict[int, BlurDraw]) -> dict[str, int]:
+        invariant = sum(draw.kind == "IVA" for draw in plan.values())
+        return {"VA": len(plan) - invariant, "IVA": invariant}
+
+    train, groups = plans["train"][""], plans["val"]
+    return {
+        "blindsr": __version__,
+        "counts": {
+            "train": counted(train),
+            **{f"val/{name}": counted(plan) for name, plan in groups.items()},
+        },
+        "train": listed(train),
+        "val": {name: listed(plan) for name, plan in groups.items()},
+    }
+
+
+def _check_options(
+    *, downsampler: str, operator: str, scale: int, sigma_max: float, workers: int
+) -> None:
+    if downsampler not in DOWNSAMPLERS:
+        raise ConfigError(
+            "downsampler", found=repr(downsampler), expected=f"one of {', '.join(DOWNSAMPLERS)}"
+        )
+    if operator not in get_args(Operator):
+        raise ConfigError(
+            "operator", found=repr(operator), expected=f"one of {', '.join(get_args(Operator))}"
+        )
+    if scale < 2:
+        raise ConfigError("scale", found=str(scale), expected="a whole number from 2")
+    if not 0 < sigma_max <= 100:
+        raise ConfigError("sigma_max", found=str(sigma_max), expected="0 < sigma_max <= 100")
+    if workers < 0:
+        raise ConfigError("workers", found=str(workers), expected="0 or more")
+
+
+def _clear(out: Path) -> None:
+    """Remove an earlier preparation: the manifest first, so that no half of it looks whole."""
+    for name in (MANIFEST, PARTIAL):
+        (out / name).unlink(missing_ok=True)
+    parents = [out / "train", out / "val", *(out / "val").glob("Group*")]
+    for folder in (found for parent in parents for name in _FOLDERS for found in parent.glob(name)):
+        for path in [*folder.glob("*.png"), *folder.glob("*.npy")]:
+            path.unlink()
+
+
+def _run_jobs(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
+    progress(0, len(jobs))
+    results = map(prepare_frame, jobs) if workers == 0 else _in_processes(jobs, workers)
+    for done, _ in enumerate(results, start=1):
+        progress(done, len(jobs))
+
+
+def _in_processes(jobs: list[FrameJob], workers: int) -> Iterator[bool]:
+    """Yield results as they come; the first error cancels the frames not yet begun."""
+    context = multiprocessing.get_context("spawn")  # fork is unsafe after torch started threads
+    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+        futures = [pool.submit(_guarded, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                result = future.result()
+                if isinstance(result, tuple):
+                    kind, fields = result
+                    raise kind(fields.pop("where"), **fields)
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _guarded(job: FrameJob) -> bool | tuple[type[BlindSRError], dict[str, str]]:
+    """Return errors as values: the constructor of BlindSRError does not survive pickling."""
+    try:
+        return prepare_frame(job)
+    except BlindSRError as error:
+        return type(error), {
+            "where": error.where,
+            "found": error.found,
+            "expected": error.expected,
+            "fix": error.fix,
+        }
+

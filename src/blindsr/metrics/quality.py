@@ -1,0 +1,119 @@
+"""PSNR and SSIM of one image each, in the conventions of the papers.
+
+Colour images are compared as a released test script does it: both are clipped and rounded to 8 bit,
+turned into the luma Y of ITU-R BT.601 (not rounded, data range 255) and scored per image; a set's
+score is the mean over its images, never the PSNR of a pooled error. Blur maps are divided by
+sigma_max and compared with data range 1, neither clipped nor rounded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+from blindsr.errors import DataError
+from blindsr.imaging.color import rgb_to_y
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SSIM_BORDER = 5
+"""Half of the 11-tap Gaussian window: the papers average only where the window fits."""
+
+
+def _require_same_shape(name: str, first: Tensor, second: Tensor) -> None:
+    if first.shape != second.shape or first.ndim != 4:
+        raise DataError(
+            name,
+            found=f"shapes {tuple(first.shape)} and {tuple(second.shape)}",
+            expected="two equal shapes (N, C, H, W)",
+        )
+
+
+def psnr(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
+    """PSNR in dB of each image of a batch, (N, C, H, W) -> (N,) float64; ``inf`` where equal."""
+    _require_same_shape("psnr", estimate, target)
+    return peak_signal_noise_ratio(
+        estimate.double(), target.double(), data_range=data_range, reduction="none", dim=(1, 2, 3)
+    )
+
+
+def ssim(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
+    """SSIM of each image of a batch, (N, C, H, W) -> (N,) float64.
+
+    Gaussian window of 11 taps and sigma 1.5, K = (0.01, 0.03), mean over the region where the
+    window fits (Wang et al. 2004).
+
+    Raises:
+        DataError: if the shapes differ or an image is smaller than the window.
+    """
+    _require_same_shape("ssim", estimate, target)
+    if min(target.shape[-2:]) <= 2 * SSIM_BORDER:
+        raise DataError(
+            "ssim", found=f"an image of {tuple(target.shape[-2:])} pixels", expected=">= 11 x 11"
+        )
+    _, full = structural_similarity_index_measure(
+        estimate.double(),
+        target.double(),
+        sigma=1.5,
+        kernel_size=11,
+        data_range=data_range,
+        k1=0.01,
+        k2=0.03,
+        reduction="none",
+        return_full_image=True,
+    )
+    inner = full[..., SSIM_BORDER:-SSIM_BORDER, SSIM_BORDER:-SSIM_BORDER]
+    return inner.flatten(1).mean(1)
+
+
+def luma_8bit(image: Tensor, crop: int = 0) -> Tensor:
+    """Y of a colour image after rounding to 8 bit.
+
+    Args:
+        image: (N, 3, H, W) sRGB in [0, 1]; values outside are clipped.
+        crop: border in pixels left out on every side.
+
+    Returns:
+        (N, 1, H - 2 crop, W - 2 crop) float64 in [16, 235].
+    """
+    y = rgb_to_y((image.float().clamp(0, 1) * 255).round())
+    return y[..., crop : y.shape[-2] - crop, crop : y.shape[-1] - crop]
+
+
+def psnr_y(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
+    """PSNR in dB on 8-bit luma, (N, 3, H, W) in [0, 1] -> (N,)."""
+    _require_same_shape("psnr_y", sr, hr)
+    return psnr(luma_8bit(sr, crop), luma_8bit(hr, crop), data_range=255.0)
+
+
+def ssim_y(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
+    """SSIM on 8-bit luma, (N, 3, H, W) in [0, 1] -> (N,)."""
+    _require_same_shape("ssim_y", sr, hr)
+    return ssim(luma_8bit(sr, crop), luma_8bit(hr, crop), data_range=255.0)
+
+
+def blur_psnr(estimate: Tensor, blur: Tensor, sigma_max: float) -> Tensor:
+    """PSNR in dB of sigma maps over sigma_max, (N, 1, H, W) in HR pixels -> (N,)."""
+    _require_same_shape("blur_psnr", estimate, blur)
+    return psnr(estimate / sigma_max, blur / sigma_max, data_range=1.0)
+
+
+def blur_ssim(estimate: Tensor, blur: Tensor, sigma_max: float) -> Tensor:
+    """SSIM of sigma maps scaled so that sigma_max is 255, (N, 1, H, W) in HR pixels -> (N,)."""
+    _require_same_shape("blur_ssim", estimate, blur)
+    scale = 255.0 / sigma_max
+    return ssim(estimate.double() * scale, blur.double() * scale, data_range=255.0)
+
+
+def best_constant_blur_psnr(blur: Tensor, sigma_max: float) -> Tensor:
+    """PSNR that the best constant sigma of each image would reach, (N, 1, H, W) -> (N,).
+
+    The constant is the mean, which minimises the squared error. ``inf`` for a uniform map.
+    """
+    constant = blur.mean(dim=(1, 2, 3), keepdim=True).expand_as(blur)
+    return blur_psnr(constant, blur, sigma_max)

@@ -1,0 +1,84 @@
+"""What all tasks share: optimiser and schedule by step, agreement with the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import nn
+
+from blindsr.errors import ConfigError
+
+from .schedulers import WarmupCosine
+
+
+class RestorationTask(LightningModule):
+    """Base of the tasks: subclasses build ``self.network`` and write the steps.
+
+    Subclasses call ``save_hyperparameters()`` with plain values only, so that checkpoints load with
+    ``torch.load(weights_only=True)``, and must have the hyper-parameters that
+    :meth:`configure_optimizers` reads.
+    """
+
+    network: nn.Module
+    linked_with_data: tuple[str, ...] = ("scale", "num_classes", "sigma_max")
+
+    def setup(self, stage: str) -> None:
+        """Refuse data that were made for another scale, class count or sigma range."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        for name in self.linked_with_data:
+            mine, theirs = self.hparams.get(name), getattr(datamodule, name, None)
+            if mine is not None and theirs is not None and mine != theirs:
+                raise ConfigError(
+                    f"model.{name}",
+                    found=f"{mine}",
+                    expected=f"{theirs} as in the data ({type(datamodule).__name__})",
+                    fix=f"Set --model.{name} {theirs}, or use weights made for these data.",
+                )
+
+    def require(self, batch: dict[str, Any], *keys: str) -> None:
+        """Raise :class:`ConfigError` if the data set does not deliver ``keys``."""
+        missing = [key for key in keys if key not in batch]
+        if missing:
+            raise ConfigError(
+                "data",
+                found=f"batches with {', '.join(sorted(batch))}",
+                expected=f"also {', '.join(missing)} for {type(self).__name__}",
+                fix="Use a data set that has them.",
+            )
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam with a schedule that counts optimiser steps."""
+        parameters = [p for p in self.network.parameters() if p.requires_grad]
+        settings = self.hparams
+        optimizer = torch.optim.Adam(
+            parameters,
+            lr=settings["learning_rate"],
+            betas=tuple(settings["betas"]),
+            weight_decay=settings["weight_decay"],
+        )
+        schedule = WarmupCosine(
+            settings["warmup_steps"],
+            settings["cosine_steps"] or self._steps_after_warmup(),
+            floor=settings["min_learning_rate"] / settings["learning_rate"],
+            restart=settings["restart"],
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _steps_after_warmup(self) -> int:
+        """Steps left for one annealing that ends with the training."""
+        total = self.trainer.estimated_stepping_batches
+        if total == float("inf"):
+            raise ConfigError(
+                "model.cosine_steps",
+                found="null in a training without end",
+                expected="a number of steps",
+                fix="Set it, or --trainer.max_steps, or --trainer.max_epochs.",
+            )
+        return max(int(total) - int(self.hparams["warmup_steps"]), 1)

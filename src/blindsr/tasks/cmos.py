@@ -1,0 +1,187 @@
+"""Stage 1 of CMOS (CVPR 2023): train the estimator of sigma map and semantic map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
+
+from torch import Tensor, nn
+
+from blindsr.errors import ConfigError
+from blindsr.losses import blur_semantic_losses
+from blindsr.metrics import BlurPSNR, BlurSSIM, MeanIoU
+from blindsr.networks import CMOS, load_imagenet
+from blindsr.types import Batch, Estimate
+
+from .base import RestorationTask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOSS_WEIGHTS = {
+    "released": {"blur": 1.0, "seg": 1.0, "aux_blur": 0.5, "aux_seg": 0.5},
+    "paper": {"blur": 1.0, "seg": 1.0, "aux_blur": 1.0, "aux_seg": 1.0},
+}
+"""Named weightings: that of the released code, and the plain sum of the paper's eq. 14."""
+
+
+class CMOSTask(RestorationTask):
+    """Train and score :class:`blindsr.networks.CMOS`.
+
+    Args:
+        num_classes: classes of the semantic map; follows the data on the command line.
+        scale: HR size over LR size; follows the data.
+        sigma_max: largest sigma of the data in HR pixels, divides blur scores; follows the data.
+        window_layout: how GIA puts its windows back: ``"fixed"``, or ``"legacy"`` to reproduce and
+            continue the officially released weights.
+        backbone: ``"hrnet_w18_small_v2"`` as in the paper, or ``"pyramid_small"``, a small one for
+            demonstrations and tests.
+        gia_parts: streams of GIA that are on: ``"FCS"`` (all), ``"FC"``, ``"F"`` or ``""``.
+        pretrained: ``True`` for the ImageNet backbone through timm's hub, a path for one from a
+            local file, ``False`` to begin from random weights.
+        losses: ``"released"`` weighs auxiliary losses by 0.5, ``"paper"`` takes the plain sum
+            (eq. 14).
+        loss_weights: weights by name (``blur``, ``seg``, ``aux_blur``, ``aux_seg``) that replace
+            single values of ``losses``.
+        learning_rate: of Adam after warm-up.
+        betas: of Adam.
+        weight_decay: of Adam.
+        warmup_steps: optimiser steps of linear warm-up.
+        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
+        min_learning_rate: where annealing ends.
+        restart: start a new annealing after each, as the released NYUv2 run did at step 41,000.
+
+    Raises:
+        ConfigError: if ``loss_weights`` names a loss that does not exist.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 40,
+        scale: int = 4,
+        sigma_max: float = 5.0,
+        *,
+        window_layout: Literal["fixed", "legacy"] = "fixed",
+        backbone: str = "hrnet_w18_small_v2",
+        gia_parts: Literal["FCS", "FC", "F", ""] = "FCS",
+        pretrained: bool | str = False,
+        losses: Literal["released", "paper"] = "released",
+        loss_weights: dict[str, float] | None = None,
+        learning_rate: float = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+        warmup_steps: int = 1000,
+        cosine_steps: int | None = None,
+        min_learning_rate: float = 1e-7,
+        restart: bool = False,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.loss_weights = _merge_loss_weights(losses, loss_weights)
+        self.network = CMOS(
+            num_classes,
+            scale,
+            window_layout,
+            backbone=backbone,
+            gia_parts=gia_parts,
+        )
+        self.val_scores = self._new_scores()
+        self.test_scores = nn.ModuleDict()
+
+    def _new_scores(self) -> nn.ModuleDict:
+        return nn.ModuleDict(
+            {
+                "blur_psnr": BlurPSNR(self.hparams["sigma_max"]),
+                "blur_ssim": BlurSSIM(self.hparams["sigma_max"]),
+                "miou": MeanIoU(self.hparams["num_classes"]),
+            }
+        )
+
+    def setup(self, stage: str) -> None:
+        """Check the data; in a fresh training load the ImageNet backbone."""
+        super().setup(stage)
+        pretrained = self.hparams["pretrained"]
+        if stage == "fit" and pretrained and self.trainer.ckpt_path is None:
+            load_imagenet(self.network.backbone, pretrained)
+        if stage == "test":
+            groups = getattr(getattr(self.trainer, "datamodule", None), "test_groups", ("test",))
+            self.test_scores = nn.ModuleDict({group: self._new_scores() for group in groups})
+
+    def forward(self, lr: Tensor) -> Estimate:
+        """(N, 3, h, w) in [0, 1] -> :class:`~blindsr.types.Estimate` at HR size."""
+        return cast("Estimate", self.network(lr))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Weighted sum of the losses that the batch has targets for."""
+        self.require(cast("dict", batch), "lr", "blur")
+        parts = blur_semantic_losses(self(batch["lr"]), batch["blur"], batch.get("seg"))
+        total = sum(self.loss_weights[name] * value for name, value in parts.items())
+        size = len(batch["lr"])
+        self.log("train/loss", total, prog_bar=True, batch_size=size)
+        for name, value in parts.items():
+            main = not name.startswith("aux")
+            self.log(f"train/{name}", value.detach(), prog_bar=main, batch_size=size)
+        return cast("Tensor", total)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:
+        """Score a batch; the estimate is returned for callbacks that draw it."""
+        self.require(cast("dict", batch), "lr", "blur")
+        estimate = self(batch["lr"])
+        self._update(self.val_scores, estimate, batch)
+        return estimate
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/blur_psnr``, ``val/blur_ssim`` and ``val/miou``."""
+        for name, score in self.val_scores.items():
+            value = score.compute()
+            self.log(f"val/{name}", value, prog_bar=name != "blur_ssim", sync_dist=False)
+            score.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score each image into its test group."""
+        self.require(cast("dict", batch), "lr", "blur")
+        estimate = self(batch["lr"])
+        groups = batch.get("group", ["test"] * len(batch["lr"]))
+        for index, group in enumerate(groups):
+            one = slice(index, index + 1)
+            single = Estimate(*(None if part is None else part[one] for part in estimate))
+            sample = {k: batch[k][one] for k in ("blur", "seg") if k in batch}  # type: ignore[literal-required]
+            self._update(self.test_scores[group], single, cast("Batch", sample))
+
+    def on_test_epoch_end(self) -> None:
+        """Log ``test/<group>/<score>`` and ``test/<score>``, the mean over the groups."""
+        table = {
+            group: {name: score.compute() for name, score in scores.items()}
+            for group, scores in self.test_scores.items()
+        }
+        for group, row in table.items():
+            self.log_dict({f"test/{group}/{name}": value for name, value in row.items()})
+        for name in ("blur_psnr", "blur_ssim", "miou"):
+            values = [row[name].double() for row in table.values()]
+            self.log(f"test/{name}", sum(values, start=values[0] * 0) / len(values))
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Estimate:
+        """Estimate maps without targets."""
+        return self(batch["lr"])
+
+    def _update(self, scores: nn.ModuleDict, estimate: Estimate, batch: Batch) -> None:
+        if estimate.blur is not None:
+            for name in ("blur_psnr", "blur_ssim"):
+                scores[name].update(estimate.blur.float(), batch["blur"])
+        if estimate.seg_logits is not None and "seg" in batch:
+            scores["miou"].update(estimate.seg_logits.argmax(1), batch["seg"])
+
+
+def _merge_loss_weights(preset: str, changes: dict[str, float] | None) -> dict[str, float]:
+    weights = dict(LOSS_WEIGHTS[preset])
+    unknown = sorted(set(changes or ()) - set(weights))
+    if unknown:
+        raise ConfigError(
+            "model.loss_weights",
+            found=f"{_listed(unknown)}",
+            expected=f"names among {_listed(list(weights))}",
+        )
+    return weights | (changes or {})
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)

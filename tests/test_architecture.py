@@ -1,0 +1,111 @@
+"""Holds the dependency direction of the design: who may import whom, and who may print."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "blindsr"
+MAY_IMPORT = {
+    "types": set(),
+    "errors": set(),
+    "imaging": {"types", "errors"},
+    "degradation": {"types", "errors", "imaging"},
+    "data": {"types", "errors", "imaging", "degradation"},
+    "networks": {"types", "errors", "imaging"},
+    "losses": {"types", "errors", "imaging"},
+    "metrics": {"types", "errors", "imaging"},
+    "tasks": {"types", "errors", "imaging", "networks", "losses", "metrics"},
+    "callbacks": {"types", "errors", "imaging", "metrics"},
+    "weights": {"types", "errors", "imaging", "networks", "losses", "metrics", "tasks"},
+}
+WITHOUT_LIGHTNING = ("types", "errors", "imaging", "degradation", "networks", "losses")
+
+
+def modules():
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield parts, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_names(parts, tree):
+    """Absolute names of everything a module imports, relative imports resolved."""
+    package = ("blindsr", *parts[:-1])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*base, *([node.module] if node.module else [])))
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def test_packages_import_only_what_lies_below_them():
+    wrong = []
+    for parts, tree in modules():
+        allowed = MAY_IMPORT.get(parts[0])
+        if allowed is None:
+            continue
+        for name in imported_names(parts, tree):
+            words = name.split(".")
+            top = words[1] if words[0] == "blindsr" and len(words) > 1 else None
+            if top and (SOURCE / top).exists() | (SOURCE / f"{top}.py").exists():
+                if top != parts[0] and top not in allowed:
+                    wrong.append(f"{'/'.join(parts)} imports {name}")
+    assert not wrong
+
+
+def test_lower_layers_do_not_know_lightning():
+    wrong = [
+        f"{'/'.join(parts)} imports {name}"
+        for parts, tree in modules()
+        if parts[0] in WITHOUT_LIGHTNING
+        for name in imported_names(parts, tree)
+        if name.split(".")[0] in ("lightning", "pytorch_lightning")
+    ]
+    assert not wrong
+
+
+def test_only_command_lines_and_callbacks_touch_the_console():
+    wrong = []
+    for parts, tree in modules():
+        if parts[0] in ("cli", "callbacks"):
+            continue
+        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        attributes = {
+            f"{n.value.id}.{n.attr}"
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+        }
+        used = ({"print"} & names) | ({"sys.argv", "sys.stdout", "sys.stderr"} & attributes)
+        if used:
+            wrong.append(f"{'/'.join(parts)} uses {sorted(used)}")
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import blindsr",
+        "from blindsr.cli import app; app.main(['--help'])",
+        "from blindsr.cli import app; app.main(['prepare', '--help'])",
+        "from blindsr.cli import lightning_script; lightning_script.main(['--help'])",
+    ],
+)
+def test_imports_and_help_load_nothing_heavy(statement):
+    heavy = "{'torch', 'lightning', 'numpy', 'cv2', 'timm', 'matplotlib', 'albumentations'}"
+    code = f"{statement}\nimport sys\nassert not {heavy} & set(sys.modules), sorted({heavy} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_unknown_attribute_of_the_package_is_an_attribute_error():
+    import blindsr
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        blindsr.nothing  # noqa: B018

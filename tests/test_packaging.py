@@ -1,0 +1,55 @@
+"""pyproject.toml, environment.yml and constraints.txt tell one story."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def constraints():
+    lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def requirement_name(requirement):
+    return re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")
+
+
+def test_conda_environment_installs_what_make_installs(project):
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
+    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    extras = re.search(r"--editable '\.\[([\w,]+)\]'", makefile)[1]
+    assert f"python{project['requires-python']}" in conda
+    assert "--constraint constraints.txt" in pip
+    assert f"--editable .[{extras}]" in pip
+    assert set(extras.split(",")) == set(project["optional-dependencies"])
+
+
+def test_every_requirement_is_pinned_by_a_constraint(project, constraints):
+    pinned = {requirement_name(line) for line in constraints}
+    wanted = list(project["dependencies"])
+    for extra in project["optional-dependencies"].values():
+        wanted += extra
+    missing = {requirement_name(line) for line in wanted} - pinned
+    assert not missing
+
+
+def test_constraints_hold_names_and_versions_only(constraints):
+    assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+", line) for line in constraints)
+
+
+def test_every_bound_states_its_reason():
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"\ndependencies = \[\n(.*?)\n\]", text, re.DOTALL)[1]
+    assert all(re.search(r'",\s+# \S', line) for line in block.splitlines())

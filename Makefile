@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export NO_ALBUMENTATIONS_UPDATE = 1
 export MPLBACKEND = agg
+# Threads that spin while waiting make small networks five times slower on a busy machine.
+export OMP_WAIT_POLICY = passive
 
 .PHONY: help setup demo test test-all lint clean
 

@@ -3,6 +3,11 @@
 import os
 from pathlib import Path
 
+# libgomp threads that spin while they wait make small networks up to five times slower on a busy
+# machine; libgomp reads this once, when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.golden.recipe import image
 
 from blindsr.metrics import PSNRY, SSIMY, BlurPSNR, BlurSSIM, MeanIoU
-from tests.golden.recipe import image
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "metrics.json").read_text())
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from blindsr.imaging.plot import save_blur_strips
 from blindsr.imaging.resize import upsample
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ class SampleGrid(Callback):
         """Write the strip."""
         if not self._samples or trainer.log_dir is None:
             return
+        from blindsr.imaging.plot import save_blur_strips
+
         path = Path(trainer.log_dir) / "pictures" / f"step_{trainer.global_step:07}.png"
         data = getattr(trainer, "datamodule", None)
         save_blur_strips(

@@ -20,6 +20,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the netwo
 
 COMMANDS = {
     "prepare": "make a training set from downloaded data",
+    "demo": "train a small network on embedded scenes and show what it sees",
     "estimate": "sigma map and class map of pictures",
     "doctor": "what is installed here and whether it fits together",
 }

@@ -21,7 +21,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-from blindsr.callbacks import ScoreTable, progress_bar
+from blindsr.callbacks import ScoreTable, SkipNonFinite, progress_bar
 from blindsr.errors import BlindSRError, ConfigError, FileError
 
 from .messages import explain
@@ -84,10 +84,10 @@ class BlindSRCLI(LightningCLI):
             preflight(self.subcommand)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Add the progress bar and the score table, which need no configuration."""
+        """Add what needs no configuration: progress, the guard against NaN, the score table."""
         trainer = self.config[self.subcommand]["trainer"]
         bars = [] if trainer.get("enable_progress_bar") is False else [progress_bar()]
-        self.trainer_defaults = {"callbacks": [*bars, ScoreTable()]}
+        self.trainer_defaults = {"callbacks": [*bars, SkipNonFinite(), ScoreTable()]}
         return super().instantiate_trainer(**kwargs)
 
     def test(self, **kwargs: Any) -> None:

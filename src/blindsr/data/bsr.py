@@ -108,4 +108,3 @@ class BSRDataset(Dataset[Sample]):
                 expected=f"0..{self.num_classes - 1} or void (format {self.label_format})",
             )
         return np.where(void, IGNORE_INDEX, classes).astype(np.uint8)
-

@@ -60,9 +60,16 @@ class PairedDataModule(LightningDataModule):
         self.val_set: Any = None
         self.test_sets: list[Any] = []
 
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the test groups that :meth:`test_dataloader` delivers, after ``setup``."""
+        groups = [part.group for part in self.test_sets]
+        return tuple(f"Group{g}" if isinstance(g, int) and g else str(g or "test") for g in groups)
+
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the training loader: seeded order and augmentation; the last partial batch of an
-        epoch is dropped unless it is the only one.
+        """Return the training loader: seeded order and augmentation.
+
+        The last partial batch of an epoch is dropped unless it is the only one.
         """
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         sampler = SeededSampler(len(self.train_set), seed=self.seed, epoch=epoch)

@@ -36,8 +36,11 @@ class RandomFlips:
 
     def __call__(self, arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
         """Return the arrays (each (H, W) or (H, W, C)) flipped as ``seed`` decides."""
-        # the pipeline has a stream of its own, alike in all workers, that no other seed reaches
-        self._pipeline.set_random_seed(seed)
+        # Each operation has a stream of its own that no other seed reaches, alike in all workers.
+        # Seeding the pipeline would give all of them one stream: they would flip together.
+        seeds = np.random.SeedSequence(seed).generate_state(len(self._pipeline.transforms))
+        for operation, own_seed in zip(self._pipeline.transforms, seeds, strict=True):
+            operation.set_random_seed(int(own_seed))
         renamed: dict[str, Any] = {("image" if k == "lr" else k): v for k, v in arrays.items()}
         flipped = self._pipeline(**renamed)
         return {key: flipped["image" if key == "lr" else key] for key in arrays}

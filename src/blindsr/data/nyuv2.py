@@ -11,7 +11,7 @@ import numpy as np
 from blindsr.data.bsr import BSRDataset
 from blindsr.data.datamodule import PairedDataModule
 from blindsr.data.layout import BSRFiles, Pairing, check_root, find_files, find_groups
-from blindsr.data.manifest import MANIFEST, PARTIAL, read_json, read_manifest
+from blindsr.data.manifest import MANIFEST, read_json, read_manifest
 from blindsr.data.nyuv2_classes import NYUV2_CLASSES
 from blindsr.data.transforms import FlipAlignment, PairedTransform
 from blindsr.errors import ConfigError, DataError
@@ -164,10 +164,13 @@ class NYUv2BSR(PairedDataModule):
                     expected=f"{recorded:g}, with which {self.root / MANIFEST} was prepared",
                     fix=f"Set {key}: {recorded:g}, or prepare another folder",
                 )
-        self.downsampler, self.phase = (
-            manifest["settings"]["downsampler"],
-            float(manifest["settings"]["phase"]),
-        )
+        if manifest["settings"]["downsampler"] != self.downsampler:
+            raise ConfigError(  # phase was handed to networks and transforms at construction
+                "downsampler",
+                found=self.downsampler,
+                expected=f"{manifest['settings']['downsampler']}, as {self.root} is now",
+                fix="The folder changed meanwhile: make the DataModule again",
+            )
 
 
 def split_holdout(
@@ -180,7 +183,9 @@ def split_holdout(
     """
     if len(files) < 2:
         raise DataError(
-            "validation", found=f"{len(files)} training file", expected="two or more to hold one out"
+            "validation",
+            found=f"{len(files)} training file",
+            expected="two or more to hold one out",
         )
     count = min(max(1, round(share * len(files))), len(files) - 1)
     chosen = set(np.random.default_rng([seed, len(files)]).permutation(len(files))[:count].tolist())
@@ -189,8 +194,6 @@ def split_holdout(
 
 
 def _recorded_downsampler(root: Path) -> Downsampler | None:
-    """Return the downsampler in the manifest of ``root``; faults of it are left to ``setup``."""
-    for name in (MANIFEST, PARTIAL):
-        if (root / name).is_file():
-            return read_json(root / name).get("settings", {}).get("downsampler")
-    return None
+    """Return the downsampler in the manifest of ``root``, if there is one."""
+    path = root / MANIFEST
+    return read_json(path).get("settings", {}).get("downsampler") if path.is_file() else None

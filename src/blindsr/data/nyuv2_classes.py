@@ -1,4 +1,4 @@
-"""The 40 classes of NYU Depth V2 (Gupta, Arbelaez, Malik, CVPR 2013), in the order of the labels."""
+"""The 40 classes of NYU Depth V2 (Gupta, Arbelaez, Malik, CVPR 2013) in label order."""
 
 from __future__ import annotations
 

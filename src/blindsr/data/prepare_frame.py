@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,22 +21,29 @@ from blindsr.imaging.io import to_uint8, write_png
 from blindsr.imaging.resize import Downsampler
 
 
+class Recipe(NamedTuple):
+    """How LR comes from HR, alike for all frames."""
+
+    scale: int
+    sigma_max: float
+    downsampler: Downsampler
+    operator: Operator
+
+
 @dataclass(frozen=True)
 class FrameJob:
     """Everything that decides the files of one frame."""
 
     mat: Path
-    number: int
     mapping: np.ndarray
     """(K + 1,) uint8, raw class to 0..40."""
     out: Path
+    recipe: Recipe
+    number: int
+    """Frame, counted from 1."""
     split: str
     blurs: tuple[tuple[str, BlurDraw], ...]
     """(group, draw); the group is "" where the split has none."""
-    scale: int
-    sigma_max: float
-    downsampler: Downsampler
-    operator: Operator
 
     @property
     def base(self) -> Path:
@@ -54,7 +62,7 @@ def output_files(job: FrameJob) -> list[Path]:
     for group, _ in job.blurs:
         folder = job.base / group
         files += [
-            folder / f"LRx{job.scale}" / f"{job.name}.png",
+            folder / f"LRx{job.recipe.scale}" / f"{job.name}.png",
             folder / "blur" / f"{job.name}.png",
             folder / "blur16" / f"{job.name}.npy",
         ]
@@ -73,8 +81,10 @@ def prepare_frame(job: FrameJob) -> bool:
     with NYUv2File(job.mat) as source:
         frame = source.read(job.number)
     where = f"{job.mat} frame {job.number}"
-    if any(length % job.scale for length in frame.depth.shape):
-        raise DataError(where, found=f"size {frame.depth.shape}", expected=f"n * {job.scale}")
+    if any(length % job.recipe.scale for length in frame.depth.shape):
+        raise DataError(
+            where, found=f"size {frame.depth.shape}", expected=f"n * {job.recipe.scale}"
+        )
     write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
     labels = map_labels(frame.labels, job.mapping, where)
     write_png(job.base / "semseg" / f"{job.name}.png", labels)
@@ -87,16 +97,17 @@ def prepare_frame(job: FrameJob) -> bool:
 def _write_blurred(
     job: FrameJob, group: str, hr: np.ndarray, depth: np.ndarray, draw: BlurDraw
 ) -> None:
-    sigma = draw.sigma_map(depth, sigma_max=job.sigma_max)
+    recipe = job.recipe
+    sigma = draw.sigma_map(depth, sigma_max=recipe.sigma_max)
     lr = degrade(
         hr,
         sigma,
-        scale=job.scale,
-        sigma_max=job.sigma_max,
-        downsampler=job.downsampler,
-        operator=job.operator,
+        scale=recipe.scale,
+        sigma_max=recipe.sigma_max,
+        downsampler=recipe.downsampler,
+        operator=recipe.operator,
         depth=depth,
     )
     folder = job.base / group
-    write_png(folder / f"LRx{job.scale}" / f"{job.name}.png", to_uint8(lr))
+    write_png(folder / f"LRx{job.recipe.scale}" / f"{job.name}.png", to_uint8(lr))
     write_sigma(folder, job.name, sigma)

@@ -7,19 +7,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, get_args
 
 import cv2
-import numpy as np
 
 from blindsr import __version__
 from blindsr.data.blur_draw import BlurDraw, plan_blur
 from blindsr.data.manifest import MANIFEST, PARTIAL, claim_folder, write_json
 from blindsr.data.nyuv2_file import NYUv2File, NYUv2Split, read_class_mapping, read_splits
-from blindsr.data.prepare_frame import FrameJob, prepare_frame
+from blindsr.data.prepare_frame import FrameJob, Recipe, prepare_frame
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.pipelines import Operator
 from blindsr.errors import BlindSRError, ConfigError
@@ -70,49 +70,31 @@ def prepare_nyuv2(
         DataError: a source does not hold what it should, or ``out`` holds something else.
         ConfigError: an option has no meaning.
     """
-    _check_options(
-        downsampler=downsampler,
-        operator=operator,
-        scale=scale,
-        sigma_max=sigma_max,
-        workers=workers,
-    )
+    recipe = Recipe(scale, sigma_max, downsampler, operator)
+    _check_options(recipe, seed, workers)
     out = Path(out)
     with NYUv2File(mat) as source:
         frames, size = len(source), source.size
     split = read_splits(splits, frames)
     mapping = read_class_mapping(classes)
-    settings = {
-        "dataset": "nyuv2",
-        "version": FORMAT_VERSION,
-        "seed": seed,
-        "downsampler": downsampler,
-        "phase": phase(downsampler, scale),
-        "scale": scale,
-        "sigma_max": sigma_max,
-        "window": window_size(sigma_max),
-        "operator": operator,
-        "hr_size": list(size),
-        "train_frames": list(split.train),
-        "val_frames": list(split.test),
-    }
     plans = _plan(split, seed=seed, sigma_max=sigma_max)
     jobs = [
         FrameJob(
             mat=Path(mat),
-            number=number,
             mapping=mapping,
             out=out,
+            recipe=recipe,
+            number=number,
             split=part,
             blurs=tuple((group, plan[number]) for group, plan in groups.items()),
-            scale=scale,
-            sigma_max=sigma_max,
-            downsampler=downsampler,
-            operator=operator,
         )
         for part, groups in plans.items()
         for number in (split.train if part == "train" else split.test)
     ]
+    settings = _settings(recipe, seed, size, split) | {
+        "mat_bytes": Path(mat).stat().st_size,
+        "classes_crc32": zlib.crc32(mapping.tobytes()),
+    }
     if overwrite:
         _clear(out)
     claim_folder(out, settings)
@@ -121,6 +103,26 @@ def prepare_nyuv2(
     write_json(out / MANIFEST, manifest)
     (out / PARTIAL).unlink(missing_ok=True)
     return manifest
+
+
+def _settings(
+    recipe: Recipe, seed: int, size: tuple[int, int], split: NYUv2Split
+) -> dict[str, Any]:
+    """Return everything that decides the files: equal settings make equal folders."""
+    return {
+        "dataset": "nyuv2",
+        "version": FORMAT_VERSION,
+        "seed": seed,
+        "downsampler": recipe.downsampler,
+        "phase": phase(recipe.downsampler, recipe.scale),
+        "scale": recipe.scale,
+        "sigma_max": recipe.sigma_max,
+        "window": window_size(recipe.sigma_max),
+        "operator": recipe.operator,
+        "hr_size": list(size),
+        "train_frames": list(split.train),
+        "val_frames": list(split.test),
+    }
 
 
 _Plans = dict[str, dict[str, dict[int, BlurDraw]]]
@@ -160,23 +162,21 @@ def _contents(plans: _Plans) -> dict[str, Any]:
     }
 
 
-def _check_options(
-    *, downsampler: str, operator: str, scale: int, sigma_max: float, workers: int
-) -> None:
-    if downsampler not in DOWNSAMPLERS:
-        raise ConfigError(
-            "downsampler", found=repr(downsampler), expected=f"one of {', '.join(DOWNSAMPLERS)}"
-        )
-    if operator not in get_args(Operator):
-        raise ConfigError(
-            "operator", found=repr(operator), expected=f"one of {', '.join(get_args(Operator))}"
-        )
-    if scale < 2:
-        raise ConfigError("scale", found=str(scale), expected="a whole number from 2")
-    if not 0 < sigma_max <= 100:
-        raise ConfigError("sigma_max", found=str(sigma_max), expected="0 < sigma_max <= 100")
-    if workers < 0:
-        raise ConfigError("workers", found=str(workers), expected="0 or more")
+def _check_options(recipe: Recipe, seed: int, workers: int) -> None:
+    choices = (
+        ("downsampler", recipe.downsampler, DOWNSAMPLERS),
+        ("operator", recipe.operator, get_args(Operator)),
+    )
+    for key, value, allowed in choices:
+        if value not in allowed:
+            raise ConfigError(key, found=repr(value), expected=f"one of {', '.join(allowed)}")
+    if recipe.scale < 2:
+        raise ConfigError("scale", found=str(recipe.scale), expected="a whole number from 2")
+    if not 0 < recipe.sigma_max <= 100:
+        raise ConfigError("sigma_max", found=str(recipe.sigma_max), expected="0 < sigma_max <= 100")
+    for key, number in (("seed", seed), ("workers", workers)):
+        if number < 0:
+            raise ConfigError(key, found=str(number), expected="0 or more")
 
 
 def _clear(out: Path) -> None:
@@ -198,7 +198,7 @@ def _run_jobs(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
 
 def _in_processes(jobs: list[FrameJob], workers: int) -> Iterator[bool]:
     """Yield results as they come; the first error cancels the frames not yet begun."""
-    context = multiprocessing.get_context("spawn")  # fork is unsafe after torch started threads
+    context = _clean_context()
     with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
         futures = [pool.submit(_guarded, job) for job in jobs]
         try:
@@ -210,6 +210,18 @@ def _in_processes(jobs: list[FrameJob], workers: int) -> Iterator[bool]:
                 yield result
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _clean_context() -> multiprocessing.context.BaseContext:
+    """Return a way to start processes without a copy of this one: fork is unsafe beside threads.
+
+    A fork server imports once for all workers; where there is none, each spawned worker imports.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([prepare_frame.__module__])
+    return context
 
 
 def _one_thread() -> None:
@@ -227,4 +239,3 @@ def _guarded(job: FrameJob) -> bool | tuple[type[BlindSRError], dict[str, str]]:
             "expected": error.expected,
             "fix": error.fix,
         }
-

@@ -17,7 +17,7 @@ from torch.utils.data import Sampler
 class Draw(NamedTuple):
     """An item and the seed of its augmentation."""
 
-    index: int
+    item: int
     seed: int
 
 
@@ -49,4 +49,4 @@ class SeededSampler(Sampler[Draw]):
         self.epoch += 1
         order = rng.permutation(self.length)
         seeds = rng.integers(2**31, size=self.length)
-        return iter([Draw(int(index), int(seeds[index])) for index in order])
+        return iter([Draw(int(item), int(seeds[item])) for item in order])

@@ -54,4 +54,6 @@ def _load(path: Path) -> np.ndarray:
     try:
         return np.load(path, allow_pickle=False).astype(np.float32)
     except (OSError, ValueError, EOFError) as error:
-        raise FileError(path, found=f"cannot be read ({error})", expected="a float16 .npy") from error
+        raise FileError(
+            path, found=f"cannot be read ({error})", expected="a float16 .npy"
+        ) from error

@@ -15,7 +15,7 @@ classes become 255): it is seen only in a flipped sample that touches the border
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 import torch
@@ -103,13 +103,10 @@ class PairedTransform:
         windows = self._crop(arrays, np.random.default_rng(seed))
         if self._flips is not None:
             windows = self._flips(windows, seed)
-        trimmed: dict[str, Any] = {
-            key: np.ascontiguousarray(
-                value if key == "lr" else value[self.margin :, self.margin :]
-            )
+        return {  # type: ignore[return-value]
+            key: np.ascontiguousarray(value if key == "lr" else value[self.margin :, self.margin :])
             for key, value in windows.items()
         }
-        return Arrays(**trimmed)
 
     def _crop(self, arrays: Arrays, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return the LR window and the HR windows with the margin above and to the left."""

@@ -57,7 +57,7 @@ def sigma_from_depth(
     """
     if not (np.isfinite(sigma_max) and sigma_max > 0):
         raise ConfigError("sigma_max", found=repr(sigma_max), expected="a positive number")
-    inverse = _inverse_depth(depth)
+    inverse = inverse_depth(depth)
     inverse_focus = _inverse_focus(inverse, focus_rank, focus_depth, focus_by)
     distance = np.abs(inverse - inverse_focus)
     largest = distance.max()
@@ -87,7 +87,12 @@ def sample_uniform_sigma(rng: np.random.Generator, sigma_max: float) -> float:
     return min(round(float(rng.uniform(0.0, sigma_max)), 1), sigma_max)
 
 
-def _inverse_depth(depth: NDArray[np.floating]) -> NDArray[np.float64]:
+def inverse_depth(depth: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return 1 / depth in float64, zero at infinity.
+
+    Raises:
+        DataError: depth that is NaN, zero or negative, or not (H, W).
+    """
     if depth.ndim != 2 or depth.size == 0:
         raise DataError("depth", found=f"shape {depth.shape}", expected="(H, W)")
     bad = np.count_nonzero(~(depth > 0))  # NaN compares false

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 from typing import overload
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from blindsr.degradation.kernels import DELTA_BELOW, gaussian_window
-from blindsr.degradation.levels import Levels, blur_levels
+from blindsr.degradation.gather_numpy import gather_numpy
+from blindsr.degradation.gather_torch import gather_torch
+from blindsr.degradation.levels import blur_levels
 from blindsr.errors import DataError
-
-_TOLERANCE = 1e-3  # float16 round trips of a sigma map
-_NEGLIGIBLE_TAP = 1e-9  # far below float32 resolution: taps outside are not worth their time
 
 
 @overload
@@ -66,9 +63,9 @@ def gather_blur(
     """
     stack = blur_levels(float(sigma_max), int(levels))
     if isinstance(image, torch.Tensor) and isinstance(sigma, torch.Tensor):
-        return _gather_torch(image, sigma, stack)
+        return gather_torch(image, sigma, stack)
     if isinstance(image, np.ndarray) and isinstance(sigma, np.ndarray):
-        return _gather_numpy(image, sigma, stack)
+        return gather_numpy(image, sigma, stack)
     raise DataError(
         "image and sigma",
         found=f"{type(image).__name__} and {type(sigma).__name__}",

@@ -167,7 +167,7 @@ def _weighted_sum(
     step: int,
     axis: int,
 ) -> ArrayOrTensor:
-    """Return the correlation with ``taps`` at positions start, start + step, …"""
+    """Return the correlation with ``taps`` at ``length`` positions from ``start`` on."""
     terms = (
         _slice(image, axis, start + k, length, step) * tap for k, tap in enumerate(taps) if tap
     )

@@ -38,6 +38,11 @@ class RestorationTask(LightningModule):
                     fix=f"Set --model.{name} {theirs}, or use weights made for these data.",
                 )
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store the names of the classes, which legends need where there are no data."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        checkpoint["class_names"] = list(getattr(datamodule, "class_names", ()))
+
     def require(self, batch: dict[str, Any], *keys: str) -> None:
         """Raise :class:`ConfigError` if the data set does not deliver ``keys``."""
         missing = [key for key in keys if key not in batch]

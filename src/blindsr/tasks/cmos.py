@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
+import torch
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
@@ -103,7 +104,7 @@ class CMOSTask(RestorationTask):
         if stage == "fit" and pretrained and self.trainer.ckpt_path is None:
             load_imagenet(self.network.backbone, pretrained)
         if stage == "test":
-            groups = getattr(getattr(self.trainer, "datamodule", None), "test_groups", ("test",))
+            groups = getattr(getattr(self.trainer, "datamodule", None), "group_names", ("test",))
             self.test_scores = nn.ModuleDict({group: self._new_scores() for group in groups})
 
     def forward(self, lr: Tensor) -> Estimate:
@@ -131,9 +132,9 @@ class CMOSTask(RestorationTask):
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/blur_psnr``, ``val/blur_ssim`` and ``val/miou``."""
-        for name, score in self.val_scores.items():
-            value = score.compute()
-            self.log(f"val/{name}", value, prog_bar=name != "blur_ssim", sync_dist=False)
+        for name, value in compute(self.val_scores).items():
+            self.log(f"val/{name}", value, prog_bar=name != "blur_ssim")
+        for score in self.val_scores.values():
             score.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
@@ -149,15 +150,13 @@ class CMOSTask(RestorationTask):
 
     def on_test_epoch_end(self) -> None:
         """Log ``test/<group>/<score>`` and ``test/<score>``, the mean over the groups."""
-        table = {
-            group: {name: score.compute() for name, score in scores.items()}
-            for group, scores in self.test_scores.items()
-        }
+        table = {group: compute(scores) for group, scores in self.test_scores.items()}
         for group, row in table.items():
             self.log_dict({f"test/{group}/{name}": value for name, value in row.items()})
-        for name in ("blur_psnr", "blur_ssim", "miou"):
-            values = [row[name].double() for row in table.values()]
-            self.log(f"test/{name}", sum(values, start=values[0] * 0) / len(values))
+        names = {name: None for row in table.values() for name in row}
+        for name in names:
+            values = [row[name].double() for row in table.values() if name in row]
+            self.log(f"test/{name}", torch.stack(values).mean())
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Estimate:
         """Estimate maps without targets."""
@@ -169,6 +168,11 @@ class CMOSTask(RestorationTask):
                 scores[name].update(estimate.blur.float(), batch["blur"])
         if estimate.seg_logits is not None and "seg" in batch:
             scores["miou"].update(estimate.seg_logits.argmax(1), batch["seg"])
+
+
+def compute(scores: nn.ModuleDict) -> dict[str, Tensor]:
+    """Values of the scores that have seen anything: a set without labels has no mIoU."""
+    return {name: score.compute() for name, score in scores.items() if score.update_called}
 
 
 def _merge_loss_weights(preset: str, changes: dict[str, float] | None) -> dict[str, float]:

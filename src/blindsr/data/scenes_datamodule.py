@@ -1,0 +1,256 @@
+"""The embedded scenes for Lightning: everything can be trained and tested without a download."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from blindsr.data.blur_draw import BlurDraw, draw_blur
+from blindsr.data.datamodule import PairedDataModule
+from blindsr.data.sampler import Draw
+from blindsr.data.scene_layout import SCENE_CLASSES
+from blindsr.data.scenes import SceneFrame, render_scene
+from blindsr.data.transforms import Arrays, FlipAlignment, PairedTransform, to_sample
+from blindsr.degradation.pipelines import Operator, degrade
+from blindsr.errors import ConfigError
+from blindsr.imaging.io import to_uint8
+from blindsr.imaging.resize import Downsampler
+from blindsr.types import Sample
+
+_FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+"""First scene of each split: no scene is in two of them."""
+
+
+class _Stored(NamedTuple):
+    """A degraded scene as it is kept in memory."""
+
+    lr: np.ndarray  # (h, w, 3) uint8
+    hr: np.ndarray  # (H, W, 3) uint8
+    blur: np.ndarray  # (H, W) float16, exact for steps of 0.025 to below 0.002
+    seg: np.ndarray  # (H, W) uint8
+
+
+class SceneDataset(Dataset[Sample]):
+    """Rendered, blurred and down-sampled scenes; each is made once and then kept in memory.
+
+    Args:
+        seed: series of scenes.
+        first: number of the first scene.
+        count: number of scenes.
+        size: HR height and width.
+        scale: HR is ``scale`` times LR.
+        sigma_max: largest sigma in HR pixels.
+        downsampler: how LR is taken from the blurred HR.
+        operator: spatially varying blur.
+        iva: probability that a scene is blurred by one sigma everywhere.
+        transform: applied to the arrays.
+        group: number of the test group, 0 for none. Groups differ in blur alone.
+        frames: sharp scenes shared between groups, filled as they are rendered.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        first: int,
+        count: int,
+        size: tuple[int, int],
+        scale: int,
+        sigma_max: float,
+        downsampler: Downsampler,
+        operator: Operator,
+        iva: float,
+        transform: PairedTransform | None = None,
+        group: int = 0,
+        frames: dict[int, SceneFrame] | None = None,
+    ) -> None:
+        self.seed, self.first, self.count, self.size = seed, first, count, size
+        self.scale, self.sigma_max = scale, sigma_max
+        self.downsampler: Downsampler = downsampler
+        self.operator: Operator = operator
+        self.iva, self.transform, self.group = iva, transform, group
+        self._frames = frames
+        self._stored: dict[int, _Stored] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int | Draw) -> Sample:
+        position, seed = index if isinstance(index, Draw) else (index, None)
+        if not 0 <= position < self.count:
+            message = f"scene {position} of {self.count}"
+            raise IndexError(message)
+        number = self.first + position
+        if number not in self._stored:
+            self._stored[number] = self._make(number)
+        stored = self._stored[number]
+        arrays: Arrays = {
+            "lr": stored.lr.astype(np.float32) / np.float32(255),
+            "hr": stored.hr.astype(np.float32) / np.float32(255),
+            "blur": stored.blur.astype(np.float32),
+            "seg": stored.seg,
+        }
+        if self.transform is not None:
+            arrays = self.transform(arrays, seed)
+        group = f"Group{self.group}" if self.group else ""
+        return to_sample(arrays, name=f"{number:07d}", group=group)
+
+    def draw(self, number: int) -> BlurDraw:
+        """Return the blur of scene ``number`` in this group, drawn from the scene's own seed."""
+        rng = np.random.default_rng([self.seed, number, 1 + self.group])
+        invariant = bool(rng.random() < self.iva)
+        return draw_blur(rng, invariant=invariant, sigma_max=self.sigma_max)
+
+    def _make(self, number: int) -> _Stored:
+        frame = self._frame(number)
+        sigma = self.draw(number).sigma_map(frame.depth, sigma_max=self.sigma_max)
+        lr = degrade(
+            frame.rgb.astype(np.float32) / np.float32(255),
+            sigma,
+            scale=self.scale,
+            sigma_max=self.sigma_max,
+            downsampler=self.downsampler,
+            operator=self.operator,
+            depth=frame.depth,
+        )
+        return _Stored(to_uint8(lr), frame.rgb, sigma.astype(np.float16), frame.seg)
+
+    def _frame(self, number: int) -> SceneFrame:
+        if self._frames is None:
+            return render_scene(self.seed, number, self.size)
+        if number not in self._frames:
+            self._frames[number] = render_scene(self.seed, number, self.size)
+        return self._frames[number]
+
+
+class Scenes(PairedDataModule):
+    """Procedural rooms of 8 classes with exact depth, blurred like the real data sets.
+
+    Args:
+        train_count: number of training scenes.
+        val_count: number of validation scenes.
+        test_count: number of test scenes.
+        size: HR height and width, multiples of ``scale``.
+        scale: HR is ``scale`` times LR.
+        sigma_max: largest sigma in HR pixels.
+        batch_size: pictures of a training batch.
+        eval_batch_size: pictures of a validation or test batch.
+        num_workers: loader processes; each keeps its own scenes in memory.
+        downsampler: how LR is taken from the blurred HR.
+        operator: spatially varying blur, see :func:`blindsr.degradation.pipelines.degrade`.
+        iva: share of scenes with one sigma everywhere.
+        crop: LR height and width of random training crops; None trains on whole pictures.
+        flip: mirror left-right: True keeps LR and HR aligned, "paper" mirrors as the released
+            code does, False is off.
+        vertical_flip: mirror top-bottom as well.
+        transpose: swap the axes at random; needs a square ``crop``.
+        test_groups: number of test groups: the same scenes with other blur.
+        seed: of scenes, blur, order and augmentation.
+        pin_memory: for faster copies to a GPU.
+
+    Raises:
+        ConfigError: an argument has no meaning.
+    """
+
+    def __init__(
+        self,
+        train_count: int = 64,
+        val_count: int = 8,
+        test_count: int = 8,
+        size: Sequence[int] = (192, 256),
+        scale: int = 4,
+        sigma_max: float = 5.0,
+        batch_size: int = 8,
+        eval_batch_size: int = 4,
+        num_workers: int = 0,
+        downsampler: Downsampler = "sfold",
+        operator: Operator = "gather",
+        iva: float = 0.2,
+        crop: list[int] | None = None,
+        flip: bool | Literal["paper"] = True,
+        vertical_flip: bool = False,
+        transpose: bool = False,
+        test_groups: int = 1,
+        seed: int = 0,
+        pin_memory: bool = False,
+    ) -> None:
+        super().__init__(
+            scale=scale,
+            num_classes=len(SCENE_CLASSES),
+            sigma_max=sigma_max,
+            class_names=SCENE_CLASSES,
+            downsampler=downsampler,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            seed=seed,
+        )
+        self.counts = {"train": train_count, "val": val_count, "test": test_count}
+        self.size = _checked_size(size, scale, crop)
+        self.operator: Operator = operator
+        self.iva = iva
+        self.test_groups = test_groups
+        if not all(0 < count <= 1_000_000 for count in self.counts.values()):
+            raise ConfigError("counts", found=str(self.counts), expected="each 1..1000000")
+        if not 0 <= iva <= 1:
+            raise ConfigError("iva", found=str(iva), expected="0..1")
+        if test_groups < 1:
+            raise ConfigError("test_groups", found=str(test_groups), expected="1 or more")
+        alignment: FlipAlignment = "paper" if flip == "paper" else "exact"
+        self.transform = PairedTransform(
+            scale=scale,
+            phase=self.phase,
+            crop=crop,
+            horizontal=bool(flip),
+            vertical=vertical_flip,
+            transpose=transpose,
+            alignment=alignment,
+        )
+
+    def setup(self, stage: str | None = None) -> None:
+        """Make the data sets of ``stage``; what is rendered stays when called again."""
+        if stage in (None, "fit", "validate") and self.train_set is None:
+            self.train_set = self._set("train", transform=self.transform)
+            self.val_set = self._set("val")
+        if stage in (None, "test", "predict") and not self.test_sets:
+            frames: dict[int, SceneFrame] = {}
+            self.test_sets = [
+                self._set("test", group=group + 1, frames=frames)
+                for group in range(self.test_groups)
+            ]
+
+    def _set(
+        self,
+        split: str,
+        *,
+        transform: PairedTransform | None = None,
+        group: int = 0,
+        frames: dict[int, SceneFrame] | None = None,
+    ) -> SceneDataset:
+        return SceneDataset(
+            seed=self.seed,
+            first=_FIRST[split],
+            count=self.counts[split],
+            size=self.size,
+            scale=self.scale,
+            sigma_max=self.sigma_max,
+            downsampler=self.downsampler,
+            operator=self.operator,
+            iva=self.iva,
+            transform=transform,
+            group=group,
+            frames=frames,
+        )
+
+
+def _checked_size(size: Sequence[int], scale: int, crop: list[int] | None) -> tuple[int, int]:
+    if len(size) != 2 or min(size) < scale or any(length % scale for length in size):
+        raise ConfigError("size", found=str(size), expected=f"two multiples of scale = {scale}")
+    lr_size = (int(size[0]) // scale, int(size[1]) // scale)
+    if crop is not None and len(crop) == 2 and (crop[0] > lr_size[0] or crop[1] > lr_size[1]):
+        raise ConfigError("crop", found=str(crop), expected=f"at most the LR size {lr_size}")
+    return int(size[0]), int(size[1])

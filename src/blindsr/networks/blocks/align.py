@@ -1,0 +1,52 @@
+"""First part of GIA: warp the first feature onto the second by a learned flow (paper, "F")."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import grid_sample, interpolate
+
+
+class FlowAlign(nn.Module):
+    """Sample ``x1`` where a flow predicted from both features points, then bring it to C_h.
+
+    Args:
+        low_channels: C_l, channels of ``x1``.
+        high_channels: C_h, channels of ``x2`` and of the output.
+        upsample: ``x1`` is coarser than ``x2``.
+    """
+
+    def __init__(self, low_channels: int, high_channels: int, *, upsample: bool = False) -> None:
+        super().__init__()
+        self.upsample = upsample
+        self.down_h = nn.Conv2d(low_channels, high_channels, 1, bias=False)
+        self.down_l = nn.Conv2d(high_channels, high_channels, 1, bias=False)
+        self.flow_make = nn.Conv2d(2 * high_channels, 2, 3, padding=1, bias=False)
+        self.conv_last = nn.Conv2d(low_channels, high_channels, 3, padding=1, bias=False)
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """(N, C_l, h, w) and (N, C_h, H, W) -> (N, C_h, H, W), ``x1`` aligned with ``x2``."""
+        high, low = self.down_h(x1), self.down_l(x2)
+        if self.upsample:
+            high = interpolate(high, x2.shape[2:], mode="bilinear", align_corners=True)
+        flow = self.flow_make(torch.cat([high, low], dim=1))
+        return self.conv_last(warp(x1, flow))
+
+
+def warp(x: Tensor, flow: Tensor) -> Tensor:
+    """Sample (N, C, h, w) at (N, 2, H, W) places: corner-aligned base grid plus flow / (W, H).
+
+    ``flow`` holds x, then y; outside of the map is zero. The grid is kept in at least float32,
+    because half precision cannot address the pixels of a map.
+    """
+    height, width = flow.shape[2:]
+    dtype = torch.promote_types(flow.dtype, torch.float32)
+    ys = torch.linspace(-1, 1, height, dtype=dtype, device=flow.device)
+    xs = torch.linspace(-1, 1, width, dtype=dtype, device=flow.device)
+    flow = flow.to(dtype)
+    grid = torch.stack(
+        [xs + flow[:, 0] / width, ys[:, None] + flow[:, 1] / height], dim=-1
+    )  # (N, H, W, 2)
+    return grid_sample(
+        x.to(dtype), grid, mode="bilinear", padding_mode="zeros", align_corners=True
+    ).to(x.dtype)

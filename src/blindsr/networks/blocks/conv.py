@@ -1,0 +1,67 @@
+"""Convolution followed by batch norm: the brick that GIA and the small backbone are made of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+SLOPE = 0.01
+
+
+class ConvBN(nn.Module):
+    """Convolution without bias, batch norm and, if asked, LeakyReLU(0.01).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: odd side of the kernel; the size of the map is kept.
+        activation: ``"leaky_relu"`` or ``None``.
+        pooled: the input is one vector per image, shape (N, C, 1, 1): see :class:`PooledBatchNorm`.
+
+    The convolution starts Kaiming-normal (fan-out) for the activation that follows it, and for a
+    ReLU when none does, as in the released code.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        activation: Literal["leaky_relu"] | None = None,
+        pooled: bool = False,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False
+        )
+        self.bn = PooledBatchNorm(out_channels) if pooled else nn.BatchNorm2d(out_channels)
+        self.act = nn.LeakyReLU(SLOPE, inplace=True) if activation else nn.Identity()
+        nn.init.kaiming_normal_(
+            self.conv.weight,
+            a=SLOPE if activation else 0.0,
+            mode="fan_out",
+            nonlinearity=activation or "relu",
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C_in, H, W) -> (N, C_out, H, W)."""
+        return self.act(self.bn(self.conv(x)))
+
+
+class PooledBatchNorm(nn.BatchNorm2d):
+    """Batch norm over N pooled vectors (N, C, 1, 1) that survives a training batch of one image.
+
+    One vector has no variance. That forward normalises with the running statistics, as in
+    evaluation, and leaves them as they are; weight and bias still learn. Synchronised batch norm
+    over several devices replaces this class and sees all their vectors.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 1, 1) -> (N, C, 1, 1)."""
+        if self.training and x.shape[0] == 1:
+            return nn.functional.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(x)

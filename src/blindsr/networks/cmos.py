@@ -1,0 +1,199 @@
+"""CMOS: from an LR image to its sigma map and its semantic map (CVPR 2023, arXiv 2304.03542)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from blindsr.errors import DataError
+from blindsr.types import Estimate
+
+from .backbones import create_backbone
+from .blocks.residual import BasicBlock
+from .blocks.spatial import WindowLayout
+from .gia import GIA, GIAParts, default_groups
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+MIN_SIZE = 16
+TASKS = ("seg", "blur")
+
+
+class CMOS(nn.Module):
+    """Cross-modal fusion network: two tasks that exchange features at four scales.
+
+    Args:
+        num_classes: classes of the semantic map.
+        scale: HR size over LR size.
+        window_layout: ``"fixed"``, or ``"legacy"`` for the officially released weights.
+        backbone: ``"hrnet_w18_small_v2"`` (the paper's), or ``"pyramid_small"`` for demonstrations.
+        gia_parts: what of GIA is switched on, see :class:`blindsr.networks.GIA`.
+        window: rows and columns of the windows of GIA.
+
+    Raises:
+        ConfigError: if an option has an unknown value.
+
+    15,975,866 parameters with 40 classes, 15,969,776 with 19.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        num_classes: int = 40,
+        scale: int = 4,
+        window_layout: WindowLayout = "fixed",
+        *,
+        backbone: str = "hrnet_w18_small_v2",
+        gia_parts: GIAParts = "FCS",
+        window: tuple[int, int] = (15, 20),
+    ) -> None:
+        super().__init__()
+        self.num_classes, self.scale = num_classes, scale
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.backbone, channels = create_backbone(backbone)
+
+        def gia(low: int, high: int, *, fuse: bool = False) -> GIA:
+            return GIA(
+                low,
+                high,
+                groups=default_groups(high),
+                window=(window[0], window[1]),
+                upsample=fuse,
+                merge=fuse,
+                parts=gia_parts,
+                window_layout=window_layout,
+            )
+
+        steps = list(zip(channels[1:], channels[:-1], strict=True))  # (coarse, fine)
+        outputs = {"seg": num_classes, "blur": 1}
+        self.heads = nn.ModuleList(
+            TaskHeads(width, outputs if i == 0 else None) for i, width in enumerate(channels)
+        )
+        self.GIA_m = nn.ModuleList(gia(width, width) for width in channels[1:])
+        self.GIA_s = nn.ModuleList(gia(coarse, fine, fuse=True) for coarse, fine in steps)
+        self.GIA_b = nn.ModuleList(gia(coarse, fine, fuse=True) for coarse, fine in steps)
+        self.GIA_l = nn.ModuleList(gia(width, width) for width in channels)
+        self.predict = nn.ModuleDict(
+            {task: Prediction(sum(channels), outputs[task]) for task in TASKS}
+        )
+
+    @property
+    def window_layout(self) -> WindowLayout:
+        """How GIA puts its windows back; setting it changes every GIA of the network."""
+        return self.GIA_l[0].window_layout  # type: ignore[union-attr, return-value]
+
+    @window_layout.setter
+    def window_layout(self, layout: WindowLayout) -> None:
+        for module in self.modules():
+            if isinstance(module, GIA):
+                module.window_layout = layout
+
+    def forward(self, lr: Tensor) -> Estimate:
+        """Estimate both maps of an LR image.
+
+        Args:
+            lr: (N, 3, h, w) sRGB in [0, 1], h and w at least 16, odd sizes included.
+
+        Returns:
+            Maps of size (s*h, s*w). ``blur`` and ``aux_blur`` are sigma in HR pixels with
+            unconstrained sign.
+
+        Raises:
+            DataError: if ``lr`` has another shape or is too small.
+        """
+        _check(lr)
+        features = self.backbone((lr - self.mean) / self.std)
+        blur, seg = self._top_down(features)
+        fused = [gia(b, g) for gia, b, g in zip(self.GIA_l, blur, seg, strict=True)]
+        size = (lr.shape[2] * self.scale, lr.shape[3] * self.scale)
+        decoders = self.heads[0].decoders
+        maps = (
+            self.predict["blur"]([pair[0] for pair in fused]),
+            self.predict["seg"]([pair[1] for pair in fused]),
+            decoders["blur"](blur[0]),  # type: ignore[index, operator]
+            decoders["seg"](seg[0]),  # type: ignore[index, operator]
+        )
+        return Estimate(*(_resize(x, size) for x in maps))
+
+    def _top_down(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Head features of both tasks, finest first; each scale looks at the coarser one above."""
+        blur_in = seg_in = features[-1]
+        blur: list[Tensor] = []
+        seg: list[Tensor] = []
+        for i in range(len(features) - 1, -1, -1):
+            b, g = self.heads[i](blur_in, seg_in)
+            blur.insert(0, b)
+            seg.insert(0, g)
+            if i > 0:
+                b, g = self.GIA_m[i - 1](b, g)
+                blur_in = self.GIA_b[i - 1](b, features[i - 1])
+                seg_in = self.GIA_s[i - 1](g, features[i - 1])
+        return blur, seg
+
+
+class TaskHeads(nn.Module):
+    """Two residual blocks per task at one scale, and 1x1 decoders of the auxiliary maps.
+
+    Args:
+        channels: channels of the scale.
+        outputs: channels of the auxiliary maps by task; ``None`` for a scale without them.
+    """
+
+    def __init__(self, channels: int, outputs: dict[str, int] | None = None) -> None:
+        super().__init__()
+        self.refinement = nn.ModuleDict(
+            {task: nn.Sequential(BasicBlock(channels), BasicBlock(channels)) for task in TASKS}
+        )
+        if outputs:
+            self.decoders = nn.ModuleDict(
+                {task: nn.Conv2d(channels, width, 1) for task, width in outputs.items()}
+            )
+
+    def forward(self, blur: Tensor, seg: Tensor) -> tuple[Tensor, Tensor]:
+        """Two (N, C, H, W) -> two (N, C, H, W)."""
+        return self.refinement["blur"](blur), self.refinement["seg"](seg)
+
+
+class Prediction(nn.Module):
+    """All scales at the finest size, concatenated, through two 1x1 convolutions to one map.
+
+    Args:
+        channels: sum of the channels of all scales.
+        outputs: channels of the map.
+    """
+
+    def __init__(self, channels: int, outputs: int) -> None:
+        super().__init__()
+        self.last_layer = nn.Sequential(
+            nn.Conv2d(channels, channels, 1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, outputs, 1),
+        )
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Maps (N, C_i, H_i, W_i), finest first -> (N, outputs, H_0, W_0)."""
+        size = features[0].shape[2:]
+        return self.last_layer(torch.cat([_resize(x, size) for x in features], dim=1))
+
+
+def _resize(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    if x.shape[2:] == size:
+        return x
+    return interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def _check(lr: Tensor) -> None:
+    if lr.ndim != 4 or lr.shape[1] != 3:
+        raise DataError("lr", found=f"shape {tuple(lr.shape)}", expected="(N, 3, h, w)")
+    if min(lr.shape[2:]) < MIN_SIZE:
+        raise DataError(
+            "lr",
+            found=f"an image of {lr.shape[2]}x{lr.shape[3]} pixels",
+            expected=f"at least {MIN_SIZE}x{MIN_SIZE}",
+            fix="Pad the image or choose a larger one.",
+        )

@@ -1,0 +1,62 @@
+"""Read a file of tensors without running code that it may carry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from blindsr.errors import WeightsError, missing_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors of a ``.safetensors`` or ``.pth`` file by name, on the CPU.
+
+    Args:
+        path: the file. A ``.pth`` is read weights-only: a pickle that would run code is refused.
+
+    Returns:
+        The tensors, and the text metadata of a safetensors file (empty for ``.pth``).
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it is truncated, of another kind, not weights-only, or not a flat
+            dictionary of tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise missing_file(path, "a .pth or .safetensors file", "Check the path.")
+    metadata: dict[str, str] = {}
+    try:
+        if path.suffix == ".safetensors":
+            content, metadata = _read_safetensors(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip, EOF and safetensors each raise their own
+        raise WeightsError(
+            path,
+            found=f"not readable as weights ({type(error).__name__})",
+            expected="a .pth with tensors only, or .safetensors",
+            fix="It may be truncated, another kind of file, or a pickle that would run code.",
+        ) from error
+    if not isinstance(content, dict) or not all(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
+        raise WeightsError(
+            path,
+            found=f"a {type(content).__name__} with entries that are no tensors",
+            expected="a flat dictionary from names to tensors",
+        )
+    return content, metadata
+
+
+def _read_safetensors(path: Path) -> tuple[Any, dict[str, str]]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        names = file.keys()
+        return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})

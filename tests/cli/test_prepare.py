@@ -1,0 +1,54 @@
+import argparse
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from blindsr.cli import prepare
+from blindsr.errors import ConfigError, FileError
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    path = Path(__file__).parents[1] / "data" / "make_nyuv2.py"
+    spec = importlib.util.spec_from_file_location("make_nyuv2", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make(tmp_path_factory.mktemp("source"))
+
+
+def parse(sources, out, *options):
+    parser = argparse.ArgumentParser(prog="blindsr prepare")
+    prepare.add_arguments(parser)
+    names = ("--mat", "--splits", "--classes")
+    given = [word for pair in zip(names, map(str, sources), strict=True) for word in pair]
+    return parser.parse_args(["nyuv2", *given, "--out", str(out), *options])
+
+
+def test_prepares_and_sums_up(sources, tmp_path, capsys):
+    out = tmp_path / "bsr"
+    assert prepare.run(parse(sources, out, "--downsampler", "area", "--sigma-max", "3")) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert "7/7" in lines[-2]
+    assert lines[-1].startswith(
+        f"NYUv2-BSR in {out}: train 4 VA + 1 IVA, 5 test groups of 1 VA + 1 IVA; "
+        "area, gather, sigma 0..3;"
+    )
+    assert len(list((out / "train" / "LRx4").iterdir())) == 5
+    prepare.run(parse(sources, out, "--overwrite"))
+    assert "sfold" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_mistakes_are_errors_of_the_library(sources, tmp_path):
+    with pytest.raises(ConfigError, match="downsampler: 'nearest'"):
+        prepare.run(parse(sources, tmp_path / "out", "--downsampler", "nearest"))
+    with pytest.raises(FileError, match=r"none\.mat: no such file"):
+        prepare.run(parse([tmp_path / "none.mat", *sources[1:]], tmp_path / "out"))
+
+
+def test_data_set_must_be_named(capsys):
+    parser = argparse.ArgumentParser()
+    prepare.add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+    assert "DATASET" in capsys.readouterr().err

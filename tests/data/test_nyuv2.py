@@ -1,0 +1,181 @@
+"""NYUv2BSR: what reaches the network, and what a user is told when it cannot."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from blindsr.data import NYUv2BSR
+from blindsr.data.nyuv2 import split_holdout
+from blindsr.errors import ConfigError, DataError, FileError
+from blindsr.imaging.io import read_array, write_png
+
+
+def module(root, **options):
+    data = NYUv2BSR(root=str(root), num_workers=0, **{"batch_size": 2, **options})
+    data.setup()
+    return data
+
+
+def test_attributes_before_setup(prepared, tmp_path):
+    for root in (prepared, tmp_path / "none"):
+        data = NYUv2BSR(root=str(root))
+        assert (data.scale, data.num_classes, data.sigma_max) == (4, 40, 5.0)
+        assert (data.downsampler, data.phase) == ("sfold", 0.0)
+        assert data.class_names[20] == "clothes"
+    assert NYUv2BSR(root=str(tmp_path), downsampler="area").phase == 1.5
+
+
+def test_downsampler_comes_from_the_manifest(bsr):
+    path = bsr / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["settings"] |= {"downsampler": "bicubic", "phase": 1.5}
+    path.write_text(json.dumps(manifest))
+    data = NYUv2BSR(root=str(bsr))
+    assert (data.downsampler, data.phase) == ("bicubic", 1.5)
+    assert data.transform.margin == 0
+
+
+def test_batch(prepared):
+    data = module(prepared, flip=False)
+    batch = next(iter(data.train_dataloader()))
+    assert batch["lr"].shape == (2, 3, 12, 16)
+    assert batch["hr"].shape == (2, 3, 48, 64)
+    assert batch["blur"].shape == (2, 1, 48, 64)
+    assert batch["seg"].shape == (2, 48, 64)
+    assert batch["seg"].dtype == torch.int64
+    assert isinstance(batch["name"], list)
+    assert "group" not in batch
+    for value, name in zip(batch["seg"], batch["name"], strict=True):
+        stored = read_array(prepared / f"train/semseg/{name}.png").astype(int)
+        np.testing.assert_array_equal(value, np.where(stored == 0, 255, stored - 1))
+    for value, name in zip(batch["blur"], batch["name"], strict=True):
+        np.testing.assert_array_equal(value[0], np.load(prepared / f"train/blur16/{name}.npy"))
+
+
+def test_blur_png_is_read_where_there_is_no_sidecar(bsr):
+    for path in (bsr / "train/blur16").iterdir():
+        path.unlink()
+    (bsr / "train/blur16").rmdir()
+    sample = module(bsr).val_set[0]
+    stored = read_array(bsr / f"train/blur/{sample['name']}.png")
+    np.testing.assert_allclose(sample["blur"][0], stored[..., 1] / 10, rtol=1e-6)
+
+
+def test_holdout_is_seeded_disjoint_and_complete(prepared):
+    parts = []
+    for seed in (0, 0, 1, 2, 3):
+        data = module(prepared, seed=seed)
+        kept = {file.name for file in data.train_set.files}
+        held = {file.name for file in data.val_set.files}
+        assert len(held) == 1
+        assert not kept & held
+        assert len(kept | held) == 5
+        parts.append(held)
+    assert parts[0] == parts[1]
+    assert len({frozenset(part) for part in parts}) > 1
+
+
+def test_holdout_of_the_official_size():
+    kept, held = split_holdout([str(n) for n in range(795)], 0.1, 0)
+    assert (len(kept), len(held)) == (715, 80)
+    assert kept == sorted(kept, key=int)
+    with pytest.raises(DataError, match="1 training file"):
+        split_holdout(["a"], 0.1, 0)
+
+
+def test_group1_validation_trains_on_everything(prepared):
+    data = module(prepared, validation="group1")
+    assert len(data.train_set) == 5
+    assert [batch["group"] for batch in data.val_dataloader()] == [["Group1"]] * 2
+
+
+def test_test_groups_in_turn(prepared):
+    data = module(prepared, groups=[1, 3], eval_batch_size=1)
+    seen = [(batch["group"][0], batch["name"][0]) for batch in data.test_dataloader()]
+    assert seen == [("Group1", "0002"), ("Group1", "0005"), ("Group3", "0002"), ("Group3", "0005")]
+
+
+def test_transform_is_for_training_alone(prepared):
+    data = module(prepared, crop=[6, 6], transpose=True)
+    assert next(iter(data.train_dataloader()))["lr"].shape == (2, 3, 6, 6)
+    assert data.val_set[0]["lr"].shape == (3, 12, 16)
+
+
+def test_partial_batches(prepared):
+    assert len(module(prepared, batch_size=3).train_dataloader()) == 1  # of 4: one dropped
+    small = module(prepared, batch_size=16)
+    assert [len(batch["name"]) for batch in small.train_dataloader()] == [4]
+
+
+def test_missing_root_names_the_command(tmp_path):
+    root = tmp_path / "none"
+    with pytest.raises(FileError) as caught:
+        module(root)
+    assert str(caught.value).endswith(
+        "Type: blindsr prepare nyuv2 --mat nyu_depth_v2_labeled.mat --splits splits.mat "
+        f"--classes classMapping40.mat --out {root}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sigma_max": 15.0}, r"sigma_max: 15, expected 5, .*prepared"),
+        ({"scale": 2}, r"scale: 2, expected 4, .*prepared"),
+        ({"groups": [6]}, "groups: Group6, expected of .*Group1, Group2"),
+        ({"groups": []}, "groups: none"),
+        ({"num_classes": 13}, "num_classes: 13"),
+        ({"validation": "all"}, "validation: 'all'"),
+        ({"holdout": 1.0}, "holdout: 1.0"),
+        ({"batch_size": 0}, "batch_size: 0"),
+        ({"num_workers": -1}, "num_workers: -1"),
+    ],
+)
+def test_inconsistent_options(prepared, options, message):
+    with pytest.raises(ConfigError, match=message):
+        NYUv2BSR(root=str(prepared), **options).setup()
+
+
+def test_interrupted_preparation(bsr):
+    (bsr / "manifest.json").rename(bsr / "manifest.partial.json")
+    with pytest.raises(DataError, match="interrupted preparation"):
+        module(bsr)
+
+
+def test_damaged_items_are_named(bsr):
+    data = module(bsr, validation="group1", groups=[2])
+    name = bsr / "train/LRx4/0001.png"
+    write_png(name, np.zeros((12, 12, 3), np.uint8))
+    with pytest.raises(DataError, match=r"GT/0001\.png: \(48, 64\) pixels, expected \(48, 48\)"):
+        data.train_set[0]
+    write_png(bsr / "train/semseg/0003.png", np.full((48, 64), 41, np.uint8))
+    with pytest.raises(DataError, match=r"semseg/0003\.png: class index 40, expected 0\.\.39"):
+        data.train_set[1]
+    (bsr / "train/blur16/0004.npy").unlink()
+    (bsr / "train/GT/0006.png").write_bytes(b"\x89PNG")
+    with pytest.raises(FileError, match=r"GT/0006\.png"):
+        data.train_set[3]
+
+
+def test_sigma_beyond_the_argument(bsr):
+    (bsr / "manifest.json").unlink()  # as in a download
+    data = module(bsr, sigma_max=3.0, validation="group1")
+    with pytest.raises(DataError, match=r"sigma [45], expected 0\.\.3 \(sigma_max\)"):
+        list(data.train_dataloader())
+
+
+def test_rgb_label_files_of_train_ids(bsr):
+    from blindsr.data.bsr import BSRDataset
+    from blindsr.data.layout import find_files
+
+    labels = np.full((48, 64, 3), 255, np.uint8)
+    labels[:10] = 18
+    write_png(bsr / "train/semseg/0001.png", labels)
+    files = find_files(bsr, "train", scale=4)[:1]
+    options = {"scale": 4, "sigma_max": 5.0, "label_format": "train_ids"}
+    seg = BSRDataset(files, num_classes=19, **options)[0]["seg"]
+    assert seg.unique().tolist() == [18, 255]
+    with pytest.raises(DataError, match=r"class index 18, expected 0\.\.17"):
+        BSRDataset(files, num_classes=18, **options)[0]

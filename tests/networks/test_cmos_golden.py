@@ -1,0 +1,109 @@
+"""Parity with the released implementation (golden/README.md).
+
+The vectors are float32 results of a deep network and differ from exact arithmetic themselves: by
+3e-5 of the standard deviation with the fixed layout and, because scrambling amplifies rounding
+some 25 times, by 8e-4 with the legacy one. Comparing in float64 makes the tests independent of the
+convolution kernels of the machine; one float32 test at the stated 1e-4 shows that those suffice.
+"""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import torch
+from tests.golden.recipe import GOLDEN, image, official_shapes, official_state
+from torch.nn.functional import cross_entropy, l1_loss
+
+from blindsr.networks import CMOS
+from blindsr.weights import load_official
+
+LR = ("nyu:lr", (1, 3, 96, 128))
+
+
+@pytest.fixture(scope="module")
+def state():
+    return official_state("cmos")
+
+
+@pytest.fixture
+def network(state):
+    network = CMOS()
+    load_official(network, state, window_layout="fixed")
+    return network.eval()
+
+
+@torch.no_grad()
+def assert_maps_equal(network, lr, file, tolerance):
+    golden = np.load(GOLDEN / file)
+    estimate = network(lr)
+    for name in ("blur", "aux_blur"):
+        map_ = getattr(estimate, name)[0, 0, 1::5, 2::5].numpy()
+        assert np.abs(map_ - golden[name]).max() <= tolerance * golden[name].std(), name
+    semantics = estimate.seg_logits.argmax(1)[0, 1::5, 2::5].numpy()
+    assert (semantics == golden["semantics"]).mean() >= 0.9999
+    for ours, name in (("seg_logits", "logits"), ("aux_seg_logits", "aux_logits")):
+        if name in golden:
+            logits = getattr(estimate, ours)[0, :, ::8, ::8][:, 1::2, 2::2].numpy()
+            assert np.abs(logits - golden[name]).max() <= tolerance * golden[name].std(), name
+
+
+def test_float32(network):
+    assert_maps_equal(network, image(*LR), "cmos_nyu.npz", 1e-4)
+
+
+def test_float64_odd_size(network):
+    lr = image("nyu:odd_lr", (1, 3, 75, 101)).double()
+    assert_maps_equal(network.double(), lr, "cmos_nyu_odd.npz", 5e-5)
+
+
+def test_float64_legacy_layout(network):
+    network.window_layout = "legacy"
+    assert_maps_equal(network.double(), image(*LR).double(), "cmos_nyu_legacy.npz", 1e-3)
+
+
+def test_names_shapes_and_parameter_counts(network):
+    ours = {f"cmos.{name}": list(t.shape) for name, t in network.state_dict().items()}
+    assert ours == official_shapes("cmos")
+    assert len(ours) == 2482
+    assert sum(p.numel() for p in network.parameters()) == 15_975_866
+    assert sum(p.numel() for p in CMOS(19).parameters()) == 15_969_776
+
+
+def test_training_step_in_float64(network):
+    golden = json.loads(gzip.decompress((GOLDEN / "cmos_nyu_train.json.gz").read_bytes()))
+    network.double().train()
+    losses = training_losses(network)
+    for name, loss in losses.items():
+        assert loss.item() == pytest.approx(golden["losses"][name], rel=1e-6), name
+    losses["total_half_aux"].backward()
+
+    expected = golden["grad_norms"]
+    norms = {f"cmos.{n}": p.grad.norm().item() for n, p in network.named_parameters()}
+    assert norms.keys() == expected.keys()
+    floor = 1e-6 * np.linalg.norm(list(expected.values()))
+    errors = [abs(norms[n] - v) / max(v, floor) for n, v in expected.items()]
+    assert np.median(errors) <= 5e-3
+    assert np.quantile(errors, 0.95) <= 5e-2
+
+    buffers = dict(network.named_buffers())
+    for name, norm in golden["running_stat_norms"].items():
+        ours = buffers[name.removeprefix("cmos.")].norm().item()
+        assert ours == pytest.approx(norm, rel=1e-6), name
+
+
+def training_losses(network):
+    estimate = network(image("nyu:train_lr", (4, 3, 64, 96)).double())
+    blur = 5 * image("nyu:train_blur", (4, 1, 256, 384)).double()
+    labels = np.random.RandomState(1).randint(0, 40, (4, 1, 256, 384))[:, 0]
+    labels[:, :16] = 255
+    seg = torch.from_numpy(labels)
+    losses = {
+        "aux_blur_l1": l1_loss(estimate.aux_blur, blur),
+        "aux_semantic_ce": cross_entropy(estimate.aux_seg_logits, seg, ignore_index=255),
+        "blur_l1": l1_loss(estimate.blur, blur),
+        "semantic_ce": cross_entropy(estimate.seg_logits, seg, ignore_index=255),
+    }
+    auxiliary = losses["aux_blur_l1"] + losses["aux_semantic_ce"]
+    losses["total_half_aux"] = 0.5 * auxiliary + losses["blur_l1"] + losses["semantic_ce"]
+    return losses

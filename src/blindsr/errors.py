@@ -7,6 +7,7 @@ exception is a defect of this library and keeps its traceback.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class BlindSRError(Exception):
@@ -19,14 +20,34 @@ class BlindSRError(Exception):
         fix: what to do about it; a command to type where there is one.
     """
 
-    def __init__(self, where: object, *, found: str, expected: str = "", fix: str = "") -> None:
+    def __init__(
+        self, where: object, *, found: str = "", expected: str = "", fix: str = ""
+    ) -> None:
         self.where, self.found, self.expected, self.fix = str(where), found, expected, fix
-        message = f"{where}: {found}"
+        message = f"{where}: {found}" if found else _last_error(str(where))
         if expected:
             message += f", expected {expected}"
         if fix:
             message += f". {fix}"
         super().__init__(" ".join(message.split()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the parts when the error travels between processes."""
+        return _rebuild, (type(self), self.where, self.found, self.expected, self.fix)
+
+
+def _rebuild(kind: type[BlindSRError], where: str, found: str, expected: str, fix: str) -> Any:
+    return kind(where, found=found, expected=expected, fix=fix)
+
+
+def _last_error(text: str) -> str:
+    """The error at the end of a traceback in ``text``, or ``text`` where there is none.
+
+    A loader's worker process hands its exceptions over as text: torch raises them again as
+    ``kind(text)``, the whole traceback included.
+    """
+    _, traceback, rest = text.partition("Original Traceback")
+    return rest.rpartition("Error: ")[2] if traceback else text
 
 
 class FileError(BlindSRError):

@@ -31,7 +31,7 @@ UNION = """Parser key "{key}":
             UNION.format(
                 key="data",
                 path="a.B",
-                cause='Parser key "batch_size":\n          Expected a <class \'int\'>. Got value: two',
+                cause="Parser key \"batch_size\":\n Expected a <class 'int'>. Got value: two",
             ),
             ["data.batch_size: two, expected int"],
         ),

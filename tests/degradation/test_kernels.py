@@ -20,7 +20,7 @@ def test_window_sizes(sigma_max, taps):
 
 @pytest.mark.parametrize(
     ("nominal", "sigma_max", "true"),
-    [(5, 5, 4.50), (15, 15, 13.30), (2, 5, 2.00), (1, 5, 1.00), (4, 5, 3.83)],
+    [(5, 5, 4.50), (15, 15, 13.30), (2, 5, 2.00), (1, 5, 1.00), (4, 5, 3.86)],
 )
 def test_the_name_of_a_sigma_is_nominal(nominal, sigma_max, true):
     """The window cuts a nominal 5 down to a standard deviation of 4.5."""

@@ -5,6 +5,7 @@ import torch
 
 from blindsr.degradation import gather_blur, window_size
 from blindsr.errors import ConfigError, DataError
+from blindsr.imaging import read_rgb
 
 
 def brute_force(image, sigma, sigma_max):
@@ -26,7 +27,7 @@ def brute_force(image, sigma, sigma_max):
 
 
 def psnr(a, b):
-    return -10 * np.log10(np.mean((np.asarray(a, np.float64) - b) ** 2))
+    return -10 * np.log10(np.mean((np.asarray(a, np.float64) - b) ** 2) + 1e-20)
 
 
 def to_tensor(array):
@@ -69,9 +70,7 @@ def test_60_decibels_from_the_definition(sigma_max, size):
 
 
 def test_a_photograph(shared):
-    image = cv2.imread(str(shared / "data/photos/skimage_chelsea.png"))[:120, :160] / np.float32(
-        255
-    )
+    image = read_rgb(shared / "data/photos/skimage_chelsea.png")[:120, :160]
     sigma = sigma_map(120, 160, 5)
     assert psnr(gather_blur(image, sigma, sigma_max=5), brute_force(image, sigma, 5)) > 70
 
@@ -179,13 +178,13 @@ def test_adjoint():
 
 def test_gradients_match_finite_differences():
     generator = torch.Generator().manual_seed(1)
-    image = torch.rand(2, 2, 6, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    image = torch.rand(2, 1, 4, 3, generator=generator, dtype=torch.float64, requires_grad=True)
     # Midway between the points of the blend table, whose slope is piecewise constant.
-    steps = torch.randint(20, 95, (2, 1, 6, 5), generator=generator)
+    steps = torch.randint(20, 95, (2, 1, 4, 3), generator=generator)
     sigma = ((steps + 0.5) * 0.01).double().requires_grad_()
 
     def operator(image, sigma):
-        return gather_blur(image, sigma, sigma_max=1, levels=4)
+        return gather_blur(image, sigma, sigma_max=1, levels=3)
 
     assert torch.autograd.gradcheck(operator, (image, sigma))
     assert torch.autograd.gradgradcheck(operator, (image, sigma))
@@ -197,7 +196,7 @@ def test_sigma_can_be_found_by_descent():
     target = gather_blur(image, torch.full((1, 1, 48, 48), 2.3), sigma_max=5)
     sigma = torch.tensor(1.0, requires_grad=True)
     optimiser = torch.optim.Adam([sigma], lr=0.1)
-    for _ in range(60):
+    for _ in range(100):
         optimiser.zero_grad()
         blurred = gather_blur(image, sigma.expand(1, 1, 48, 48), sigma_max=5)
         (blurred - target).square().mean().backward()

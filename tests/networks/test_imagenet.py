@@ -55,7 +55,7 @@ def test_weights_that_do_not_fit(tmp_path, backbone, weights, change, words):
 
 
 def test_missing_and_broken_files(tmp_path, backbone):
-    with pytest.raises(FileError, match="--model.pretrained"):
+    with pytest.raises(FileError, match=r"--model\.pretrained"):
         load_imagenet(backbone, str(tmp_path / "none.pth"))
     (tmp_path / "text.pth").write_text("not weights")
     with pytest.raises(FileError, match=r"text.pth: unreadable"):

@@ -90,7 +90,7 @@ def _lightning_script() -> tuple[str, str, str]:
 def _devices() -> tuple[str, str, str]:
     import torch
 
-    accelerator = torch.accelerator.current_accelerator()
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
     if accelerator is None:
         return ("device", f"CPU, {torch.get_num_threads()} threads", "ok")
     return ("device", f"{torch.accelerator.device_count()} x {accelerator.type}", "ok")

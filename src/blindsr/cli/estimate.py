@@ -103,7 +103,7 @@ def pick_device(name: str) -> str:
     import torch
 
     if name == "auto":
-        return str(torch.accelerator.current_accelerator() or "cpu")
+        return str(torch.accelerator.current_accelerator(check_available=True) or "cpu")
     try:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:

@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads are slow on busy machines
+os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # lightning's use of it, not ours
 
-import torch
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from blindsr.callbacks import ScoreTable, SkipNonFinite, progress_bar
 from blindsr.errors import BlindSRError, ConfigError, FileError
+from blindsr.weights.reading import read_checkpoint
 
 from .messages import explain
 from .report import print_error
@@ -35,7 +37,7 @@ class BlindSRCLI(LightningCLI):
     """Lightning's command line for the tasks and data sets of blindsr."""
 
     def __init__(self, args: ArgsType = None) -> None:
-        no_exit = {"exit_on_error": False}
+        no_exit = {"exit_on_error": False, "allow_abbrev": False}
         super().__init__(
             trainer_class=Trainer,
             subclass_mode_model=True,
@@ -111,17 +113,10 @@ def compare_hyper_parameters(path: str, current: dict[str, Any], command: str) -
     only those that shape the network do.
 
     Raises:
-        FileError: if the file is no checkpoint.
+        WeightsError: if the file is no checkpoint.
         ConfigError: on the first contradiction.
     """
-    try:
-        stored = torch.load(path, weights_only=True, map_location="cpu").get("hyper_parameters", {})
-    except Exception as error:
-        raise FileError(
-            path,
-            found=f"not readable as a checkpoint ({type(error).__name__})",
-            expected="a file written by `lightning fit`",
-        ) from error
+    stored = read_checkpoint(path).get("hyper_parameters", {})
     for name, value in stored.items():
         relevant = name in current and not name.startswith("_") and name not in FREE_ON_RESUME
         if not relevant or (command != "fit" and name not in ARCHITECTURE):
@@ -140,11 +135,19 @@ def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def caused_by_user(error: BaseException | None) -> BlindSRError | None:
+    """The error of ours behind ``error``: jsonargparse wraps what a constructor raises."""
+    while error is not None and not isinstance(error, BlindSRError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def quiet() -> None:
     """Silence what tells a user nothing, each with its reason."""
     for text in (
         ".*does not have many workers.*",  # the configurations choose worker counts on purpose
         ".*litlogger.*",  # advertisement
+        ".*The dirpath has changed from.*",  # a resumed run has its own folder
         ".*Checkpoint directory .* exists and is not empty.*",  # resuming writes there on purpose
         ".*The number of training batches .* is smaller than the logging interval.*",  # tiny sets
         ".*tensorboardX.*",  # a CSV logger is what we want
@@ -169,8 +172,11 @@ def main(args: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if args is None else args)
     try:
         BlindSRCLI(words)
-    except BlindSRError as error:
-        return print_error(error)
+    except Exception as error:
+        ours = caused_by_user(error)
+        if ours is None:
+            raise
+        return print_error(ours)
     except SystemExit as stop:  # --help, --print_config
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0

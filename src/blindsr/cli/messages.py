@@ -16,8 +16,12 @@ from blindsr.errors import ConfigError
 
 _KEY = re.compile(r'[Pp]arser key "([^"]+)"')
 _CLASS = re.compile(r"class_path '([^']+)'")
-_REFUSED = re.compile(r"Option '([^']+)' is not accepted|Key '([^']+)' is not expected")
+_REFUSED = re.compile(
+    r"Option '([^']+)' is not accepted|Key '([^']+)' is not expected"
+    r"|does not accept option '([^']+)'"
+)
 _EXPECTED = re.compile(r"Expected an? (.+?)(?:\. Got value: (.*))?$", re.MULTILINE)
+_NO_CLASS = re.compile(r"module '([^']+)' has no attribute '([^']+)'|No module named '([^']+)'")
 _GIVEN = re.compile(r"Given value: (.*)")
 _SUBCOMMAND = re.compile(r"invalid choice: '([^']*)' \(choose from (.+)\)")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (\S+)")
@@ -54,7 +58,16 @@ def explain(message: str, known_keys: Sequence[str] = ()) -> ConfigError:
         message: text of the ``ArgumentError``.
         known_keys: the keys that the chosen subcommand accepts, for suggestions.
     """
-    for rule in (_subcommand, _missing_file, _refused_option, _unrecognized, _required, _value):
+    rules = (
+        _subcommand,
+        _missing_file,
+        _no_class,
+        _refused_option,
+        _unrecognized,
+        _required,
+        _value,
+    )
+    for rule in rules:
         error = rule(message, known_keys)
         if error is not None:
             return error
@@ -86,11 +99,29 @@ def _missing_file(message: str, known_keys: Sequence[str]) -> ConfigError | None
     )
 
 
+def _no_class(message: str, known_keys: Sequence[str]) -> ConfigError | None:
+    del known_keys
+    match, class_path = _NO_CLASS.search(message), _CLASS.search(message)
+    if not match or not class_path:
+        return None
+    module = match[1] or match[3].partition(".")[0]
+    try:
+        names = [f"{module}.{name}" for name in dir(importlib.import_module(module))]
+    except ImportError:
+        names = []
+    return ConfigError(
+        ".".join([*_KEY.findall(message)[:1], "class_path"]),
+        found=class_path[1],
+        expected="the import path of a class",
+        fix=did_you_mean(class_path[1], names),
+    )
+
+
 def _refused_option(message: str, known_keys: Sequence[str]) -> ConfigError | None:
     match = _REFUSED.search(message)
     if not match:
         return None
-    option = match[1] or match[2]
+    option = match[1] or match[2] or match[3]
     prefix, class_path = _KEY.findall(message)[:1], _CLASS.search(message)
     known = (
         [*prefix] and [f"{prefix[0]}.{n}" for n in parameters_of(class_path[1])]

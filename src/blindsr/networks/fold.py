@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from typing import TypeVar
 
 from torch import nn
@@ -37,7 +38,7 @@ def fold_batchnorm(network: NetworkT) -> NetworkT:
     network = copy.deepcopy(network)
     for module in list(network.modules()):
         children = list(module.named_children())
-        for (before, conv), (after, norm) in zip(children, children[1:], strict=False):
+        for (before, conv), (after, norm) in pairwise(children):
             if (
                 isinstance(conv, nn.Conv2d)
                 and isinstance(norm, nn.BatchNorm2d)

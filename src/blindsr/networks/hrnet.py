@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -22,7 +24,8 @@ def hrnet_w18_small_v2() -> nn.Module:
     network = timm.create_model(
         "hrnet_w18_small_v2", features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
     )
-    network.conv1.stride = network.conv2.stride = (1, 1)
+    for stem in (network.conv1, network.conv2):
+        stem.stride = (1, 1)  # type: ignore[assignment, union-attr]
     for name in STAGES:
         stage = getattr(network, name)
         for i, module in enumerate(stage):
@@ -61,8 +64,9 @@ class BilinearFusion(nn.Module):
 
     def _fuse(self, i: int, features: list[Tensor]) -> Tensor:
         total: Tensor | None = None
-        for j, layer in enumerate(self.fuse_layers[i]):  # type: ignore[arg-type]
-            part = layer(features[j])
+        row = cast("nn.ModuleList", self.fuse_layers[i])
+        for j, (layer, feature) in enumerate(zip(row, features, strict=True)):
+            part = layer(feature)
             if j > i:
                 size = features[i].shape[2:]
                 part = interpolate(part, size, mode="bilinear", align_corners=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from .blocks.residual import BasicBlock
@@ -26,7 +28,7 @@ class PyramidSmall(nn.Module):
                 nn.ReLU(inplace=True),
                 BasicBlock(after),
             )
-            for i, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+            for i, (before, after) in enumerate(pairwise(widths))
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:

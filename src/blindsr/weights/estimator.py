@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from blindsr.errors import WeightsError, missing_file
+from blindsr.errors import WeightsError
 from blindsr.networks import CMOS
 
 from .official import load_official
+from .reading import read_checkpoint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,29 +72,6 @@ def load_estimator(
     return LoadedEstimator(
         network.eval().to(device), sigma_max, num_classes, scale, class_names, device
     )
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint file; a pickle that would run code is refused.
-
-    Raises:
-        FileError: if there is no such file.
-        WeightsError: if it is truncated, no checkpoint, or not weights-only.
-    """
-    if not path.is_file():
-        raise missing_file(path, "a checkpoint", "Train one with `lightning fit -c CONFIG`.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(
-            path,
-            found=f"not readable as weights ({type(error).__name__})",
-            expected="a checkpoint of `lightning fit` or official weights",
-            fix="It may be truncated, another kind of file, or a pickle that would run code.",
-        ) from error
-    if not isinstance(content, dict):
-        raise WeightsError(path, found=type(content).__name__, expected="a dictionary of tensors")
-    return content
 
 
 _Parts = tuple["nn.Module", float, int, int, tuple[str, ...]]

@@ -67,7 +67,7 @@ def load_official(
     network.load_state_dict(renamed)
     for module in network.modules():
         if hasattr(module, "window_layout"):
-            module.window_layout = layout
+            module.window_layout = layout  # type: ignore[assignment]
 
 
 def _prefixes(network: nn.Module) -> dict[str, str]:

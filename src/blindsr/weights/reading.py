@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,31 +28,47 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
         WeightsError: if it is truncated, of another kind, not weights-only, or not a flat
             dictionary of tensors.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise missing_file(path, "a .pth or .safetensors file", "Check the path.")
     metadata: dict[str, str] = {}
-    try:
-        if path.suffix == ".safetensors":
-            content, metadata = _read_safetensors(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip, EOF and safetensors each raise their own
-        raise WeightsError(
-            path,
-            found=f"not readable as weights ({type(error).__name__})",
-            expected="a .pth with tensors only, or .safetensors",
-            fix="It may be truncated, another kind of file, or a pickle that would run code.",
-        ) from error
-    if not isinstance(content, dict) or not all(
-        isinstance(value, torch.Tensor) for value in content.values()
-    ):
+    if Path(path).suffix == ".safetensors":
+        content, metadata = _guarded(Path(path), _read_safetensors)
+    else:
+        content = read_checkpoint(path)
+    if not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise WeightsError(
             path,
             found=f"a {type(content).__name__} with entries that are no tensors",
             expected="a flat dictionary from names to tensors",
         )
     return content, metadata
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a file of ``torch.save`` weights-only: tensors, numbers and names, nothing that runs.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it is truncated, of another kind, or not weights-only.
+    """
+    path = Path(path)
+    content = _guarded(path, lambda p: torch.load(p, map_location="cpu", weights_only=True))
+    if not isinstance(content, dict):
+        raise WeightsError(path, found=f"a {type(content).__name__}", expected="a dictionary")
+    return content
+
+
+def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:
+    """Call ``read`` and translate what it raises."""
+    if not path.is_file():
+        raise missing_file(path, "a file of weights", "Check the path.")
+    try:
+        return read(path)
+    except Exception as error:  # pickle, zip, EOF and safetensors each raise their own
+        raise WeightsError(
+            path,
+            found=f"not readable as weights ({type(error).__name__})",
+            expected="a checkpoint or a .pth with tensors only, or .safetensors",
+            fix="It may be truncated, another kind of file, or a pickle that would run code.",
+        ) from error
 
 
 def _read_safetensors(path: Path) -> tuple[Any, dict[str, str]]:

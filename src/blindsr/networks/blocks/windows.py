@@ -39,7 +39,7 @@ def split_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
     return tiles.permute(0, 2, 4, 1, 3, 5).reshape(n * a * b, c, h, w)
 
 
-def join_windows(windows: Tensor, size: tuple[int, int]) -> Tensor:
+def join_windows(windows: Tensor, size: tuple[int, ...]) -> Tensor:
     """(N*a*b, C, h, w) -> (N, C, a*h, b*w) with ``size`` = (a*h, b*w); undoes split_windows."""
     _, c, h, w = windows.shape
     a, b = size[0] // h, size[1] // w

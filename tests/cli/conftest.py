@@ -1,0 +1,70 @@
+"""One short training through the real command line, shared by the tests of this folder."""
+
+import pytest
+import yaml
+
+TINY = {
+    "seed_everything": 0,
+    "trainer": {
+        "accelerator": "cpu",
+        "devices": 1,
+        "max_epochs": 2,
+        "num_sanity_val_steps": 0,
+        "enable_model_summary": False,
+        "log_every_n_steps": 1,
+        "callbacks": [
+            {
+                "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
+                "init_args": {
+                    "monitor": "val/blur_psnr",
+                    "mode": "max",
+                    "filename": "best",
+                    "save_last": True,
+                    "enable_version_counter": False,
+                },
+            },
+            {"class_path": "blindsr.callbacks.SampleGrid", "init_args": {"count": 2}},
+        ],
+    },
+    "model": {
+        "class_path": "blindsr.tasks.CMOSTask",
+        "init_args": {"backbone": "pyramid_small", "warmup_steps": 1, "cosine_steps": 20},
+    },
+    "data": {
+        "class_path": "blindsr.data.Scenes",
+        "init_args": {
+            "train_count": 6,
+            "val_count": 2,
+            "test_count": 3,
+            "size": [64, 80],
+            "batch_size": 2,
+            "test_groups": 2,
+        },
+    },
+}
+
+
+def write_config(folder, name="tiny", **trainer):
+    """The tiny configuration with its runs under ``folder``; returns its path."""
+    config = yaml.safe_load(yaml.safe_dump(TINY))
+    config["trainer"] |= trainer
+    config["trainer"]["logger"] = [
+        {
+            "class_path": "lightning.pytorch.loggers.CSVLogger",
+            "init_args": {"save_dir": str(folder / "logs"), "name": name},
+        }
+    ]
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """(configuration, folder of the run) after two epochs."""
+    from blindsr.cli.main import main
+
+    folder = tmp_path_factory.mktemp("trained")
+    config = write_config(folder)
+    assert main(["fit", "-c", str(config)]) == 0
+    return config, folder / "logs" / "tiny" / "version_0"

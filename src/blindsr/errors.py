@@ -1,4 +1,4 @@
-"""The errors a user can cause. Each prints as one line: where, what was found, expected, what to do.
+"""The errors a user can cause. Each prints as one line: where, found, expected, what to do.
 
 Command lines catch :class:`BlindSRError`, print its message and exit with status 2; every other
 exception is a defect of this library and keeps its traceback.

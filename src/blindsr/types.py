@@ -33,6 +33,9 @@ class Sample(TypedDict, total=False):
     """Relative stem of the file or index of the scene; unique within a group."""
     group: str
     """Test group, for instance ``Group1``."""
+    repeat: bool
+    """True for a sample that only fills up a rank in distributed evaluation; left out of the
+    scores."""
 
 
 class Batch(TypedDict, total=False):
@@ -45,6 +48,8 @@ class Batch(TypedDict, total=False):
     mask: Tensor
     name: list[str]
     group: list[str]
+    repeat: Tensor
+    """(N,) bool."""
 
 
 class Estimate(NamedTuple):

@@ -19,9 +19,12 @@ TINY = {
                     "monitor": "val/blur_psnr",
                     "mode": "max",
                     "filename": "best",
-                    "save_last": True,
                     "enable_version_counter": False,
                 },
+            },
+            {
+                "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
+                "init_args": {"filename": "last", "enable_version_counter": False},
             },
             {"class_path": "blindsr.callbacks.SampleGrid", "init_args": {"count": 2}},
         ],

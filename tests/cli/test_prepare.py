@@ -27,16 +27,33 @@ def parse(sources, out, *options):
 
 def test_prepares_and_sums_up(sources, tmp_path, capsys):
     out = tmp_path / "bsr"
-    assert prepare.run(parse(sources, out, "--downsampler", "area", "--sigma-max", "3")) == 0
+    assert (
+        prepare.run(
+            parse(sources, out, "--downsampler", "area", "--sigma-max", "3", "--workers", "0")
+        )
+        == 0
+    )
     lines = capsys.readouterr().out.strip().splitlines()
     assert "7/7" in lines[-2]
     assert lines[-1].startswith(
         f"NYUv2-BSR in {out}: train 4 VA + 1 IVA, 5 test groups of 1 VA + 1 IVA; "
-        "area, gather, sigma 0..3;"
+        "area, layered, sigma 0..3;"
     )
     assert len(list((out / "train" / "LRx4").iterdir())) == 5
-    prepare.run(parse(sources, out, "--overwrite"))
-    assert "sfold" in capsys.readouterr().out.splitlines()[-1]
+    assert (out / "train" / "depth" / "0001.png").is_file()
+    prepare.run(
+        parse(
+            sources, out, "--overwrite", "--workers", "0", "--operator", "gather", "--no-keep-depth"
+        )
+    )
+    assert "sfold, gather" in capsys.readouterr().out.splitlines()[-1]
+    assert not (out / "train" / "depth" / "0001.png").exists()
+
+
+def test_defaults(sources, tmp_path):
+    given = parse(sources, tmp_path)
+    assert (given.operator, given.keep_depth, given.workers) == ("layered", True, None)
+    assert prepare._cores() >= 1
 
 
 def test_mistakes_are_errors_of_the_library(sources, tmp_path):

@@ -1,5 +1,10 @@
+import errno
 import json
+import re
 import shutil
+import subprocess
+import sys
+import time
 
 import cv2
 import h5py
@@ -7,8 +12,9 @@ import numpy as np
 import pytest
 
 from blindsr.data.manifest import MANIFEST, PARTIAL, read_manifest
-from blindsr.data.nyuv2_file import NYUv2File
-from blindsr.data.prepare_nyuv2 import prepare_nyuv2
+from blindsr.data.nyuv2_file import NYUv2File, NYUv2Split
+from blindsr.data.prepare_frame import encode_depth
+from blindsr.data.prepare_nyuv2 import _contents, _plan, prepare_nyuv2
 from blindsr.data.sigma_codec import decode_sigma, encode_sigma, read_sigma
 from blindsr.degradation.pipelines import degrade
 from blindsr.errors import ConfigError, DataError, FileError
@@ -28,7 +34,8 @@ def test_layout_of_the_released_data_set(prepared):
     expected = {"manifest.json"}
     expected |= {f"train/{f}/{n}.png" for f in ("GT", "LRx4", "blur", "semseg") for n in train}
     expected |= {f"train/blur16/{n}.npy" for n in train}
-    expected |= {f"val/{f}/{n}.png" for f in ("GT", "semseg") for n in test}
+    expected |= {f"val/{f}/{n}.png" for f in ("GT", "semseg", "depth") for n in test}
+    expected |= {f"train/depth/{n}.png" for n in train}
     for group in range(1, 6):
         expected |= {f"val/Group{group}/{f}/{n}.png" for f in ("LRx4", "blur") for n in test}
         expected |= {f"val/Group{group}/blur16/{n}.npy" for n in test}
@@ -43,6 +50,19 @@ def test_pictures_are_those_of_the_source(prepared, sources):
     assert seg.dtype == np.uint8
     assert seg.shape == (48, 64)
     np.testing.assert_array_equal(seg, (frame.labels > 0) * ((frame.labels - 1) % 40 + 1))
+
+
+def test_depth_in_millimetres(prepared, sources, tmp_path):
+    with NYUv2File(sources[0]) as source:
+        frame = source.read(3)
+    stored = read_array(prepared / "train/depth/0003.png")
+    assert stored.dtype == np.uint16
+    np.testing.assert_allclose(stored, 1000 * frame.depth, atol=0.501)
+    np.testing.assert_array_equal(
+        encode_depth(np.array([[0.0001, 1.2345678, 100]], np.float32)), [[1, 1235, 65535]]
+    )
+    prepare_nyuv2(*sources, tmp_path / "without", keep_depth=False, operator="gather")
+    assert not list(tmp_path.rglob("depth"))
 
 
 def test_blur_png_by_the_rule_of_the_released_loader(prepared):
@@ -62,7 +82,10 @@ def test_lr_is_the_degraded_picture(prepared, sources):
         frame = source.read(1)
     sigma = np.load(prepared / "train/blur16/0001.npy").astype(np.float32)
     assert manifest["train"]["0001"]["kind"] in ("VA", "IVA")
-    lr = degrade(frame.rgb.astype(np.float32) / 255, sigma, scale=4, sigma_max=5.0)
+    lr = degrade(
+        frame.rgb.astype(np.float32) / 255, sigma, scale=4, sigma_max=5.0,
+        operator="layered", depth=frame.depth,
+    )  # fmt: skip
     stored = read_rgb(prepared / "train/LRx4/0001.png")
     assert stored.shape == (12, 16, 3)
     np.testing.assert_allclose(stored, lr, atol=1.01 / 255)  # float16 sigma: a grey level at most
@@ -73,6 +96,7 @@ def test_manifest(prepared):
     settings = manifest["settings"]
     assert settings["scale"] == 4
     assert settings["phase"] == 0.0
+    assert settings["operator"] == "layered"
     assert settings["window"] == 21
     assert settings["train_frames"] == [1, 3, 4, 6, 7]
     assert manifest["counts"]["train"] == {"VA": 4, "IVA": 1}
@@ -119,6 +143,113 @@ def test_goes_on_after_an_interruption(prepared, sources, tmp_path):
     assert all(path.stat().st_mtime_ns == time for path, time in finished.items())
 
 
+KILLED = """
+import sys
+from blindsr.data.prepare_nyuv2 import prepare_nyuv2
+if __name__ == "__main__":
+    *sources, out, workers = sys.argv[1:]
+    prepare_nyuv2(*sources, out, workers=int(workers))
+"""
+
+
+def kill_midway(script, sources, out, *, workers, files):
+    """Start a preparation, SIGKILL it when ``files`` GT pictures are there."""
+    words = [sys.executable, script, *sources, out, str(workers)]
+    with subprocess.Popen([str(word) for word in words]) as process:
+        deadline = time.monotonic() + 120
+        while len(list(out.glob("train/GT/0*.png"))) < files:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.kill()
+
+
+def test_goes_on_after_being_killed(make_nyuv2, tmp_path):
+    sources = make_nyuv2.make(tmp_path / "source", train=tuple(range(6, 22)), size=(64, 80))
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    prepare_nyuv2(*sources, whole)
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    kill_midway(script, sources, out, workers=2, files=4)
+    assert not (out / MANIFEST).exists()
+    (out / "train/GT/.0003.0123456789ab.png").write_bytes(b"half")
+    prepare_nyuv2(*sources, out)
+    assert contents(out) == contents(whole)
+
+
+def test_killed_while_the_first_file_was_written(sources, prepared, tmp_path):
+    (tmp_path / ".manifest.partial.0123456789ab.json").write_bytes(b"{")
+    prepare_nyuv2(*sources, tmp_path)
+    assert contents(tmp_path) == contents(prepared)
+
+
+def test_killed_while_an_earlier_data_set_was_removed(bsr, sources, monkeypatch, prepared):
+    def stop(path, missing_ok=False):
+        if path.parent.name == "semseg":
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    unlink = type(bsr).unlink
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bsr), "unlink", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_nyuv2(*sources, bsr, sigma_max=3.0, overwrite=True)
+    with pytest.raises(DataError, match="interrupted"):
+        read_manifest(bsr)
+    assert (bsr / "train/semseg/0001.png").exists()
+    (bsr / "train/semseg/0001.png").write_bytes(b"old")
+    prepare_nyuv2(*sources, bsr)
+    assert contents(bsr) == contents(prepared)
+
+
+def test_full_disk(sources, prepared, tmp_path, monkeypatch):
+    out, written = tmp_path / "out", []
+    write_bytes = type(out).write_bytes
+
+    def write(path, data):
+        written.append(path)
+        if len(written) > 11:
+            write_bytes(path, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(out), "write_bytes", write)
+        with pytest.raises(FileError) as caught:
+            prepare_nyuv2(*sources, out)
+    message = str(caught.value)
+    assert message.startswith(f"{out}: the disk is full (")
+    assert re.search(r"\([\d.]+ [kMG]B free\)", message)
+    assert "\n" not in message
+    assert not (out / MANIFEST).exists()
+    half = contents(out)
+    half.pop(PARTIAL)
+    assert len(half) > 10
+    assert half == {name: contents(prepared)[name] for name in half}  # whole files alone
+    prepare_nyuv2(*sources, out)
+    assert contents(out) == contents(prepared)
+
+
+def test_folder_that_cannot_be_written(sources, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "write_text", refuse)
+    with pytest.raises(FileError, match=r"out: cannot be written \(Permission denied\)"):
+        prepare_nyuv2(*sources, tmp_path / "out")
+
+
+def test_counts_of_the_full_set():
+    plans = _plan(NYUv2Split(tuple(range(1, 796)), tuple(range(796, 1450))), seed=0, sigma_max=5.0)
+    groups = {f"val/Group{group}": {"VA": 524, "IVA": 130} for group in range(1, 6)}
+    assert _contents(plans)["counts"] == {"train": {"VA": 636, "IVA": 159}, **groups}
+    times = [
+        sum(plan[number].kind == "IVA" for plan in plans["val"].values())
+        for number in range(796, 1450)
+    ]
+    assert (times.count(1), times.count(0)) == (650, 4)
+
+
 def test_other_settings_are_refused_unless_overwritten(bsr, sources, prepared):
     with pytest.raises(DataError, match=r"made with sigma_max = 5\.0, expected 3\.0.*--overwrite"):
         prepare_nyuv2(*sources, bsr, sigma_max=3.0)
@@ -132,10 +263,12 @@ def test_other_settings_are_refused_unless_overwritten(bsr, sources, prepared):
 
 def test_a_folder_of_other_things_is_refused(sources, tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"x")
+    (tmp_path / "train/GT").mkdir(parents=True)
+    (tmp_path / "train/GT/0001.png").write_bytes(b"not ours: there is no manifest")
     for overwrite in (False, True):
         with pytest.raises(DataError, match="folder that holds files"):
             prepare_nyuv2(*sources, tmp_path, overwrite=overwrite)
-    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+    assert contents(tmp_path).keys() == {"holiday.jpg", "train/GT/0001.png"}
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -198,7 +331,7 @@ def test_real_frames(shared, tmp_path):
     """On pixels in focus, away from blurred ones, the s-fold LR is GT[::4] to the bit."""
     folder = shared / "data" / "nyuv2"
     names = ("nyu_depth_v2_labeled.mat", "splits_mini.mat", "classMapping40.mat")
-    prepare_nyuv2(*(folder / name for name in names), tmp_path / "out")
+    prepare_nyuv2(*(folder / name for name in names), tmp_path / "out", operator="gather")
     checked = 0
     for path in sorted((tmp_path / "out/train/GT").iterdir()):
         hr, lr = read_array(path), read_array(tmp_path / "out/train/LRx4" / path.name)

@@ -134,13 +134,13 @@ def test_without_fill_it_is_the_generator_exactly(rank):
     assert psnr(layered_blur(image, sigma, depth, sigma_max=5, fill=False), expected) > 110
 
 
-@pytest.mark.parametrize(("rank", "least"), [(0.18, 41), (0.6, 41), (1.0, 41)])
-def test_with_fill_it_is_41_decibels_from_the_membrane(rank, least):
+@pytest.mark.parametrize("rank", [0.18, 0.6, 1.0])
+def test_with_fill_it_is_46_decibels_from_the_membrane(rank):
     image, depth = occlusion_scene()
     sigma = sigma_from_depth(depth, sigma_max=5, focus_rank=rank)
     expected = generator(image, sigma, depth, 5)
     filled = psnr(layered_blur(image, sigma, depth, sigma_max=5), expected)
-    assert filled > least
+    assert filled > 46
     # Neither the plain "over" nor the gather operator comes near.
     assert filled > psnr(layered_blur(image, sigma, depth, sigma_max=5, fill=False), expected) + 3
     assert filled > psnr(gather_blur(image, sigma, sigma_max=5), expected) + 3
@@ -154,7 +154,7 @@ def test_rgbd_crops(shared, name, rank):
     image, depth = np.ascontiguousarray(image[box]), depth[box]
     sigma = sigma_from_depth(depth, sigma_max=5, focus_rank=rank)
     expected = generator(image, sigma, depth, 5)
-    assert psnr(layered_blur(image, sigma, depth, sigma_max=5), expected) > 41
+    assert psnr(layered_blur(image, sigma, depth, sigma_max=5), expected) > 44
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_rgbd_frames(shared, name, rank):
     image, depth = np.ascontiguousarray(image[:480, :640]), depth[:480, :640]
     sigma = sigma_from_depth(depth, sigma_max=5, focus_rank=rank)
     expected = generator(image, sigma, depth, 5)
-    assert psnr(layered_blur(image, sigma, depth, sigma_max=5), expected) > 41
+    assert psnr(layered_blur(image, sigma, depth, sigma_max=5), expected) > 46
 
 
 def test_coarser_layers_are_close():

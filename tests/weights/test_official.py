@@ -38,7 +38,7 @@ def test_files(tmp_path, suffix):
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     load_official(network, path, window_layout="legacy")
     name = "predict.blur.last_layer.0.weight"
-    assert torch.equal(network.state_dict()[name], fill(name, (72, 72, 1, 1)))
+    assert torch.equal(network.state_dict()[name], fill(name, (64, 64, 1, 1)))
 
 
 def test_the_layout_must_be_named(tmp_path):

@@ -117,7 +117,9 @@ class LineProgress(ProgressBar):
         """Print a line when it is time."""
         self._wait.batch_ends()
         self._done += 1
-        if self._enabled and time.perf_counter() - self._last >= self.interval:
+        last = batch_idx + 1 >= self.total_train_batches  # the line of the epoch follows
+        due = time.perf_counter() - self._last >= self.interval
+        if self._enabled and due and not last:
             self._print(trainer, pl_module, batch_idx)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

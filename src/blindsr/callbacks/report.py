@@ -9,6 +9,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from blindsr.imaging.io import atomic_path
 
@@ -42,7 +43,7 @@ def as_table(rows: dict[str, dict[str, float]], title: str) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("group")
     for name in names:
-        table.add_column(TITLES.get(name, name), justify="right")
+        table.add_column(Text(TITLES.get(name, name)), justify="right")
     for group, row in rows.items():
         if group == "mean":
             table.add_section()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blindsr.errors import BlindSRError, ConfigError, DataError
 
+from .report import print_error
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.console import Console
 
     from blindsr.weights import LoadedEstimator
 
@@ -72,13 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
             failures.append(error)
             continue
         console.print(f"{path} -> {', '.join(name.name for name in written)}")
-    for error in failures:
-        sys.stderr.write(f"blindsr: error: {error}\n")
+    for failure in failures:
+        print_error(failure)
     console.print(f"{len(arguments.images) - len(failures)} of {len(arguments.images)} done")
     return 1 if failures else 0
 
 
-def progress(paths: list[Path], console: object) -> object:
+def progress(paths: list[Path], console: Console) -> Iterator[Path]:
     """Iterate with a rich bar that shows rate and time left."""
     from rich.progress import (
         BarColumn,
@@ -94,7 +97,7 @@ def progress(paths: list[Path], console: object) -> object:
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=console, transient=True) as bar:  # type: ignore[arg-type]
+    with Progress(*columns, console=console, transient=True) as bar:
         yield from bar.track(paths)
 
 

@@ -37,6 +37,7 @@ class BlindSRCLI(LightningCLI):
     """Lightning's command line for the tasks and data sets of blindsr."""
 
     def __init__(self, args: ArgsType = None) -> None:
+        self.words = [str(word) for word in args] if isinstance(args, list) else []
         no_exit = {"exit_on_error": False, "allow_abbrev": False}
         super().__init__(
             trainer_class=Trainer,
@@ -62,7 +63,7 @@ class BlindSRCLI(LightningCLI):
             else:
                 self.config = parser.parse_args(args)
         except ArgumentError as error:
-            chosen = next((word for word in args or () if word in COMMANDS), None)
+            chosen = next((word for word in self.words if word in COMMANDS), None)
             known = known_keys(self._subcommand_parsers[chosen]) if chosen else []
             raise explain(str(error), known) from error
 
@@ -80,7 +81,7 @@ class BlindSRCLI(LightningCLI):
         """Check the checkpoint and the data before anything starts."""
         path = self.config[self.subcommand].get("ckpt_path")
         if path and os.path.isfile(path):  # noqa: PTH113
-            compare_hyper_parameters(path, dict(self.model.hparams), self.subcommand)
+            compare_hyper_parameters(path, dict(self.model.hparams), str(self.subcommand))
         preflight = getattr(self.datamodule, "preflight", None)
         if preflight is not None:
             preflight(self.subcommand)

@@ -1,19 +1,34 @@
-"""``blindsr prepare``: make a data set from its official source files."""
+"""``blindsr prepare``: make a data set from its official source files, or check one."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-HELP = "make a BSR data set from the official source files"
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from blindsr.data.check import Report
+
+HELP = "make a BSR data set from the official source files, or check one"
 
 _NYU_HELP = "NYUv2-BSR from NYU Depth V2 (795 training frames, 654 test frames in 5 groups)"
+_CHECK_HELP = "look at every file of a BSR folder, the authors' download included"
+_SHOWN_FAULTS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per data set."""
     datasets = parser.add_subparsers(dest="dataset", required=True, metavar="DATASET")
     _add_nyuv2(datasets.add_parser("nyuv2", help=_NYU_HELP, description=_NYU_HELP))
+    _add_check(datasets.add_parser("check", help=_CHECK_HELP, description=_CHECK_HELP))
 
 
 def _add_nyuv2(parser: argparse.ArgumentParser) -> None:
@@ -30,17 +45,38 @@ def _add_nyuv2(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--operator",
-        default="gather",
+        default="layered",
         metavar="NAME",
-        help="gather (one kernel per pixel, fast) or layered (with occlusion, as SYNDOF) [gather]",
+        help="layered (with occlusion, as the paper's data; 2 s a picture and core) or gather "
+        "(one kernel per pixel; 0.15 s) [layered]",
+    )
+    add(
+        "--keep-depth",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also write depth maps, to draw the blur anew while training [yes]",
     )
     add("--sigma-max", type=float, default=5.0, metavar="PX", help="largest sigma, HR pixels [5]")
     add("--seed", type=int, default=0, metavar="N", help="of focus, sigma and VA/IVA choice [0]")
-    add("--workers", type=int, default=0, metavar="N", help="processes; 0 = this one [0]")
+    add("--workers", type=int, metavar="N", help="processes; 0 = this one [all cores]")
     add("--overwrite", action="store_true", help="replace the data set that --out holds")
 
 
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="folder that holds train and val (or test)")
+    add("-o", "--out", metavar="PNG", help="contact sheet [DIR/check.png]")
+    add("--scale", type=int, metavar="N", help="HR over LR [manifest, or name of the LR folder]")
+    add("--sigma-max", type=float, metavar="PX", help="[manifest, or usual maximum of the maps]")
+    add("--workers", type=int, metavar="N", help="threads [all cores]")
+
+
 def run(arguments: argparse.Namespace) -> int:
+    """Run the subcommand; 0, or 1 where a check finds faults."""
+    return _check(arguments) if arguments.dataset == "check" else _prepare(arguments)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
     """Prepare the data set, with a progress bar, and print one closing line."""
     from rich.console import Console
 
@@ -59,7 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
             operator=arguments.operator,
             sigma_max=arguments.sigma_max,
             seed=arguments.seed,
-            workers=arguments.workers,
+            keep_depth=arguments.keep_depth,
+            workers=_cores() if arguments.workers is None else arguments.workers,
             overwrite=arguments.overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
@@ -67,7 +104,99 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _progress(console):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _check(arguments: argparse.Namespace) -> int:
+    """Print what was checked and the first faults; write the contact sheet."""
+    from rich.console import Console
+
+    from blindsr.data.check import check_folder
+    from blindsr.data.check_sheet import write_sheet
+
+    console = Console(highlight=False, soft_wrap=True)
+    with _progress(console) as bar:
+        task = bar.add_task("pictures", total=None)
+        report = check_folder(
+            arguments.folder,
+            scale=arguments.scale,
+            sigma_max=arguments.sigma_max,
+            workers=_cores() if arguments.workers is None else arguments.workers,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(_parts_table(report))
+    console.print(_downsampler_line(report), markup=False)
+    for fault in report.faults[:_SHOWN_FAULTS]:
+        console.print(str(fault), markup=False)
+    hidden = len(report.faults) - _SHOWN_FAULTS
+    if hidden > 0:
+        console.print(f"... and {hidden} more")
+    if arguments.out or os.access(arguments.folder, os.W_OK):
+        sheet = Path(arguments.out or Path(arguments.folder) / "check.png")
+        write_sheet(sheet, report)
+        console.print(f"contact sheet: {sheet}", markup=False)
+    else:
+        console.print(f"no contact sheet: {arguments.folder} is read only; give -o", markup=False)
+    count = len(report.faults)
+    console.print(f"{count} fault{'' if count == 1 else 's'}" if count else "no faults")
+    return 1 if count else 0
+
+
+def _parts_table(report: Report) -> Table:
+    """Return what was found, one row per split or test group."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    title = (
+        f"{report.root}: scale {report.scale}, sigma_max {report.sigma_max:g} "
+        f"({report.sigma_max_source}), labels {report.label_format}"
+    )
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("part", "pictures", "GT", "LR", "VA + IVA", "sigma", "labelled", "labels"):
+        table.add_column(column, justify="left" if column == "part" else "right", no_wrap=True)
+    for part, pictures in report.parts:
+        images, variants = zip(*pictures, strict=True)
+        sigmas = [variant.sigma for variant in variants if variant.sigma]
+        classes = frozenset().union(*(facts.classes for facts in images))
+        uniform = sum(low == high for low, high in sigmas)
+        table.add_row(
+            part,
+            str(len(pictures)),
+            _sizes(facts.hr_size for facts in images),
+            _sizes(variant.lr_size for variant in variants),
+            f"{len(sigmas) - uniform} + {uniform}",
+            f"{min(s[0] for s in sigmas):g}..{max(s[1] for s in sigmas):g}" if sigmas else "none",
+            str(sum(bool(facts.classes) for facts in images)),
+            f"{min(classes)}..{max(classes)}" if classes else "none",
+        )
+    return table
+
+
+def _sizes(sizes: Iterable[tuple[int, ...] | None]) -> str:
+    """Return the most frequent size as width x height, and whether there are others."""
+    found = Counter(size for size in sizes if size)
+    if not found:
+        return "none"
+    height, width = found.most_common(1)[0][0]
+    return f"{width}x{height}" + (" and others" if len(found) > 1 else "")
+
+
+def _downsampler_line(report: Report) -> str:
+    """Return how much of LR each down-sampler explains where GT is sharp."""
+    best = report.best_downsampler
+    if best is None:
+        return "down-sampler: cannot be told, no region is sharp and far enough from blur"
+    shares = ", ".join(f"{m} {100 * fit.share:.2f} %" for m, fit in report.fits.items())
+    recorded = report.recorded_downsampler
+    said = f"; the manifest says {recorded}" if recorded else ""
+    pixels = report.fits[best].pixels
+    return f"down-sampler: {best} fits best ({shares} of {pixels} sharp LR pixels){said}"
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _progress(console: Console) -> Progress:
     """Return a bar with counts, rate and time left."""
     from rich.progress import (
         BarColumn,
@@ -81,7 +210,7 @@ def _progress(console):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Frames per second."""
+        """Items per second."""
 
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:.1f}/s" if task.speed else "")

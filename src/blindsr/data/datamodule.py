@@ -8,9 +8,10 @@ from typing import Any
 import cv2
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import ConcatDataset, DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset
 
-from blindsr.data.sampler import SeededSampler
+from blindsr.data.evaluation import EvalSet
+from blindsr.data.sampler import EvalSampler, SeededSampler
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import Downsampler, phase
 from blindsr.types import Batch
@@ -22,7 +23,8 @@ class PairedDataModule(LightningDataModule):
     A subclass sets ``class_names``, ``downsampler`` and the like, and in ``setup`` the three data
     sets ``train_set``, ``val_set`` and ``test_sets`` (one per test group).
 
-    Two runs with equal ``seed`` see equal batches, whatever the number of workers.
+    Two runs with equal ``seed`` see equal batches, whatever the number of workers. Several
+    processes share each epoch; ``batch_size`` is that of one process.
     """
 
     def __init__(
@@ -72,25 +74,43 @@ class PairedDataModule(LightningDataModule):
         The last partial batch of an epoch is dropped unless it is the only one.
         """
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        sampler = SeededSampler(len(self.train_set), seed=self.seed, epoch=epoch)
+        rank, world_size = self._process()
+        sampler = SeededSampler(
+            len(self.train_set), seed=self.seed, epoch=epoch, rank=rank, world_size=world_size
+        )
         return self._loader(
             self.train_set,
             batch_size=self.batch_size,
             sampler=sampler,
-            drop_last=len(self.train_set) >= self.batch_size,
+            drop_last=len(sampler) >= self.batch_size,
         )
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Return the validation loader, whole pictures in order."""
-        return self._loader(self.val_set, batch_size=self.eval_batch_size)
+        """Return the validation loader, whole pictures in order; batches carry ``repeat``."""
+        return self._eval_loader([self.val_set])
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Return one loader over all test groups in turn; batches carry ``group``."""
-        return self._loader(ConcatDataset(self.test_sets), batch_size=self.eval_batch_size)
+        """Return one loader over all test groups in turn.
+
+        Batches carry ``group`` and ``repeat``.
+        """
+        return self._eval_loader(self.test_sets)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of :meth:`test_dataloader`."""
         return self.test_dataloader()
+
+    def _process(self) -> tuple[int, int]:
+        """Return the rank of this process and their number."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def _eval_loader(self, parts: Sequence[Any]) -> DataLoader[Batch]:
+        dataset = EvalSet(parts)
+        rank, world_size = self._process()
+        sampler = EvalSampler(len(dataset), rank=rank, world_size=world_size)
+        return self._loader(dataset, batch_size=self.eval_batch_size, sampler=sampler)
 
     def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Batch]:
         return DataLoader(

@@ -55,7 +55,7 @@ def find_files(
         DataError: a folder is empty, or a file has no partner.
     """
     base, own = root / split, root / split / group
-    hr = _images(base / "GT")
+    hr = list_images(base / "GT")
     lr = _partners(hr, own / f"LRx{scale}", pairing)
     blur = _partners(hr, own / "blur", pairing)
     exact = _partners(hr, own / "blur16", pairing) if (own / "blur16").is_dir() else {}
@@ -72,7 +72,7 @@ def find_groups(root: Path, split: str) -> list[str]:
     return sorted(found, key=lambda name: (len(name), name))
 
 
-def _images(folder: Path) -> dict[str, Path]:
+def list_images(folder: Path) -> dict[str, Path]:
     """Return stem -> path of the images in ``folder``, sorted by stem."""
     if not folder.is_dir():
         raise missing_file(
@@ -96,7 +96,7 @@ def _images(folder: Path) -> dict[str, Path]:
 
 def _partners(hr: dict[str, Path], folder: Path, pairing: Pairing) -> dict[str, Path]:
     """Return name of the HR image -> its partner in ``folder``."""
-    partners = _images(folder)
+    partners = list_images(folder)
     if pairing == "sorted":
         if len(partners) != len(hr):
             raise DataError(folder, found=f"{len(partners)} files", expected=f"{len(hr)}, as in GT")

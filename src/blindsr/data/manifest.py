@@ -2,6 +2,7 @@
 
 It is written last, so its presence says that the folder is complete. While a preparation runs,
 ``manifest.partial.json`` holds the settings; a later run with the same settings goes on from there.
+While an earlier data set is being removed, it also says so: a run killed then goes on removing.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from blindsr.data.disk import remove_temporary
 from blindsr.errors import DataError, FileError
 from blindsr.imaging.io import atomic_path
 
 MANIFEST = "manifest.json"
 PARTIAL = "manifest.partial.json"
+FOLDERS = ("GT", "LRx*", "blur", "blur16", "semseg", "depth")
+"""What lies under a split or a test group."""
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -62,28 +66,44 @@ def read_manifest(root: str | Path) -> dict[str, Any] | None:
     return manifest
 
 
-def claim_folder(out: Path, settings: dict[str, Any]) -> None:
+def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False) -> None:
     """Make ``out`` ready for a preparation with ``settings``, or refuse.
 
-    A new or empty folder is taken, a folder of the same settings is continued.
+    A new or empty folder is taken, a folder of the same settings is continued, and one of other
+    settings is emptied of what its preparation wrote if ``overwrite``.
 
     Raises:
         DataError: ``out`` holds something else.
     """
     if out.exists() and not out.is_dir():
         raise DataError(out, found="a file", expected="a folder", fix="Give another --out")
+    remove_temporary(out)
     held = next((out / name for name in (MANIFEST, PARTIAL) if (out / name).is_file()), None)
-    if held is not None:
+    if held is not None and (overwrite or read_json(held).get("emptying")):
+        write_json(out / PARTIAL, {"settings": settings, "emptying": True})
+        (out / MANIFEST).unlink(missing_ok=True)  # from here on no half of it looks whole
+        _remove_files(out)
+    elif held is not None:
         _check_settings(held, settings)
     elif any(path.is_file() for path in out.rglob("*")):
         raise DataError(
             out,
             found="a folder that holds files",
-            expected="a new or empty folder",
-            fix="Give another --out, or --overwrite to replace a data set there",
+            expected="a new or empty folder, or one that `blindsr prepare` made",
+            fix="Give another --out",
         )
     write_json(out / PARTIAL, {"settings": settings})
     (out / MANIFEST).unlink(missing_ok=True)
+
+
+def _remove_files(out: Path) -> None:
+    """Remove every picture and array where a preparation puts them; other files stay."""
+    parents = [out / "train", out / "val", *(out / "val").glob("Group*")]
+    for folder in (found for parent in parents for name in FOLDERS for found in parent.glob(name)):
+        for path in [*folder.glob("*.png"), *folder.glob("*.npy")]:
+            path.unlink()
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 Files of frame 7: ``GT/0007.png``, ``semseg/0007.png`` (one channel, 0 = void, 1..40), and for
 each blur ``LRx4/0007.png``, ``blur/0007.png`` and ``blur16/0007.npy`` (see :mod:`.sigma_codec`).
+``depth/0007.png`` is optional: uint16 millimetres, as most copies of NYUv2 store depth.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class FrameJob:
     """(K + 1,) uint8, raw class to 0..40."""
     out: Path
     recipe: Recipe
+    keep_depth: bool
     number: int
     """Frame, counted from 1."""
     split: str
@@ -59,6 +61,8 @@ class FrameJob:
 def output_files(job: FrameJob) -> list[Path]:
     """Return the files that a finished frame has."""
     files = [job.base / "GT" / f"{job.name}.png", job.base / "semseg" / f"{job.name}.png"]
+    if job.keep_depth:
+        files.append(job.base / "depth" / f"{job.name}.png")
     for group, _ in job.blurs:
         folder = job.base / group
         files += [
@@ -88,10 +92,17 @@ def prepare_frame(job: FrameJob) -> bool:
     write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
     labels = map_labels(frame.labels, job.mapping, where)
     write_png(job.base / "semseg" / f"{job.name}.png", labels)
+    if job.keep_depth:
+        write_png(job.base / "depth" / f"{job.name}.png", encode_depth(frame.depth))
     hr = frame.rgb.astype(np.float32) / np.float32(255)
     for group, draw in job.blurs:
         _write_blurred(job, group, hr, frame.depth, draw)
     return True
+
+
+def encode_depth(depth: np.ndarray) -> np.ndarray:
+    """Return depth (H, W) in metres as uint16 millimetres, 1..65535."""
+    return np.clip(np.rint(1000.0 * depth.astype(np.float64)), 1, 65535).astype(np.uint16)
 
 
 def _write_blurred(

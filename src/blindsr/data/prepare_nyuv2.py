@@ -1,12 +1,15 @@
 """NYUv2-BSR from the official NYU Depth V2 files, in the layout of the CMOS authors.
 
 ``train/{GT,LRx4,blur,semseg}``, ``val/{GT,semseg}`` and ``val/Group1..5/{LRx4,blur}``, with
-``manifest.json`` on top. "val" is the official test split, as in the released data set.
+``manifest.json`` on top; ``depth`` lies beside ``GT`` unless it is not wanted. "val" is the
+official test split, as in the released data set.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,17 +20,17 @@ import cv2
 
 from blindsr import __version__
 from blindsr.data.blur_draw import BlurDraw, plan_blur
+from blindsr.data.disk import disk_errors, remove_temporary
 from blindsr.data.manifest import MANIFEST, PARTIAL, claim_folder, write_json
 from blindsr.data.nyuv2_file import NYUv2File, NYUv2Split, read_class_mapping, read_splits
 from blindsr.data.prepare_frame import FrameJob, Recipe, prepare_frame
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.pipelines import Operator
-from blindsr.errors import BlindSRError, ConfigError
+from blindsr.errors import ConfigError
 from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, phase
 
 FORMAT_VERSION = 1
 TEST_GROUPS = 5
-_FOLDERS = ("GT", "LRx*", "blur", "blur16", "semseg")
 
 Progress = Callable[[int, int], None]
 """Called with (frames finished, frames in all) at the start and after every frame."""
@@ -43,7 +46,8 @@ def prepare_nyuv2(
     scale: int = 4,
     sigma_max: float = 5.0,
     seed: int = 0,
-    operator: Operator = "gather",
+    operator: Operator = "layered",
+    keep_depth: bool = True,
     overwrite: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
@@ -51,7 +55,7 @@ def prepare_nyuv2(
     """Write NYUv2-BSR and return its manifest.
 
     The files are the same bit for bit whatever the number of workers. A run that was interrupted
-    goes on when started again with the same settings; finished frames are skipped.
+    (or killed) goes on when started again with the same settings; finished frames are skipped.
 
     Args:
         mat: ``nyu_depth_v2_labeled.mat``.
@@ -60,13 +64,15 @@ def prepare_nyuv2(
         out: folder to write; new, empty, or one of the same settings unless ``overwrite``.
         downsampler: how LR is taken from the blurred HR; "sfold" keeps every ``scale``-th pixel.
         sigma_max: largest nominal sigma in HR pixels.
-        operator: name of the spatially varying blur, see ``degradation.pipelines.degrade``.
+        operator: "layered" (with occlusion, as the data sets hold; 2 s a picture and core) or
+            "gather" (one kernel per pixel; 0.15 s), see ``degradation.pipelines.degrade``.
+        keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
         overwrite: replace what another preparation left in ``out``.
         workers: processes; 0 works in this one.
         progress: told how far it is.
 
     Raises:
-        FileError: a source file is missing or damaged.
+        FileError: a source file is missing or damaged, or the disk is full.
         DataError: a source does not hold what it should, or ``out`` holds something else.
         ConfigError: an option has no meaning.
     """
@@ -84,6 +90,7 @@ def prepare_nyuv2(
             mapping=mapping,
             out=out,
             recipe=recipe,
+            keep_depth=keep_depth,
             number=number,
             split=part,
             blurs=tuple((group, plan[number]) for group, plan in groups.items()),
@@ -92,16 +99,17 @@ def prepare_nyuv2(
         for number in (split.train if part == "train" else split.test)
     ]
     settings = _settings(recipe, seed, size, split) | {
+        "keep_depth": keep_depth,
         "mat_bytes": Path(mat).stat().st_size,
         "classes_crc32": zlib.crc32(mapping.tobytes()),
     }
-    if overwrite:
-        _clear(out)
-    claim_folder(out, settings)
-    _run_jobs(jobs, workers, progress or (lambda _done, _total: None))
     manifest = {"settings": settings, **_contents(plans)}
-    write_json(out / MANIFEST, manifest)
-    (out / PARTIAL).unlink(missing_ok=True)
+    with disk_errors(out):
+        claim_folder(out, settings, overwrite=overwrite)
+        _run_jobs(jobs, workers, progress or (lambda _done, _total: None))
+        remove_temporary(out)
+        write_json(out / MANIFEST, manifest)
+        (out / PARTIAL).unlink(missing_ok=True)
     return manifest
 
 
@@ -179,16 +187,6 @@ def _check_options(recipe: Recipe, seed: int, workers: int) -> None:
             raise ConfigError(key, found=str(number), expected="0 or more")
 
 
-def _clear(out: Path) -> None:
-    """Remove an earlier preparation: the manifest first, so that no half of it looks whole."""
-    for name in (MANIFEST, PARTIAL):
-        (out / name).unlink(missing_ok=True)
-    parents = [out / "train", out / "val", *(out / "val").glob("Group*")]
-    for folder in (found for parent in parents for name in _FOLDERS for found in parent.glob(name)):
-        for path in [*folder.glob("*.png"), *folder.glob("*.npy")]:
-            path.unlink()
-
-
 def _run_jobs(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
     progress(0, len(jobs))
     results = map(prepare_frame, jobs) if workers == 0 else _in_processes(jobs, workers)
@@ -199,15 +197,11 @@ def _run_jobs(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
 def _in_processes(jobs: list[FrameJob], workers: int) -> Iterator[bool]:
     """Yield results as they come; the first error cancels the frames not yet begun."""
     context = _clean_context()
-    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
-        futures = [pool.submit(_guarded, job) for job in jobs]
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
+        futures = [pool.submit(prepare_frame, job) for job in jobs]
         try:
             for future in as_completed(futures):
-                result = future.result()
-                if isinstance(result, tuple):
-                    kind, fields = result
-                    raise kind(fields.pop("where"), **fields)
-                yield result
+                yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -224,18 +218,14 @@ def _clean_context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _guarded(job: FrameJob) -> bool | tuple[type[BlindSRError], dict[str, str]]:
-    """Return errors as values: the constructor of BlindSRError does not survive pickling."""
-    try:
-        return prepare_frame(job)
-    except BlindSRError as error:
-        return type(error), {
-            "where": error.where,
-            "found": error.found,
-            "expected": error.expected,
-            "fix": error.fix,
-        }
+def _end_with_parent() -> None:
+    """Leave when the main process was killed: a worker would wait for more frames for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

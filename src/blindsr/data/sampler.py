@@ -1,8 +1,12 @@
-"""The order of an epoch and the random draw of every item, decided in one place.
+"""The order of an epoch, its share for every process, and the random draw of every item.
 
-The sampler hands the data set an index together with a seed. Augmentation then depends on (seed,
-epoch, index) alone: not on the number of workers, on which worker got the item, or on whether the
-run was resumed.
+The training sampler hands the data set an index together with a seed. Augmentation then depends on
+(seed, epoch, index) alone: not on the number of workers, on which worker or process got the item,
+or on whether the run was resumed.
+
+Both samplers know their rank and the number of processes. They are ``DistributedSampler``, so
+Lightning takes them as they are instead of wrapping them, which would forget which items only fill
+up the last round.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import DistributedSampler, SequentialSampler
 
 
 class Draw(NamedTuple):
@@ -21,27 +25,26 @@ class Draw(NamedTuple):
     seed: int
 
 
-class SeededSampler(Sampler[Draw]):
+class SeededSampler(DistributedSampler[Draw]):
     """Yields every index once per epoch in a seeded random order, each with its own seed.
 
+    With several processes each takes every ``world_size``-th of one common order. Where the items
+    do not divide evenly, the order starts again, so that all processes take equally many steps.
     Lightning calls :meth:`set_epoch`; in a plain loop every iteration counts as the next epoch.
 
     Args:
         length: number of items.
         seed: equal seeds give equal epochs.
         epoch: number of the first epoch.
+        rank: number of this process.
+        world_size: number of processes.
     """
 
-    def __init__(self, length: int, *, seed: int, epoch: int = 0) -> None:
+    def __init__(
+        self, length: int, *, seed: int, epoch: int = 0, rank: int = 0, world_size: int = 1
+    ) -> None:
+        super().__init__(range(length), num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]
         self.length = length
-        self.seed = seed
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def set_epoch(self, epoch: int) -> None:
-        """Make the next iteration that of ``epoch``."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Draw]:
@@ -49,4 +52,34 @@ class SeededSampler(Sampler[Draw]):
         self.epoch += 1
         order = rng.permutation(self.length)
         seeds = rng.integers(2**31, size=self.length)
-        return iter([Draw(int(item), int(seeds[item])) for item in order])
+        mine = np.resize(order, self.total_size)[self.rank :: self.num_replicas]
+        return iter([Draw(int(item), int(seeds[item])) for item in mine])
+
+
+class EvalSampler(DistributedSampler[int], SequentialSampler):
+    """Yields the positions of an :class:`~blindsr.data.evaluation.EvalSet` in order.
+
+    Process r takes positions r, r + world_size, ... Where the items do not divide evenly, the last
+    positions lie beyond the set, which turns them into repeats that say so. It is a
+    ``SequentialSampler`` too, by which Lightning sees that nothing is shuffled.
+
+    Args:
+        length: number of items.
+        rank: number of this process.
+        world_size: number of processes.
+    """
+
+    def __init__(self, length: int, *, rank: int = 0, world_size: int = 1) -> None:
+        items = range(length)
+        DistributedSampler.__init__(
+            self,
+            items,  # type: ignore[arg-type]
+            num_replicas=world_size,
+            rank=rank,
+            shuffle=False,
+        )
+        self.data_source = items
+        self.length = length
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.rank, self.total_size, self.num_replicas))

@@ -1,8 +1,8 @@
 """The gather operator on tensors: batched, on any device, differentiable.
 
 Separable windows are applied as shifted additions. That is 20 times faster on the CPU than a
-depthwise convolution, and on GPUs it stays in full float32 where convolutions and matrix products
-would fall to TF32 (60 dB) or, under autocast, to bfloat16 (45 dB).
+depthwise convolution, and it stays in full float32 where convolutions and matrix products would use
+TF32 or, under autocast, bfloat16.
 """
 
 from __future__ import annotations

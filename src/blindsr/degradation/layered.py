@@ -47,7 +47,7 @@ def layered_blur(
         depth: (H, W), positive, any unit, ``inf`` allowed; only its order matters.
         sigma_max: fixes the window.
         merge_coc: width of a layer in pixels of circle of confusion. The generator's is 0.1; 0.5
-            is five times faster and 52 to 61 dB from it at ``sigma_max`` 15.
+            at ``sigma_max`` 15 takes a quarter of the time and is 43 dB and more from it.
         fill: extend the background under blurred foregrounds. Without it, compositing is the
             plain "over" and rims of the foreground show themselves instead of the background.
 
@@ -101,7 +101,7 @@ class _Canvas:
         coverage[coverage < _COVERAGE_FLOOR] = 0
         state = self._state[box]
         if extend:
-            state[...] = _opaque(state)
+            _make_opaque(state)
             self._extend_background(layer, taps)
         state *= 1 - coverage
         state += sheet
@@ -119,11 +119,14 @@ class _Canvas:
         radius = len(taps) // 2
         inner = layer.box(radius, self._painted.shape)
         outer = layer.box(2 * radius, self._painted.shape)
-        painted = self._painted[outer].astype(np.float32)
+        painted = self._painted[outer].view(np.uint8)
         if painted[_within(outer, inner)].all():
             return
-        rim = painted - cv2.erode(painted, _NEIGHBOURS)
-        known = np.dstack([painted, _opaque(self._state[outer]) * rim[..., None]])
+        rim = painted != cv2.erode(painted, _NEIGHBOURS)
+        colours = self._state[outer][rim]
+        known = np.zeros((*painted.shape, 1 + colours.shape[1]), np.float32)
+        known[..., 0] = painted
+        known[rim, 1:] = colours / colours[:, -1:]
         blurred = separable_filter(known, taps)[_within(outer, inner)]
         strip = (blurred[..., 0] >= _REACH_FLOOR) & ~self._painted[inner]
         reach, colour = blurred[strip][:, :1], blurred[strip][:, 1:]
@@ -135,11 +138,10 @@ class _Canvas:
         return np.ascontiguousarray(self._state[..., :-1] / self._state[..., -1:])
 
 
-def _opaque(state: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Divide colour by coverage; what nothing covers stays empty."""
-    coverage = state[..., -1:].copy()
-    coverage[coverage == 0] = 1
-    return state / coverage
+def _make_opaque(state: NDArray[np.float32]) -> None:
+    """Divide colour by coverage in place; what nothing covers stays empty."""
+    partly = (state[..., -1] > 0) & (state[..., -1] != 1)
+    state[partly] /= state[partly][:, -1:]
 
 
 def _within(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> tuple[slice, slice]:

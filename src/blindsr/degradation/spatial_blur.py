@@ -44,8 +44,8 @@ def gather_blur(
 
     Numpy in, numpy out: OpenCV on the CPU, for data. Tensors in, tensor out: batched, on any
     device, differentiable with respect to image and sigma; for losses and training on the GPU.
-    A uniform numpy map is blurred exactly; otherwise 16 levels are 70 dB and more from the exact
-    sum, below one grey level.
+    A uniform numpy map is blurred exactly; otherwise 16 levels are 73 dB and more from the exact
+    sum at ``sigma_max`` 5 and 68 dB at 15, where rounding to 8 bit is at 59.
 
     Args:
         image: (H, W) or (H, W, C) float32, or tensor (N, C, H, W).

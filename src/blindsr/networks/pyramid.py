@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from .blocks.residual import BasicBlock
 
-CHANNELS = (12, 16, 20, 24)
+CHANNELS = (8, 16, 16, 24)
+"""Multiples of 8: other widths take slower convolution kernels on a CPU."""
 
 
 class PyramidSmall(nn.Module):
     """Plain pyramid of residual blocks: (N, 3, h, w) -> four maps, finest first.
 
-    Strides 1, 2, 4, 8 (sizes rounded up) with 12, 16, 20, 24 channels. Each scale is one 3x3
+    Strides 1, 2, 4, 8 (sizes rounded up) with 8, 16, 16, 24 channels. Each scale is one 3x3
     convolution (stride 2 from the second on), batch norm, ReLU and one residual block.
     """
 

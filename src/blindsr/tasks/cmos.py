@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from blindsr.errors import ConfigError
 from blindsr.losses import blur_semantic_losses
-from blindsr.metrics import BlurPSNR, BlurSSIM, MeanIoU
+from blindsr.metrics import EstimateScores
 from blindsr.networks import CMOS, load_imagenet
 from blindsr.types import Batch, Estimate
 
@@ -86,26 +86,20 @@ class CMOSTask(RestorationTask):
             gia_parts=gia_parts,
         )
         self.val_scores = self._new_scores()
-        self.test_scores = nn.ModuleDict()
+        self.test_scores: dict[str, EstimateScores] = {}
 
-    def _new_scores(self) -> nn.ModuleDict:
-        return nn.ModuleDict(
-            {
-                "blur_psnr": BlurPSNR(self.hparams["sigma_max"]),
-                "blur_ssim": BlurSSIM(self.hparams["sigma_max"]),
-                "miou": MeanIoU(self.hparams["num_classes"]),
-            }
-        )
+    def _new_scores(self) -> EstimateScores:
+        return EstimateScores(self.hparams["num_classes"], self.hparams["sigma_max"])
 
     def setup(self, stage: str) -> None:
         """Check the data; in a fresh training load the ImageNet backbone."""
         super().setup(stage)
         pretrained = self.hparams["pretrained"]
         if stage == "fit" and pretrained and self.trainer.ckpt_path is None:
-            load_imagenet(self.network.backbone, pretrained)
+            load_imagenet(cast("CMOS", self.network).backbone, pretrained)
         if stage == "test":
             groups = getattr(getattr(self.trainer, "datamodule", None), "group_names", ("test",))
-            self.test_scores = nn.ModuleDict({group: self._new_scores() for group in groups})
+            self.test_scores = {group: self._new_scores().to(self.device) for group in groups}
 
     def forward(self, lr: Tensor) -> Estimate:
         """(N, 3, h, w) in [0, 1] -> :class:`~blindsr.types.Estimate` at HR size."""
@@ -123,56 +117,58 @@ class CMOSTask(RestorationTask):
             self.log(f"train/{name}", value.detach(), prog_bar=main, batch_size=size)
         return cast("Tensor", total)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:
+    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
         """Score a batch; the estimate is returned for callbacks that draw it."""
         self.require(cast("dict", batch), "lr", "blur")
         estimate = self(batch["lr"])
-        self._update(self.val_scores, estimate, batch)
+        self._update(self.val_scores, estimate, batch, counted(batch))
         return estimate
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/blur_psnr``, ``val/blur_ssim`` and ``val/miou``."""
-        for name, value in compute(self.val_scores).items():
+        for name, value in self.val_scores.compute().items():
             self.log(f"val/{name}", value, prog_bar=name != "blur_ssim")
-        for score in self.val_scores.values():
-            score.reset()
+        self.val_scores.reset()
+
+    def on_test_start(self) -> None:
+        """Bring the scores of the groups to the device of the run."""
+        for scores in self.test_scores.values():
+            scores.to(self.device)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score each image into its test group."""
         self.require(cast("dict", batch), "lr", "blur")
         estimate = self(batch["lr"])
         groups = batch.get("group", ["test"] * len(batch["lr"]))
-        for index, group in enumerate(groups):
-            one = slice(index, index + 1)
-            single = Estimate(*(None if part is None else part[one] for part in estimate))
-            sample = {k: batch[k][one] for k in ("blur", "seg") if k in batch}  # type: ignore[literal-required]
-            self._update(self.test_scores[group], single, cast("Batch", sample))
+        for index in counted(batch):
+            self._update(self.test_scores[groups[index]], estimate, batch, [index])
 
     def on_test_epoch_end(self) -> None:
         """Log ``test/<group>/<score>`` and ``test/<score>``, the mean over the groups."""
-        table = {group: compute(scores) for group, scores in self.test_scores.items()}
+        table = {group: scores.compute() for group, scores in self.test_scores.items()}
         for group, row in table.items():
             self.log_dict({f"test/{group}/{name}": value for name, value in row.items()})
-        names = {name: None for row in table.values() for name in row}
-        for name in names:
-            values = [row[name].double() for row in table.values() if name in row]
+        for name in next(iter(table.values())):
+            values = [row[name].double() for row in table.values()]
             self.log(f"test/{name}", torch.stack(values).mean())
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Estimate:
         """Estimate maps without targets."""
-        return self(batch["lr"])
+        return cast("Estimate", self(batch["lr"]))
 
-    def _update(self, scores: nn.ModuleDict, estimate: Estimate, batch: Batch) -> None:
-        if estimate.blur is not None:
-            for name in ("blur_psnr", "blur_ssim"):
-                scores[name].update(estimate.blur.float(), batch["blur"])
-        if estimate.seg_logits is not None and "seg" in batch:
-            scores["miou"].update(estimate.seg_logits.argmax(1), batch["seg"])
+    def _update(
+        self, scores: EstimateScores, estimate: Estimate, batch: Batch, images: list[int]
+    ) -> None:
+        chosen = Estimate(*(None if part is None else part[images] for part in estimate))
+        seg = batch["seg"][images] if "seg" in batch else None
+        scores.update(chosen, batch["blur"][images], seg)
 
 
-def compute(scores: nn.ModuleDict) -> dict[str, Tensor]:
-    """Values of the scores that have seen anything: a set without labels has no mIoU."""
-    return {name: score.compute() for name, score in scores.items() if score.update_called}
+def counted(batch: Batch) -> list[int]:
+    """Positions of the images that count: fillers of distributed evaluation do not."""
+    repeat = batch.get("repeat")
+    size = len(batch["lr"])
+    return [i for i in range(size) if repeat is None or not bool(repeat[i])]
 
 
 def _merge_loss_weights(preset: str, changes: dict[str, float] | None) -> dict[str, float]:

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 class WarmupCosine:
     """Linear warm-up, then cosine annealing; the factor in force after ``step`` optimiser steps.
 
-    During warm-up the factor is ``step / warmup_steps``. Annealing begins from the last warm-up
-    value, so the full learning rate itself is never used: that is what the released CMOS schedule
-    does (its first annealing step is taken at ``step == warmup_steps``), kept because it costs
-    nothing. With ``restart`` the rate jumps back to the full one at the end of each period; the
-    released NYUv2 run therefore ends at 1.76e-5 and not at its minimum.
+    During warm-up the factor is ``step / warmup_steps``. Without ``restart`` it then falls once
+    from 1 to ``floor`` and stays there.
+
+    With ``restart`` it follows the released CMOS training to the letter. There the first annealing
+    continues from the last warm-up value, so that the full learning rate is not reached before the
+    first restart, one step after the end of the period; NYUv2 training therefore ends at 1.76e-5
+    and not at its minimum.
 
     Args:
         warmup_steps: steps of linear warm-up; 0 for none.
         period: steps of one annealing from the peak to ``floor``.
         floor: lowest factor, the minimal over the base learning rate.
-        restart: begin again at 1 after each period; otherwise stay at ``floor``.
+        restart: begin again at 1 after each period, as released.
     """
 
     warmup_steps: int
@@ -32,12 +34,14 @@ class WarmupCosine:
         """Factor on the base learning rate after ``step`` optimiser steps."""
         if step < self.warmup_steps:
             return step / self.warmup_steps
-        peak = (self.warmup_steps - 1) / self.warmup_steps if self.warmup_steps else 1.0
+        if not self.restart:
+            return self._anneal(1.0, min(step - self.warmup_steps, self.period))
         elapsed = step - max(self.warmup_steps - 1, 0)
-        if elapsed > self.period:
-            if not self.restart:
-                return self.floor
-            peak, elapsed = 1.0, (elapsed - self.period - 1) % (self.period + 1)
-        return (
-            self.floor + (peak - self.floor) * (1 + math.cos(math.pi * elapsed / self.period)) / 2
-        )
+        if elapsed <= self.period:
+            peak = (self.warmup_steps - 1) / self.warmup_steps if self.warmup_steps else 1.0
+            return self._anneal(peak, elapsed)
+        return self._anneal(1.0, (elapsed - self.period - 1) % (self.period + 1))
+
+    def _anneal(self, peak: float, elapsed: int) -> float:
+        share = (1 + math.cos(math.pi * elapsed / self.period)) / 2
+        return self.floor + (peak - self.floor) * share

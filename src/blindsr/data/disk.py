@@ -1,0 +1,61 @@
+"""What can go wrong with the disk while a data set is written."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from blindsr.errors import FileError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.(png|npy|json)")  # as imaging.io.atomic_path names it
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into one line that names ``folder`` and its free space.
+
+    Raises:
+        FileError: instead of the OSError; other errors pass unchanged.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise FileError(
+                folder,
+                found=f"the disk is full ({free_space(folder)} free)",
+                expected="room for the data set",
+                fix="Make room and run the same line again: it goes on where it stopped",
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise FileError(
+                folder,
+                found=f"cannot be written ({error.strerror})",
+                expected="a folder where files can be made",
+                fix="Give another --out, or change its permissions",
+            ) from error
+        raise
+
+
+def free_space(folder: Path) -> str:
+    """Return the free space of the disk that holds ``folder``, which need not exist yet."""
+    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
+    free = float(shutil.disk_usage(existing or Path.cwd()).free)
+    for unit in ("bytes", "kB", "MB"):
+        if free < 1000:
+            return f"{free:.0f} {unit}"
+        free /= 1000
+    return f"{free:.1f} GB"
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove half-written files that a killed preparation left below ``folder``."""
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)

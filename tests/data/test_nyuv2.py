@@ -1,6 +1,7 @@
 """NYUv2BSR: what reaches the network, and what a user is told when it cannot."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from blindsr.data import NYUv2BSR
 from blindsr.data.nyuv2 import split_holdout
+from blindsr.data.sampler import Draw
 from blindsr.errors import ConfigError, DataError, FileError
 from blindsr.imaging.io import read_array, write_png
 
@@ -179,3 +181,90 @@ def test_rgb_label_files_of_train_ids(bsr):
     assert seg.unique().tolist() == [18, 255]
     with pytest.raises(DataError, match=r"class index 18, expected 0\.\.17"):
         BSRDataset(files, num_classes=18, **options)[0]
+
+
+def test_blur_on_the_fly(prepared):
+    options = {"on_the_fly": True, "crop": [8, 8], "zoom": "physical", "photometric": 0.5}
+    runs = []
+    for workers in (0, 2):
+        data = NYUv2BSR(root=str(prepared), num_workers=workers, batch_size=4, **options)
+        data.setup("fit")
+        loader = data.train_dataloader()
+        runs.append([next(iter(loader)) for _ in range(2)])
+    for one, two in zip(*runs, strict=True):
+        assert one["name"] == two["name"]
+        for key in ("lr", "hr", "blur", "seg"):
+            assert torch.equal(one[key], two[key])
+    first, second = runs[0]
+    assert {key: tuple(first[key].shape) for key in ("lr", "hr", "blur", "seg")} == {
+        "lr": (4, 3, 8, 8), "hr": (4, 3, 32, 32), "blur": (4, 1, 32, 32), "seg": (4, 32, 32),
+    }  # fmt: skip
+    assert first["seg"].dtype == torch.int64
+    assert not torch.equal(first["lr"], second["lr"])
+    assert data.val_set[0]["lr"].shape == (3, 12, 16)
+
+
+def test_on_the_fly_needs_depth(bsr):
+    shutil.rmtree(bsr / "train/depth")
+    with pytest.raises(FileError, match=r"train/depth: no such.*keep-depth.*on_the_fly to false"):
+        module(bsr, on_the_fly=True)
+    assert len(module(bsr).train_set) == 4
+
+
+def test_bad_depth_is_named(bsr):
+    write_png(bsr / "train/depth/0001.png", np.zeros((48, 64), np.uint16))
+    write_png(bsr / "train/depth/0003.png", np.ones((12, 16), np.uint16))
+    data = module(bsr, on_the_fly=True, validation="group1", groups=[1])
+    with pytest.raises(DataError, match=r"depth/0001\.png: uint16 of shape \(48, 64\), lowest 0"):
+        data.train_set[0]
+    with pytest.raises(DataError, match=r"depth/0003\.png: \(12, 16\) pixels"):
+        data.train_set[1]
+
+
+def test_invariant_pictures_alone(bsr):
+    manifest = json.loads((bsr / "manifest.json").read_text())
+    for name in ("0001", "0003"):
+        manifest["train"][name] = {"kind": "IVA", "sigma": 2.0}
+    (bsr / "manifest.json").write_text(json.dumps(manifest))
+    listed = {name for name, draw in manifest["train"].items() if draw["kind"] == "IVA"}
+    data = module(bsr, iva_only=True, validation="group1")
+    assert {file.name for file in data.train_set.files} == listed
+    assert len(data.val_set) == 2
+    data = module(bsr, iva_only=True, validation="group1", on_the_fly=True)
+    assert len(data.train_set) == 5
+    assert all(len(data.train_set[item]["blur"].unique()) == 1 for item in range(5))
+    (bsr / "manifest.json").unlink()
+    with pytest.raises(DataError, match=r"no manifest\.json that lists.*iva_only"):
+        module(bsr, iva_only=True)
+
+
+@pytest.mark.parametrize("zoom", ["physical", "paper"])
+def test_zoom_of_frozen_pictures(prepared, zoom):
+    plain = module(prepared, validation="group1").train_set
+    zoomed = module(prepared, validation="group1", zoom=zoom, zoom_factors=[1.5]).train_set
+    gains = set()
+    for item in range(5):
+        before, after = plain[Draw(item, 7)], zoomed[Draw(item, 7)]
+        assert after["lr"].shape == before["lr"].shape
+        assert after["blur"].max() <= 5.001
+        if not torch.equal(before["lr"], after["lr"]):
+            top = before["blur"][0, 8:-8, 11:-11].max()
+            gains.add(round(float(after["blur"].max() / top), 2))
+    assert gains <= ({1.5} if zoom == "physical" else {0.67})
+    assert gains or zoom == "physical"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"on_the_fly": True, "zoom": "paper"}, "zoom: 'paper' with on_the_fly, expected physical"),
+        ({"on_the_fly": True, "flip": "paper"}, "flip: 'paper' with on_the_fly"),
+        ({"on_the_fly": True, "wraparound": True}, "wraparound: True with on_the_fly"),
+        ({"photometric": 0.5}, "photometric: 0.5 .* expected 0, or on_the_fly"),
+        ({"wraparound": True}, "wraparound: true without zoom"),
+        ({"zoom": "huge"}, "zoom: 'huge', expected physical, paper or null"),
+    ],
+)
+def test_augmentations_that_exclude_each_other(prepared, options, message):
+    with pytest.raises(ConfigError, match=message):
+        NYUv2BSR(root=str(prepared), **options)

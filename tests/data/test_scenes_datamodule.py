@@ -4,6 +4,7 @@ import torch
 
 from blindsr.data import Scenes
 from blindsr.data.blur_draw import BlurDraw
+from blindsr.data.sampler import Draw
 from blindsr.data.scenes_datamodule import SceneDataset
 from blindsr.degradation.pipelines import degrade
 from blindsr.errors import ConfigError
@@ -107,6 +108,37 @@ def test_flips_keep_sfold_alignment(monkeypatch):
         batch = next(iter(data.train_dataloader()))
         assert batch["lr"].shape == (4, 3, 8, 10)
         torch.testing.assert_close(batch["lr"], batch["hr"][..., ::4, ::4])
+
+
+def test_blur_on_the_fly(monkeypatch):
+    data = module(on_the_fly=True, zoom="physical", photometric=0.3)
+    loader = data.train_dataloader()
+    first = [batch["lr"] for batch in loader]
+    monkeypatch.setattr("blindsr.data.scenes_datamodule.render_scene", None)  # scenes are kept
+    second = [batch["lr"] for batch in loader]
+    assert not any(torch.equal(a, b) for a in first for b in second)
+    assert torch.equal(next(iter(data.train_dataloader()))["lr"], first[0])
+    assert data.val_set.transform is None
+
+
+def test_invariant_blur_alone():
+    for options in ({}, {"on_the_fly": True}):
+        data = module(iva_only=True, train_count=6, val_count=6, iva=0.0, **options)
+        assert all(len(data.train_set[item]["blur"].unique()) == 1 for item in range(6))
+        assert all(data.val_set[item]["blur"].std() > 0 for item in range(6))
+
+
+def test_physical_zoom_stays_within_the_range():
+    data = module(iva=1.0, train_count=12, zoom="physical")
+    plain = module(iva=1.0, train_count=12)
+    ratios = set()
+    for item in range(12):
+        zoomed = data.train_set[Draw(item, item)]["blur"].max()
+        top = plain.train_set[Draw(item, item)]["blur"].max()
+        assert zoomed <= 5.001
+        ratios.add(round(float(zoomed / top), 2) if top else 1.0)
+    assert ratios <= {1.0, 1.2, 1.5}
+    assert len(ratios) > 1
 
 
 @pytest.mark.parametrize(

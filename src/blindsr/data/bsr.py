@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -83,7 +84,7 @@ class BSRDataset(Dataset[Sample]):
                 fix="Set sigma_max to that of the data set",
             )
         if files.seg is not None:
-            arrays["seg"] = self._labels(files)
+            arrays["seg"] = read_labels(files.seg, self.num_classes, self.label_format)
         for key, path in (("hr", files.hr), ("blur", files.blur), ("seg", files.seg)):
             if key in arrays and arrays[key].shape[:2] != size:  # type: ignore[literal-required]
                 found = arrays[key].shape[:2]  # type: ignore[literal-required]
@@ -92,19 +93,25 @@ class BSRDataset(Dataset[Sample]):
                 )
         return arrays
 
-    def _labels(self, files: BSRFiles) -> np.ndarray:
-        """Return classes (H, W) uint8: 0..C-1, 255 = no label."""
-        stored = read_array(files.seg)  # type: ignore[arg-type]
-        stored = stored if stored.ndim == 2 else stored[:, :, 0]
-        if self.label_format == "zero_void":
-            void, classes = stored == 0, stored.astype(np.int32) - 1
-        else:
-            void, classes = stored == IGNORE_INDEX, stored.astype(np.int32)
-        highest = classes[~void].max(initial=0)
-        if highest >= self.num_classes:
-            raise DataError(
-                files.seg,
-                found=f"class index {highest}",
-                expected=f"0..{self.num_classes - 1} or void (format {self.label_format})",
-            )
-        return np.where(void, IGNORE_INDEX, classes).astype(np.uint8)
+
+def read_labels(path: Path, num_classes: int, label_format: LabelFormat) -> np.ndarray:
+    """Return classes (H, W) uint8: 0..C-1, 255 = no label.
+
+    Raises:
+        FileError: the file is missing or damaged.
+        DataError: a label is beyond the classes.
+    """
+    stored = read_array(path)
+    stored = stored if stored.ndim == 2 else stored[:, :, 0]
+    if label_format == "zero_void":
+        void, classes = stored == 0, stored.astype(np.int32) - 1
+    else:
+        void, classes = stored == IGNORE_INDEX, stored.astype(np.int32)
+    highest = classes[~void].max(initial=0)
+    if highest >= num_classes:
+        raise DataError(
+            path,
+            found=f"class index {highest}",
+            expected=f"0..{num_classes - 1} or void (format {label_format})",
+        )
+    return np.where(void, IGNORE_INDEX, classes).astype(np.uint8)

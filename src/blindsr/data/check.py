@@ -234,10 +234,11 @@ def _downsampler_faults(report: Report) -> Iterator[Fault]:
     if recorded is not None and recorded != best:
         yield Fault(MANIFEST, f"downsampler {recorded}", f"{best}, which fits the pictures")
     blamed = {fault.file for fault in report.faults}
-    for part, pictures in report.parts:
+    for _, pictures in report.parts:
         for facts, variant in pictures:
             fit = variant.fits.get(best, Fit())
-            path = f"{part}/LRx{report.scale}/{facts.item.name}.png"
+            lr = next(v.lr for v in facts.item.variants if v.group == variant.group)
+            path = "" if lr is None else str(lr.relative_to(report.root))
             if fit.pixels >= _FEW_PIXELS and fit.share < _GOOD_FIT and path not in blamed:
                 yield Fault(
                     path,

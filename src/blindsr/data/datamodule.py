@@ -113,6 +113,10 @@ class PairedDataModule(LightningDataModule):
         return self._loader(dataset, batch_size=self.eval_batch_size, sampler=sampler)
 
     def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Batch]:
+        if self.num_workers > 0:
+            # Workers are forked: threads that OpenCV has here would be missing there, and the
+            # first filter would wait for them for ever.
+            cv2.setNumThreads(1)
         return DataLoader(
             dataset,
             num_workers=self.num_workers,

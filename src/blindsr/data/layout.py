@@ -3,7 +3,7 @@
 NYUv2-BSR has ``train/{GT,LRx4,blur,semseg}``, ``val/{GT,semseg}`` and, for every test group,
 ``val/Group1..5/{LRx4,blur}``; Cityscapes-BSR has ungrouped ``train`` and ``val`` and a grouped
 ``test`` without ``semseg``. Both the authors' download and the output of ``blindsr prepare`` are
-read; only the latter has a manifest and ``blur16``.
+read; only the latter has a manifest, ``blur16`` and ``depth``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class BSRFiles(NamedTuple):
     exact_blur: Path | None
     """float16 ``.npy`` without the rounding of ``blur``."""
     seg: Path | None
+    depth: Path | None = None
+    """uint16 millimetres."""
 
 
 def check_root(root: Path, fix: str) -> None:
@@ -60,8 +62,9 @@ def find_files(
     blur = _partners(hr, own / "blur", pairing)
     exact = _partners(hr, own / "blur16", pairing) if (own / "blur16").is_dir() else {}
     seg = _partners(hr, base / "semseg", pairing) if (base / "semseg").is_dir() else {}
+    depth = _partners(hr, base / "depth", pairing) if (base / "depth").is_dir() else {}
     return [
-        BSRFiles(name, lr[name], path, blur[name], exact.get(name), seg.get(name))
+        BSRFiles(name, lr[name], path, blur[name], exact.get(name), seg.get(name), depth.get(name))
         for name, path in hr.items()
     ]
 

@@ -8,12 +8,18 @@ from typing import Literal
 
 import numpy as np
 
+from blindsr.data.augmentation import training_transform
+from blindsr.data.blur_draw import IVA_SHARE
 from blindsr.data.bsr import BSRDataset
+from blindsr.data.bsr_sharp import SharpBSRDataset
 from blindsr.data.datamodule import PairedDataModule
 from blindsr.data.layout import BSRFiles, Pairing, check_root, find_files, find_groups
 from blindsr.data.manifest import MANIFEST, read_json, read_manifest
 from blindsr.data.nyuv2_classes import NYUV2_CLASSES
-from blindsr.data.transforms import FlipAlignment, PairedTransform
+from blindsr.data.regenerate import Regenerate
+from blindsr.data.transforms import PairedTransform
+from blindsr.data.zoom import ZOOM_FACTORS, Zoom
+from blindsr.degradation.pipelines import Operator
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import Downsampler
 
@@ -44,11 +50,25 @@ class NYUv2BSR(PairedDataModule):
         pin_memory: for faster copies to a GPU.
         downsampler: how LR was made, for a folder without manifest (the authors'): s-fold is
             inferred, not published. A manifest wins.
+        zoom: enlarge samples at random by ``zoom_factors``. "physical" multiplies sigma by the
+            factor and leaves out factors that would exceed ``sigma_max``; "paper" is the released
+            code's arithmetic, which divides sigma; None is off. See
+            :class:`blindsr.data.zoom.RandomZoom`.
+        zoom_factors: drawn from with equal probability.
+        wraparound: with ``zoom: paper``, wrap overshoot around in 8 bit as the released code does.
+        on_the_fly: draw focus, sigma, zoom and crop of every training sample anew in every epoch
+            and blur the sharp picture again, from GT and
+            ``depth``.
+        photometric: with ``on_the_fly``, strength 0..1 of changes of colour before the blur.
+        iva_only: train on invariantly blurred pictures alone (an ablation): those that the manifest
+            lists as IVA, or every sample with ``on_the_fly``.
+        operator: blur of ``on_the_fly``: "gather" (fast) or "layered" (with occlusion, as the
+            prepared pictures).
         pairing: "name", or "sorted" for folders whose files have unlike names.
 
     Raises:
         FileError: in ``setup``: a folder is missing.
-        DataError: in ``setup``: a file has no partner.
+        DataError: in ``setup``: a file has no partner, or there is no depth for ``on_the_fly``.
         ConfigError: in ``setup``: scale or sigma_max disagree with the manifest.
     """
 
@@ -71,6 +91,13 @@ class NYUv2BSR(PairedDataModule):
         seed: int = 0,
         pin_memory: bool = False,
         downsampler: Downsampler = "sfold",
+        zoom: Zoom | None = None,
+        zoom_factors: Sequence[float] = ZOOM_FACTORS,
+        wraparound: bool = False,
+        on_the_fly: bool = False,
+        photometric: float = 0.0,
+        iva_only: bool = False,
+        operator: Operator = "gather",
         pairing: Pairing = "name",
     ) -> None:
         super().__init__(
@@ -98,15 +125,22 @@ class NYUv2BSR(PairedDataModule):
         self.holdout = holdout
         self.groups = tuple(groups)
         self.pairing: Pairing = pairing
-        alignment: FlipAlignment = "paper" if flip == "paper" else "exact"
-        self.transform = PairedTransform(
+        self.iva_only = iva_only
+        self.transform = training_transform(
             scale=scale,
-            phase=self.phase,
+            sigma_max=sigma_max,
+            downsampler=self.downsampler,
+            operator=operator,
+            iva=1.0 if iva_only else 1 / IVA_SHARE,
             crop=crop,
-            horizontal=bool(flip),
-            vertical=vertical_flip,
+            flip=flip,
+            vertical_flip=vertical_flip,
             transpose=transpose,
-            alignment=alignment,
+            zoom=zoom,
+            zoom_factors=zoom_factors,
+            wraparound=wraparound,
+            on_the_fly=on_the_fly,
+            photometric=photometric,
         )
 
     def setup(self, stage: str | None = None) -> None:
@@ -117,20 +151,48 @@ class NYUv2BSR(PairedDataModule):
             files = find_files(self.root, "train", scale=self.scale, pairing=self.pairing)
             if self.validation == "holdout":
                 kept, held = split_holdout(files, self.holdout, self.seed)
-                self.train_set, self.val_set = self._set(kept, train=True), self._set(held)
+                self.val_set = self._set(held)
             else:
-                self.train_set = self._set(files, train=True)
+                kept = files
                 self.val_set = self._group("Group1")
+            self.train_set = self._training_set(kept)
         if stage in (None, "test", "predict"):
             self.test_sets = [self._group(f"Group{number}") for number in self.groups]
 
-    def _set(self, files: list[BSRFiles], *, train: bool = False, group: str = "") -> BSRDataset:
+    def _training_set(self, files: list[BSRFiles]) -> BSRDataset | SharpBSRDataset:
+        if isinstance(self.transform, Regenerate):
+            return SharpBSRDataset(files, self.transform, num_classes=self.num_classes)
+        if self.iva_only:
+            files = self._invariant(files)
+        return self._set(files, transform=self.transform)
+
+    def _invariant(self, files: list[BSRFiles]) -> list[BSRFiles]:
+        """Return the files that the manifest lists as IVA.
+
+        Raises:
+            DataError: there is no manifest, or no such file.
+        """
+        draws = (read_manifest(self.root) or {}).get("train", {})
+        chosen = [file for file in files if draws.get(file.name, {}).get("kind") == "IVA"]
+        if not chosen:
+            listed = f"{len(files)} training pictures, none of them IVA"
+            raise DataError(
+                self.root,
+                found=listed if draws else f"no {MANIFEST} that lists the blur of each picture",
+                expected="pictures of invariant blur for iva_only",
+                fix="Prepare the data set with blindsr prepare nyuv2, or set on_the_fly to true",
+            )
+        return chosen
+
+    def _set(
+        self, files: list[BSRFiles], *, transform: PairedTransform | None = None, group: str = ""
+    ) -> BSRDataset:
         return BSRDataset(
             files,
             scale=self.scale,
             sigma_max=self.sigma_max,
             num_classes=self.num_classes,
-            transform=self.transform if train else None,
+            transform=transform,
             group=group,
         )
 

@@ -8,12 +8,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
+from blindsr.data.augmentation import training_transform
 from blindsr.data.blur_draw import BlurDraw, draw_blur
 from blindsr.data.datamodule import PairedDataModule
+from blindsr.data.regenerate import Regenerate, Sharp
 from blindsr.data.sampler import Draw
 from blindsr.data.scene_layout import SCENE_CLASSES
 from blindsr.data.scenes import SceneFrame, render_scene
-from blindsr.data.transforms import Arrays, FlipAlignment, PairedTransform, to_sample
+from blindsr.data.transforms import Arrays, PairedTransform, to_sample
+from blindsr.data.zoom import ZOOM_FACTORS, Zoom
 from blindsr.degradation.pipelines import Operator, degrade
 from blindsr.errors import ConfigError
 from blindsr.imaging.io import to_uint8
@@ -46,7 +49,8 @@ class SceneDataset(Dataset[Sample]):
         downsampler: how LR is taken from the blurred HR.
         operator: spatially varying blur.
         iva: probability that a scene is blurred by one sigma everywhere.
-        transform: applied to the arrays.
+        transform: applied to the arrays; :class:`~blindsr.data.regenerate.Regenerate` draws the
+            blur of every sample anew.
         group: number of the test group, 0 for none. Groups differ in blur alone.
         frames: sharp scenes shared between groups, filled as they are rendered.
     """
@@ -63,7 +67,7 @@ class SceneDataset(Dataset[Sample]):
         downsampler: Downsampler,
         operator: Operator,
         iva: float,
-        transform: PairedTransform | None = None,
+        transform: PairedTransform | Regenerate | None = None,
         group: int = 0,
         frames: dict[int, SceneFrame] | None = None,
     ) -> None:
@@ -84,19 +88,27 @@ class SceneDataset(Dataset[Sample]):
             message = f"scene {position} of {self.count}"
             raise IndexError(message)
         number = self.first + position
+        if isinstance(self.transform, Regenerate):
+            frame = self._frame(number)
+            arrays = self.transform(Sharp(frame.rgb, frame.depth, frame.seg), seed)
+        else:
+            arrays = self._frozen(number)
+            if self.transform is not None:
+                arrays = self.transform(arrays, seed)
+        group = f"Group{self.group}" if self.group else ""
+        return to_sample(arrays, name=f"{number:07d}", group=group)
+
+    def _frozen(self, number: int) -> Arrays:
+        """Return the scene with the blur it always has."""
         if number not in self._stored:
             self._stored[number] = self._make(number)
         stored = self._stored[number]
-        arrays: Arrays = {
+        return {
             "lr": stored.lr.astype(np.float32) / np.float32(255),
             "hr": stored.hr.astype(np.float32) / np.float32(255),
             "blur": stored.blur.astype(np.float32),
             "seg": stored.seg,
         }
-        if self.transform is not None:
-            arrays = self.transform(arrays, seed)
-        group = f"Group{self.group}" if self.group else ""
-        return to_sample(arrays, name=f"{number:07d}", group=group)
 
     def draw(self, number: int) -> BlurDraw:
         """Return the blur of scene ``number`` in this group, drawn from the scene's own seed."""
@@ -147,6 +159,16 @@ class Scenes(PairedDataModule):
             code does, False is off.
         vertical_flip: mirror top-bottom as well.
         transpose: swap the axes at random; needs a square ``crop``.
+        zoom: enlarge samples at random by ``zoom_factors``. "physical" multiplies sigma by the
+            factor and leaves out factors that would exceed ``sigma_max``; "paper" is the released
+            code's arithmetic, which divides sigma; None is off. See
+            :class:`blindsr.data.zoom.RandomZoom`.
+        zoom_factors: drawn from with equal probability.
+        wraparound: with ``zoom: paper``, wrap overshoot around in 8 bit as the released code does.
+        on_the_fly: draw focus, sigma, zoom and crop of every training sample anew in every epoch
+            and blur the sharp picture again.
+        photometric: with ``on_the_fly``, strength 0..1 of changes of colour before the blur.
+        iva_only: train on invariantly blurred pictures alone (an ablation).
         test_groups: number of test groups: the same scenes with other blur.
         seed: of scenes, blur, order and augmentation.
         pin_memory: for faster copies to a GPU.
@@ -173,6 +195,12 @@ class Scenes(PairedDataModule):
         flip: bool | Literal["paper"] = True,
         vertical_flip: bool = False,
         transpose: bool = False,
+        zoom: Zoom | None = None,
+        zoom_factors: Sequence[float] = ZOOM_FACTORS,
+        wraparound: bool = False,
+        on_the_fly: bool = False,
+        photometric: float = 0.0,
+        iva_only: bool = False,
         test_groups: int = 1,
         seed: int = 0,
         pin_memory: bool = False,
@@ -200,21 +228,31 @@ class Scenes(PairedDataModule):
             raise ConfigError("iva", found=str(iva), expected="0..1")
         if test_groups < 1:
             raise ConfigError("test_groups", found=str(test_groups), expected="1 or more")
-        alignment: FlipAlignment = "paper" if flip == "paper" else "exact"
-        self.transform = PairedTransform(
+        self.iva_only = iva_only
+        self.transform = training_transform(
             scale=scale,
-            phase=self.phase,
+            sigma_max=sigma_max,
+            downsampler=downsampler,
+            operator=operator,
+            iva=1.0 if iva_only else iva,
             crop=crop,
-            horizontal=bool(flip),
-            vertical=vertical_flip,
+            flip=flip,
+            vertical_flip=vertical_flip,
             transpose=transpose,
-            alignment=alignment,
+            zoom=zoom,
+            zoom_factors=zoom_factors,
+            wraparound=wraparound,
+            on_the_fly=on_the_fly,
+            photometric=photometric,
         )
 
     def setup(self, stage: str | None = None) -> None:
         """Make the data sets of ``stage``; what is rendered stays when called again."""
         if stage in (None, "fit", "validate") and self.train_set is None:
-            self.train_set = self._set("train", transform=self.transform)
+            kept: dict[int, SceneFrame] | None = (
+                {} if isinstance(self.transform, Regenerate) else None
+            )
+            self.train_set = self._set("train", transform=self.transform, frames=kept)
             self.val_set = self._set("val")
         if stage in (None, "test", "predict") and not self.test_sets:
             frames: dict[int, SceneFrame] = {}
@@ -227,7 +265,7 @@ class Scenes(PairedDataModule):
         self,
         split: str,
         *,
-        transform: PairedTransform | None = None,
+        transform: PairedTransform | Regenerate | None = None,
         group: int = 0,
         frames: dict[int, SceneFrame] | None = None,
     ) -> SceneDataset:
@@ -240,7 +278,7 @@ class Scenes(PairedDataModule):
             sigma_max=self.sigma_max,
             downsampler=self.downsampler,
             operator=self.operator,
-            iva=self.iva,
+            iva=1.0 if self.iva_only and split == "train" else self.iva,
             transform=transform,
             group=group,
             frames=frames,

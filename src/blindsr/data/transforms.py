@@ -20,7 +20,8 @@ from typing import Literal, TypedDict
 import numpy as np
 import torch
 
-from blindsr.data.flips import RandomFlips
+from blindsr.data.random_ops import RandomFlips
+from blindsr.data.zoom import RandomZoom
 from blindsr.errors import ConfigError, DataError
 from blindsr.types import IGNORE_INDEX, Sample
 
@@ -43,7 +44,7 @@ class Arrays(TypedDict, total=False):
 
 
 class PairedTransform:
-    """Random crop, flips and transpose of LR and HR together, every draw from an explicit seed.
+    """Random crop, flips, transpose and zoom of LR and HR, every draw from an explicit seed.
 
     Args:
         scale: HR is ``scale`` times LR.
@@ -55,6 +56,7 @@ class PairedTransform:
             crop, since batches have one size.
         alignment: "exact" keeps LR and HR aligned when mirrored; "paper" mirrors both as the
             released code does, which shifts HR by ``s - 1`` pixels for s-fold data.
+        zoom: applied last, as the released code does.
 
     Raises:
         ConfigError: the crop is not positive, or ``transpose`` without a square crop.
@@ -70,18 +72,11 @@ class PairedTransform:
         vertical: bool = False,
         transpose: bool = False,
         alignment: FlipAlignment = "exact",
+        zoom: RandomZoom | None = None,
     ) -> None:
-        if crop is not None and (len(crop) != 2 or min(crop) < 1):
-            raise ConfigError("crop", found=str(crop), expected="[height, width] in LR pixels")
-        if transpose and (crop is None or crop[0] != crop[1]):
-            raise ConfigError(
-                "transpose",
-                found=f"crop {crop}",
-                expected="a square crop: transposed pictures of another shape fit no batch",
-                fix="Set crop to [n, n] or transpose to false",
-            )
         self.scale = scale
-        self.crop = None if crop is None else (int(crop[0]), int(crop[1]))
+        self.zoom = zoom
+        self.crop = checked_crop(crop, transpose=transpose)
         self.margin = round(scale - 1 - 2 * phase) if alignment == "exact" else 0
         self._flips = (
             RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
@@ -100,13 +95,15 @@ class PairedTransform:
             DataError: the picture is smaller than the crop.
         """
         seed = int(torch.randint(2**31, (1,))) if seed is None else seed
-        windows = self._crop(arrays, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        windows = self._crop(arrays, rng)
         if self._flips is not None:
             windows = self._flips(windows, seed)
-        return {  # type: ignore[return-value]
+        result = {
             key: np.ascontiguousarray(value if key == "lr" else value[self.margin :, self.margin :])
             for key, value in windows.items()
         }
+        return result if self.zoom is None else self.zoom(result, rng)  # type: ignore[return-value]
 
     def _crop(self, arrays: Arrays, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return the LR window and the HR windows with the margin above and to the left."""
@@ -131,6 +128,24 @@ class PairedTransform:
             for key, value in arrays.items()
             if isinstance(value, np.ndarray)
         }
+
+
+def checked_crop(crop: Sequence[int] | None, *, transpose: bool) -> tuple[int, int] | None:
+    """Return the LR height and width of crops; None for whole pictures.
+
+    Raises:
+        ConfigError: it is not positive, or not square where samples are transposed.
+    """
+    if crop is not None and (len(crop) != 2 or min(crop) < 1):
+        raise ConfigError("crop", found=str(crop), expected="[height, width] in LR pixels")
+    if transpose and (crop is None or crop[0] != crop[1]):
+        raise ConfigError(
+            "transpose",
+            found=f"crop {crop}",
+            expected="a square crop: transposed pictures of another shape fit no batch",
+            fix="Set crop to [n, n] or transpose to false",
+        )
+    return None if crop is None else (int(crop[0]), int(crop[1]))
 
 
 def _window(

@@ -12,8 +12,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from blindsr.errors import ConfigError
-
+from .encoder import Encoder
 from .hrnet import hrnet_w18_small_v2
 from .pyramid import CHANNELS, PyramidSmall
 
@@ -24,7 +23,8 @@ def create_backbone(name: str) -> tuple[nn.Module, Channels]:
     """Build a backbone with random weights.
 
     Args:
-        name: a key of ``BACKBONES``.
+        name: a key of ``BACKBONES``, an encoder of segmentation-models-pytorch, or ``tu-`` and a
+            model of timm, see :class:`~blindsr.networks.encoder.Encoder`.
 
     Returns:
         The module, and the channels of its four maps, finest first.
@@ -32,9 +32,10 @@ def create_backbone(name: str) -> tuple[nn.Module, Channels]:
     Raises:
         ConfigError: if no backbone has that name.
     """
-    if name not in BACKBONES:
-        raise ConfigError("backbone", found=repr(name), expected=" or ".join(sorted(BACKBONES)))
-    return BACKBONES[name]()
+    if name in BACKBONES:
+        return BACKBONES[name]()
+    encoder = Encoder(name)
+    return encoder, encoder.channels
 
 
 def _hrnet() -> tuple[nn.Module, Channels]:

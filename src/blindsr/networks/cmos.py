@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from blindsr.errors import DataError
+from blindsr.errors import ConfigError, DataError
 from blindsr.types import Estimate
 
 from .backbones import create_backbone
@@ -18,6 +20,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 MIN_SIZE = 16
 TASKS = ("seg", "blur")
+FUSION = {"seg": "GIA_s", "blur": "GIA_b"}
+TaskChoice = Literal["both", "blur", "seg"]
 
 
 class CMOS(nn.Module):
@@ -30,6 +34,10 @@ class CMOS(nn.Module):
         backbone: ``"hrnet_w18_small_v2"`` (the paper's), or ``"pyramid_small"`` for demonstrations.
         gia_parts: what of GIA is switched on, see :class:`blindsr.networks.GIA`.
         window: rows and columns of the windows of GIA.
+        tasks: ``"both"``, or ``"blur"`` or ``"seg"`` alone (ablation): then there is no other task
+            to look at, features pass from scale to scale through the GIA of that task only, and
+            the maps of the other task are ``None``.
+        auxiliary: decode the auxiliary maps; without (ablation) they are ``None``.
 
     Raises:
         ConfigError: if an option has an unknown value.
@@ -49,9 +57,12 @@ class CMOS(nn.Module):
         backbone: str = "hrnet_w18_small_v2",
         gia_parts: GIAParts = "FCS",
         window: tuple[int, int] = (15, 20),
+        tasks: TaskChoice = "both",
+        auxiliary: bool = True,
     ) -> None:
         super().__init__()
         self.num_classes, self.scale = num_classes, scale
+        self.tasks = _chosen_tasks(tasks)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
         self.backbone, channels = create_backbone(backbone)
@@ -70,21 +81,26 @@ class CMOS(nn.Module):
 
         steps = list(zip(channels[1:], channels[:-1], strict=True))  # (coarse, fine)
         outputs = {"seg": num_classes, "blur": 1}
+        decoded = {task: outputs[task] for task in self.tasks if auxiliary}
         self.heads = nn.ModuleList(
-            TaskHeads(width, outputs if i == 0 else None) for i, width in enumerate(channels)
+            TaskHeads(width, self.tasks, {} if i else decoded) for i, width in enumerate(channels)
         )
-        self.GIA_m = nn.ModuleList(gia(width, width) for width in channels[1:])
-        self.GIA_s = nn.ModuleList(gia(coarse, fine, fuse=True) for coarse, fine in steps)
-        self.GIA_b = nn.ModuleList(gia(coarse, fine, fuse=True) for coarse, fine in steps)
-        self.GIA_l = nn.ModuleList(gia(width, width) for width in channels)
+        if len(self.tasks) == len(TASKS):
+            self.GIA_m = nn.ModuleList(gia(width, width) for width in channels[1:])
+        for task, name in FUSION.items():
+            if task in self.tasks:
+                layers = [gia(coarse, fine, fuse=True) for coarse, fine in steps]
+                self.add_module(name, nn.ModuleList(layers))
+        if len(self.tasks) == len(TASKS):
+            self.GIA_l = nn.ModuleList(gia(width, width) for width in channels)
         self.predict = nn.ModuleDict(
-            {task: Prediction(sum(channels), outputs[task]) for task in TASKS}
+            {task: Prediction(sum(channels), outputs[task]) for task in self.tasks}
         )
 
     @property
     def window_layout(self) -> WindowLayout:
         """How GIA puts its windows back; setting it changes every GIA of the network."""
-        return self.GIA_l[0].window_layout  # type: ignore[union-attr, return-value]
+        return next(m.window_layout for m in self.modules() if isinstance(m, GIA))
 
     @window_layout.setter
     def window_layout(self, layout: WindowLayout) -> None:
@@ -107,32 +123,39 @@ class CMOS(nn.Module):
         """
         _check(lr)
         features = self.backbone((lr - self.mean) / self.std)
-        blur, seg = self._top_down(features)
-        fused = [gia(b, g) for gia, b, g in zip(self.GIA_l, blur, seg, strict=True)]
+        heads = self._top_down(features)
+        final = heads
+        if len(self.tasks) == len(TASKS):
+            fused = [gia(h["blur"], h["seg"]) for gia, h in zip(self.GIA_l, heads, strict=True)]
+            final = [{"blur": b, "seg": g} for b, g in fused]
         size = (lr.shape[2] * self.scale, lr.shape[3] * self.scale)
+        maps: list[Tensor | None] = []
+        for task in ("blur", "seg"):
+            predicted = self.predict[task]([x[task] for x in final]) if task in self.tasks else None
+            maps.append(_resize_if(predicted, size))
         decoders = self.heads[0].decoders
-        maps = (
-            self.predict["blur"]([pair[0] for pair in fused]),
-            self.predict["seg"]([pair[1] for pair in fused]),
-            decoders["blur"](blur[0]),  # type: ignore[index, operator]
-            decoders["seg"](seg[0]),  # type: ignore[index, operator]
-        )
-        return Estimate(*(_resize(x, size) for x in maps))
+        for task in ("blur", "seg"):
+            decoded = decoders[task](heads[0][task]) if task in decoders else None  # type: ignore[index, operator]
+            maps.append(_resize_if(decoded, size))
+        return Estimate(*maps)
 
-    def _top_down(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Head features of both tasks, finest first; each scale looks at the coarser one above."""
-        blur_in = seg_in = features[-1]
-        blur: list[Tensor] = []
-        seg: list[Tensor] = []
+    def _top_down(self, features: list[Tensor]) -> list[dict[str, Tensor]]:
+        """Head features by task, finest first; each scale looks at the coarser one above."""
+        inputs = dict.fromkeys(self.tasks, features[-1])
+        heads: list[dict[str, Tensor]] = []
         for i in range(len(features) - 1, -1, -1):
-            b, g = self.heads[i](blur_in, seg_in)
-            blur.insert(0, b)
-            seg.insert(0, g)
-            if i > 0:
-                b, g = self.GIA_m[i - 1](b, g)
-                blur_in = self.GIA_b[i - 1](b, features[i - 1])
-                seg_in = self.GIA_s[i - 1](g, features[i - 1])
-        return blur, seg
+            found = self.heads[i](inputs)
+            heads.insert(0, found)
+            if i == 0:
+                break
+            if len(self.tasks) == len(TASKS):
+                blur, seg = self.GIA_m[i - 1](found["blur"], found["seg"])
+                found = {"blur": blur, "seg": seg}
+            inputs = {
+                task: getattr(self, FUSION[task])[i - 1](found[task], features[i - 1])
+                for task in self.tasks
+            }
+        return heads
 
 
 class TaskHeads(nn.Module):
@@ -140,22 +163,22 @@ class TaskHeads(nn.Module):
 
     Args:
         channels: channels of the scale.
-        outputs: channels of the auxiliary maps by task; ``None`` for a scale without them.
+        tasks: the tasks that have a head.
+        outputs: channels of the auxiliary maps by task; empty for a scale without them.
     """
 
-    def __init__(self, channels: int, outputs: dict[str, int] | None = None) -> None:
+    def __init__(self, channels: int, tasks: tuple[str, ...], outputs: dict[str, int]) -> None:
         super().__init__()
         self.refinement = nn.ModuleDict(
-            {task: nn.Sequential(BasicBlock(channels), BasicBlock(channels)) for task in TASKS}
+            {task: nn.Sequential(BasicBlock(channels), BasicBlock(channels)) for task in tasks}
         )
-        if outputs:
-            self.decoders = nn.ModuleDict(
-                {task: nn.Conv2d(channels, width, 1) for task, width in outputs.items()}
-            )
+        self.decoders = nn.ModuleDict(
+            {task: nn.Conv2d(channels, width, 1) for task, width in outputs.items()}
+        )
 
-    def forward(self, blur: Tensor, seg: Tensor) -> tuple[Tensor, Tensor]:
-        """Two (N, C, H, W) -> two (N, C, H, W)."""
-        return self.refinement["blur"](blur), self.refinement["seg"](seg)
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """(N, C, H, W) by task -> (N, C, H, W) by task."""
+        return {task: block(inputs[task]) for task, block in self.refinement.items()}
 
 
 class Prediction(nn.Module):
@@ -185,6 +208,16 @@ def _resize(x: Tensor, size: tuple[int, ...]) -> Tensor:
     if x.shape[2:] == size:
         return x
     return interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def _resize_if(x: Tensor | None, size: tuple[int, ...]) -> Tensor | None:
+    return None if x is None else _resize(x, size)
+
+
+def _chosen_tasks(tasks: str) -> tuple[str, ...]:
+    if tasks not in ("both", *TASKS):
+        raise ConfigError("tasks", found=repr(tasks), expected="'both', 'blur' or 'seg'")
+    return TASKS if tasks == "both" else (tasks,)
 
 
 def _check(lr: Tensor) -> None:

@@ -34,9 +34,13 @@ class CMOSTask(RestorationTask):
         sigma_max: largest sigma of the data in HR pixels, divides blur scores; follows the data.
         window_layout: how GIA puts its windows back: ``"fixed"``, or ``"legacy"`` to reproduce and
             continue the officially released weights.
-        backbone: ``"hrnet_w18_small_v2"`` as in the paper, or ``"pyramid_small"``, a small one for
-            demonstrations and tests.
+        backbone: ``"hrnet_w18_small_v2"`` as in the paper, ``"pyramid_small"``, a small one for
+            demonstrations and tests, an encoder of segmentation-models-pytorch (``resnet18``), or
+            ``tu-`` and a model of timm.
         gia_parts: streams of GIA that are on: ``"FCS"`` (all), ``"FC"``, ``"F"`` or ``""``.
+        window: rows and columns of the attention windows; 15x20 suits LR images of 120x160.
+        tasks: ``"both"``, or ``"blur"`` or ``"seg"`` alone (ablation).
+        auxiliary: supervise the finest heads as well; ``False`` is an ablation.
         pretrained: ``True`` for the ImageNet backbone through timm's hub, a path for one from a
             local file, ``False`` to begin from random weights.
         losses: ``"released"`` weighs auxiliary losses by 0.5, ``"paper"`` takes the plain sum
@@ -64,6 +68,9 @@ class CMOSTask(RestorationTask):
         window_layout: Literal["fixed", "legacy"] = "fixed",
         backbone: str = "hrnet_w18_small_v2",
         gia_parts: Literal["FCS", "FC", "F", ""] = "FCS",
+        window: tuple[int, int] = (15, 20),
+        tasks: Literal["both", "blur", "seg"] = "both",
+        auxiliary: bool = True,
         pretrained: bool | str = False,
         losses: Literal["released", "paper"] = "released",
         loss_weights: dict[str, float] | None = None,
@@ -84,6 +91,9 @@ class CMOSTask(RestorationTask):
             window_layout,
             backbone=backbone,
             gia_parts=gia_parts,
+            window=window,
+            tasks=tasks,
+            auxiliary=auxiliary,
         )
         self.val_scores = self._new_scores()
         self.test_scores: dict[str, EstimateScores] = {}

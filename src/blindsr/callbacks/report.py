@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.table import Table
@@ -71,15 +72,20 @@ class ScoreTable(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Count the images."""
-        self._images += len(batch["lr"])
+        repeat = batch.get("repeat")
+        self._images += len(batch["lr"]) - (0 if repeat is None else int(repeat.sum()))
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add up the images of all ranks."""
+        count = torch.tensor(float(self._images), device=pl_module.device)
+        self._images = int(trainer.strategy.reduce(count, reduce_op="sum"))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print and write."""
         if not trainer.is_global_zero:
             return
         rows = scores_by_group({k: float(v) for k, v in trainer.callback_metrics.items()})
-        images = self._images * trainer.world_size
-        title = f"{type(pl_module).__name__} on {images} test images"
+        title = f"{type(pl_module).__name__} on {self._images} test images"
         Console().print(as_table(rows, title))
         if trainer.log_dir is None:
             return
@@ -90,6 +96,7 @@ class ScoreTable(Callback):
         path = Path(trainer.log_dir) / "scores.json"
         with atomic_path(path) as temporary:
             temporary.write_text(
-                json.dumps({"images": images, "scores": finite}, indent=2) + "\n", encoding="utf-8"
+                json.dumps({"images": self._images, "scores": finite}, indent=2) + "\n",
+                encoding="utf-8",
             )
         Console().print(f"scores written to {path}", highlight=False, soft_wrap=True)

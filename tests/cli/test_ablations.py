@@ -1,0 +1,32 @@
+"""Every ablation of the paper runs as an overlay of a training configuration."""
+
+import csv
+import math
+
+import pytest
+import torch
+from tests.cli.conftest import write_config
+from tests.conftest import REPOSITORY
+
+from blindsr.cli.main import main
+
+ABLATIONS = sorted((REPOSITORY / "experiments" / "ablations").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("overlay", ABLATIONS, ids=lambda path: path.stem)
+def test_ablation_trains_on_scenes(overlay, tmp_path):
+    config = write_config(tmp_path, max_epochs=1)
+    assert main(["fit", "-c", str(config), "-c", str(overlay), "--data.train_count", "2"]) == 0
+    run = tmp_path / "logs" / "tiny" / "version_0"
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["train/loss"]) for row in rows if row.get("train/loss")]
+    assert losses
+    assert all(math.isfinite(loss) for loss in losses)
+    names = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    if overlay.stem == "blur_only":
+        assert not [name for name in names if ".seg." in name]
+    if overlay.stem == "no_auxiliary":
+        assert not [name for name in names if "decoders" in name]
+    if overlay.stem == "gia_f":
+        assert not [name for name in names if ".spatial." in name or ".channel." in name]

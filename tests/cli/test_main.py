@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from lightning.pytorch import Callback
 from tests.cli.conftest import write_config
 
 from blindsr.cli.main import main
@@ -50,21 +51,48 @@ def weights(path):
     return content["state_dict"], content["optimizer_states"]
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(trained, tmp_path):
-    _, run = trained
-    first = write_config(tmp_path, "first", max_epochs=1)
-    assert main(["fit", "-c", str(first)]) == 0
-    checkpoint = tmp_path / "logs" / "first" / "version_0" / "checkpoints" / "last.ckpt"
-    second = write_config(tmp_path, "second", max_epochs=2)
-    assert main(["fit", "-c", str(second), "--ckpt_path", str(checkpoint)]) == 0
-    resumed = weights(tmp_path / "logs" / "second" / "version_0" / "checkpoints" / "last.ckpt")
-    whole = weights(run / "checkpoints" / "last.ckpt")
-    for a, b in zip(
-        torch.utils._pytree.tree_leaves(resumed),
-        torch.utils._pytree.tree_leaves(whole),
-        strict=True,
-    ):
-        assert torch.equal(a, b) if torch.is_tensor(a) else a == b
+class Die(Callback):
+    """Ends the training in the middle of the second epoch, as a kill would."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == 4:
+            raise DiedError
+
+
+class DiedError(Exception):
+    pass
+
+
+def equal(first, second):
+    leaves = [torch.utils._pytree.tree_leaves(x) for x in (first, second)]
+    return all(
+        torch.equal(a, b) if torch.is_tensor(a) else a == b for a, b in zip(*leaves, strict=True)
+    )
+
+
+@pytest.mark.parametrize("on_the_fly", ["false", "true"])
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(on_the_fly, tmp_path, monkeypatch):
+    import blindsr.cli.main as module
+
+    data = ["--data.on_the_fly", on_the_fly]
+
+    def fit(name, *words):
+        config = write_config(tmp_path, name, max_epochs=3)
+        status = main(["fit", "-c", str(config), *data, *words])
+        return status, tmp_path / "logs" / name / "version_0" / "checkpoints" / "last.ckpt"
+
+    status, whole = fit("whole")
+    assert status == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "ScoreTable", Die)
+        with pytest.raises(DiedError):
+            fit("killed")
+    killed = tmp_path / "logs" / "killed" / "version_0" / "checkpoints" / "last.ckpt"
+    assert torch.load(killed, weights_only=True)["global_step"] == 3
+    status, resumed = fit("resumed", "--ckpt_path", str(killed))
+    assert status == 0
+    assert equal(weights(resumed), weights(whole))
+    assert not equal(weights(killed), weights(whole))
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,13 @@ def test_bad_arguments():
         render_scene(-1, 0)
     with pytest.raises(ConfigError, match=r"size: \(0, 5\)"):
         render_scene(0, 0, (0, 5))
+
+
+def test_rays_parallel_to_the_walls_hit_the_wall_ahead():
+    from blindsr.data.scene_shapes import Room
+
+    room = Room(np.array([-1.0, -1.0, -1.0]), np.array([1.0, 1.0, 3.0]))
+    rays = np.array([[0, 0, 1], [-1e-13, 0, 1], [0, -1e-13, 1], [0, 0, -1]], np.float32).T
+    depth, face = room.intersect(np.zeros(3), rays)
+    np.testing.assert_allclose(depth, [3, 3, 3, 1])
+    assert face.tolist() == [5, 5, 5, 4]

@@ -184,8 +184,10 @@ class Room:
         self, origin: np.ndarray, directions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return t (N,) and the face (N,): 0 left, 1 right, 2 floor, 3 ceiling, 4 back, 5 front."""
-        bounds = np.where(directions > 0, self.high[:, None], self.low[:, None]).astype(np.float32)
-        times = (bounds - origin[:, None].astype(np.float32)) / (directions + _TINY)
+        forwards = directions >= 0  # a ray parallel to two faces meets neither of them
+        bounds = np.where(forwards, self.high[:, None], self.low[:, None]).astype(np.float32)
+        steps = np.where(forwards, np.maximum(directions, _TINY), np.minimum(directions, -_TINY))
+        times = (bounds - origin[:, None].astype(np.float32)) / steps
         axis = times.argmin(axis=0)
         along = np.take_along_axis(directions, axis[None], 0)[0]
         return _of_three(np.minimum, times), (2 * axis + (along > 0)).astype(np.int8)

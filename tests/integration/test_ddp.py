@@ -23,7 +23,7 @@ def run(*words):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=200,
         cwd=REPOSITORY,
     )
 

@@ -82,18 +82,19 @@ class ScoreTable(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print and write."""
+        folder = trainer.log_dir  # a collective call: every rank has to make it
         if not trainer.is_global_zero:
             return
         rows = scores_by_group({k: float(v) for k, v in trainer.callback_metrics.items()})
         title = f"{type(pl_module).__name__} on {self._images} test images"
         Console().print(as_table(rows, title))
-        if trainer.log_dir is None:
+        if folder is None:
             return
         finite = {
             group: {name: None if math.isnan(v) else v for name, v in row.items()}
             for group, row in rows.items()
         }
-        path = Path(trainer.log_dir) / "scores.json"
+        path = Path(folder) / "scores.json"
         with atomic_path(path) as temporary:
             temporary.write_text(
                 json.dumps({"images": self._images, "scores": finite}, indent=2) + "\n",

@@ -51,11 +51,12 @@ class SampleGrid(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the strip."""
-        if not self._samples or trainer.log_dir is None:
+        folder = trainer.log_dir  # a collective call: every rank has to make it
+        if not self._samples or folder is None:
             return
         from blindsr.imaging.plot import save_blur_strips
 
-        path = Path(trainer.log_dir) / "pictures" / f"step_{trainer.global_step:07}.png"
+        path = Path(folder) / "pictures" / f"step_{trainer.global_step:07}.png"
         data = getattr(trainer, "datamodule", None)
         save_blur_strips(
             path,

@@ -161,6 +161,7 @@ def quiet() -> None:
         ".*Checkpoint directory .* exists and is not empty.*",  # resuming writes there on purpose
         ".*The number of training batches .* is smaller than the logging interval.*",  # tiny sets
         ".*tensorboardX.*",  # a CSV logger is what we want
+        ".*It is recommended to use `self.log.*sync_dist.*",  # the scores are added up already
         ".*LeafSpec.*",  # deprecation inside lightning with new torch versions
         ".*treespec.*",
     ):

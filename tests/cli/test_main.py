@@ -9,6 +9,7 @@ import torch
 import yaml
 from lightning.pytorch import Callback
 from tests.cli.conftest import write_config
+from tests.conftest import REPOSITORY
 
 from blindsr.cli.main import main
 from blindsr.imaging.io import read_array, read_png_text
@@ -139,16 +140,22 @@ def test_a_checkpoint_never_changes_the_configuration_silently(trained, capsys):
     assert "model.gia_parts: F in the configuration, expected FCS" in capsys.readouterr().err
 
 
-def test_missing_data_name_the_command_to_type(tmp_path, capsys):
-    config = tmp_path / "nyu.yaml"
-    root = tmp_path / "nyuv2_bsr"
-    words = ["fit", "-c", "experiments/cmos_nyu.yaml", "--data.root", str(root)]
-    logs = ["--trainer.logger", "false", "--trainer.callbacks", "null"]
-    assert main([*words, *logs, "--trainer.accelerator", "cpu"]) == 2
+def test_missing_data_name_the_command_to_type_and_leave_no_trace(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = str(REPOSITORY / "experiments" / "cmos_nyu.yaml")
+    assert main(["fit", "-c", config, "--trainer.accelerator", "cpu"]) == 2
     error = capsys.readouterr().err
     assert "blindsr prepare nyuv2 --mat" in error
-    assert f"--out {root}" in error
-    assert not config.exists()
+    assert "--out data/nyuv2_bsr" in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_imagenet_weights_leave_no_trace(tmp_path, capsys):
+    config = write_config(tmp_path)
+    wanted = ["--model.backbone", "hrnet_w18_small_v2", "--model.pretrained", "nowhere.pth"]
+    assert main(["fit", "-c", str(config), *wanted]) == 2
+    assert "nowhere.pth" in capsys.readouterr().err
+    assert not (tmp_path / "logs").exists()
 
 
 def test_print_config_shows_defaults_and_overrides(tmp_path, capsys):
@@ -164,8 +171,6 @@ def test_wandb_overlay_runs_offline_without_an_account(tmp_path, monkeypatch, ca
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    from tests.conftest import REPOSITORY
-
     config = write_config(tmp_path, max_epochs=1)
     overlay = REPOSITORY / "experiments" / "overlays" / "wandb.yaml"
     assert main(["fit", "-c", str(config), "-c", str(overlay), "--data.train_count", "2"]) == 0

@@ -82,9 +82,10 @@ class BlindSRCLI(LightningCLI):
         path = self.config[self.subcommand].get("ckpt_path")
         if path and os.path.isfile(path):  # noqa: PTH113
             compare_hyper_parameters(path, dict(self.model.hparams), str(self.subcommand))
-        preflight = getattr(self.datamodule, "preflight", None)
-        if preflight is not None:
-            preflight(self.subcommand)
+        if hasattr(self.datamodule, "preflight"):
+            self.datamodule.preflight(self.subcommand)
+        if hasattr(self.model, "preflight"):
+            self.model.preflight(self.subcommand, resumed=bool(path))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what needs no configuration: progress, the guard against NaN, the score table."""

@@ -62,6 +62,17 @@ class PairedDataModule(LightningDataModule):
         self.val_set: Any = None
         self.test_sets: list[Any] = []
 
+    def preflight(self, stage: str) -> None:
+        """Find what is wrong with the files before a run leaves any trace.
+
+        Args:
+            stage: "fit", "validate", "test" or "predict".
+
+        Raises:
+            BlindSRError: what ``setup`` raises.
+        """
+        self.setup(stage)
+
     @property
     def group_names(self) -> tuple[str, ...]:
         """Names of the test groups that :meth:`test_dataloader` delivers, after ``setup``."""

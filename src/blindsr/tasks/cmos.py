@@ -95,18 +95,29 @@ class CMOSTask(RestorationTask):
             tasks=tasks,
             auxiliary=auxiliary,
         )
+        self._has_imagenet = False
         self.val_scores = self._new_scores()
         self.test_scores: dict[str, EstimateScores] = {}
 
     def _new_scores(self) -> EstimateScores:
         return EstimateScores(self.hparams["num_classes"], self.hparams["sigma_max"])
 
+    def preflight(self, stage: str, *, resumed: bool) -> None:
+        """Give the backbone of a fresh training its ImageNet weights, once.
+
+        Raises:
+            FileError, WeightsError: if they cannot be had; the command line asks for them before
+                the run leaves any trace.
+        """
+        pretrained = self.hparams["pretrained"]
+        if stage == "fit" and pretrained and not resumed and not self._has_imagenet:
+            load_imagenet(cast("CMOS", self.network).backbone, pretrained)
+            self._has_imagenet = True
+
     def setup(self, stage: str) -> None:
         """Check the data; in a fresh training load the ImageNet backbone."""
         super().setup(stage)
-        pretrained = self.hparams["pretrained"]
-        if stage == "fit" and pretrained and self.trainer.ckpt_path is None:
-            load_imagenet(cast("CMOS", self.network).backbone, pretrained)
+        self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
         if stage == "test":
             groups = getattr(getattr(self.trainer, "datamodule", None), "group_names", ("test",))
             self.test_scores = {group: self._new_scores().to(self.device) for group in groups}

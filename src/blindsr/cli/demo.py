@@ -145,14 +145,14 @@ def as_table(scores: dict[str, float]) -> Any:
     for name in ("", "images", "estimate", "best constant", "gain"):
         table.add_column(name, justify="left" if not name else "right")
     table.add_row(
-        "blur PSNR (dB), one constant for the set",
+        "PSNR (dB), one for the set",
         f"{scores['images']:.0f}",
         f"{scores[total]:.2f}",
         f"{scores[constant]:.2f}",
         f"{scores[total] - scores[constant]:+.2f}",
     )
     table.add_row(
-        "blur PSNR (dB), each image's own constant",
+        "PSNR (dB), one per image",
         f"{scores['images with varying blur']:.0f}",
         f"{scores[varying]:.2f}",
         f"{scores[own]:.2f}",

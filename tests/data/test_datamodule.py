@@ -44,7 +44,8 @@ def test_processes_share_an_epoch(length, world_size):
     together = [draw for turn in zip(*shares, strict=True) for draw in turn]
     assert together[:length] == whole  # one permutation, each item with the seed it always has
     fillers = together[length:]
-    assert fillers == (whole * world_size)[: len(fillers)]
+    assert [d.item for d in fillers] == [d.item for d in whole * world_size][: len(fillers)]
+    assert len({draw.seed for draw in together}) == len(together)  # never the same draw twice
     for sampler in ranks:
         sampler.set_epoch(5)
     assert [list(sampler) for sampler in ranks] != shares or length == 1
@@ -96,7 +97,8 @@ class Probe(lightning.LightningModule):
         super().__init__()
         self.weight, self.seen = torch.nn.Parameter(torch.zeros(1)), []
     def note(self, batch):
-        self.seen.append([batch["name"], batch["repeat"].tolist() if "repeat" in batch else []])
+        repeats = batch["repeat"].tolist() if "repeat" in batch else []
+        self.seen.append([batch["name"], repeats, batch["lr"].sum(dim=(1, 2, 3)).tolist()])
     def training_step(self, batch, _):
         self.note(batch)
         return self.weight.sum()
@@ -113,15 +115,14 @@ if __name__ == "__main__":
         num_sanity_val_steps=0,
     )
     data = Scenes(train_count=5, val_count=3, test_count=1, size=(32, 40), batch_size=3,
-                  eval_batch_size=1, crop=[8, 8])
+                  eval_batch_size=1, on_the_fly=True, iva=0.5, num_workers=1)
     trainer.fit(task, data)
     with open(sys.argv[1] + str(trainer.global_rank), "w") as file:
         json.dump(task.seen, file)
 """
 
 
-@pytest.mark.slow
-def test_lightning_leaves_the_samplers_alone(tmp_path):
+def test_two_processes_share_samples_and_draw_differently(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(DISTRIBUTED)
     done = subprocess.run(
@@ -130,10 +131,12 @@ def test_lightning_leaves_the_samplers_alone(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     seen = [json.loads((tmp_path / f"rank{rank}").read_text()) for rank in range(2)]
-    training = [set(names) for (names, repeats), *_ in seen if not repeats]
-    assert [len(names) for names in training] == [3, 3]
-    assert training[0] | training[1] == {f"{n:07d}" for n in range(5)}
-    scored = [names[0] for rank in seen for names, repeats in rank if repeats and not repeats[0]]
+    training = [(set(names), prints) for (names, repeats, prints), *_ in seen if not repeats]
+    assert [len(names) for names, _ in training] == [3, 3]
+    assert training[0][0] | training[1][0] == {f"{n:07d}" for n in range(5)}
+    # the scene that both got to fill up was blurred in two ways
+    assert len(set(training[0][1] + training[1][1])) == 6
+    scored = [names[0] for rank in seen for names, repeats, _ in rank if repeats == [False]]
     assert sorted(scored) == [f"{1_000_000 + n:07d}" for n in range(3)]  # each picture once
     assert [len(rank) for rank in seen] == [3, 3]
 

@@ -29,7 +29,8 @@ class SeededSampler(DistributedSampler[Draw]):
     """Yields every index once per epoch in a seeded random order, each with its own seed.
 
     With several processes each takes every ``world_size``-th of one common order. Where the items
-    do not divide evenly, the order starts again, so that all processes take equally many steps.
+    do not divide evenly, the order starts again, so that all processes take equally many steps; an
+    item that comes a second time has another seed then.
     Lightning calls :meth:`set_epoch`; in a plain loop every iteration counts as the next epoch.
 
     Args:
@@ -51,9 +52,13 @@ class SeededSampler(DistributedSampler[Draw]):
         rng = np.random.default_rng([self.seed, self.epoch])
         self.epoch += 1
         order = rng.permutation(self.length)
-        seeds = rng.integers(2**31, size=self.length)
-        mine = np.resize(order, self.total_size)[self.rank :: self.num_replicas]
-        return iter([Draw(int(item), int(seeds[item])) for item in mine])
+        # the first ones do not depend on how many follow, hence not on the number of processes
+        seeds = rng.integers(2**31, size=self.total_size)
+        fillers = np.arange(self.length, self.total_size)
+        items = np.resize(order, self.total_size)
+        drawn = np.concatenate([seeds[order], seeds[fillers]])
+        mine = slice(self.rank, None, self.num_replicas)
+        return iter([Draw(int(i), int(s)) for i, s in zip(items[mine], drawn[mine], strict=True)])
 
 
 class EvalSampler(DistributedSampler[int], SequentialSampler):

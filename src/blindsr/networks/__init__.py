@@ -1,8 +1,11 @@
 """Networks as plain modules: tensors in, tensors out, no files (but ImageNet), no Lightning."""
 
+from .blind import BlindSR
 from .cmos import CMOS
+from .fast import accelerate
 from .fold import fold_batchnorm
 from .gia import GIA
 from .imagenet import load_imagenet
+from .rrdb_sft import RRDBSFT
 
-__all__ = ["CMOS", "GIA", "fold_batchnorm", "load_imagenet"]
+__all__ = ["CMOS", "RRDBSFT", "BlindSR", "GIA", "accelerate", "fold_batchnorm", "load_imagenet"]

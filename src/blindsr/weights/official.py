@@ -1,4 +1,4 @@
-"""Load the officially released checkpoints (``CMOS_*.pth`` and its kin) into our networks.
+"""Load the officially released checkpoints (CMOS, RRDB-SFT, BlindSR) into our networks.
 
 Our modules carry the official tensor names, so that loading is a matter of prefixes: ``OFFICIAL``
 says under which prefix of a file a network finds its tensors.
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks import CMOS
+from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.blocks.spatial import WindowLayout
 
 from .reading import read_state_dict
@@ -19,10 +19,16 @@ from .reading import read_state_dict
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-OFFICIAL: dict[type, dict[str, str]] = {CMOS: {"cmos.": ""}}
+OFFICIAL: dict[type, dict[str, str]] = {
+    CMOS: {"cmos.": ""},
+    RRDBSFT: {"": ""},
+    BlindSR: {"cmos.": "estimator.", "": "restorer."},
+}
 """Network -> {prefix of the official names: prefix of our names}; the longest match counts."""
 LAYOUT_KEY = "window_layout"
 SHOWN = 3
+MARKS = {"CMOS": "heads.0.", "RRDB-SFT": "RRDB_trunk.0."}
+"""What a file holds -> part of a name that gives it away."""
 
 
 def load_official(
@@ -40,9 +46,11 @@ def load_official(
     ``"fixed"``.
 
     Args:
-        network: :class:`blindsr.networks.CMOS`; changed in place, its window layout included.
+        network: :class:`blindsr.networks.CMOS`, :class:`~blindsr.networks.RRDBSFT` or
+            :class:`~blindsr.networks.BlindSR`; changed in place, its window layout included (both
+            layouts of ``BlindSR``).
         source: a ``.pth`` (read weights-only) or ``.safetensors`` file, or a state dict. A leading
-            ``module.`` of the names is dropped, the official prefix (``cmos.``) may be absent.
+            ``module.`` of the names is dropped; the prefix ``cmos.`` may be absent for CMOS alone.
         window_layout: ``"legacy"`` or ``"fixed"``; may be left out only if the source is a
             safetensors file whose metadata names it under ``window_layout``.
 
@@ -50,8 +58,8 @@ def load_official(
         FileError: if there is no such file.
         WeightsError: if the file is unreadable, no layout is named, or names or shapes differ; the
             network is then unchanged.
-        ConfigError: if ``window_layout`` is neither of the two, or the network has no official
-            counterpart.
+        ConfigError: if ``window_layout`` is neither of the two, the network has no official
+            counterpart, or it is a restorer whose tensors would fit but mean another function.
     """
     metadata: dict[str, str] = {}
     if isinstance(source, Mapping):
@@ -61,9 +69,10 @@ def load_official(
         state, metadata = read_state_dict(source)
     layout = _choose_layout(where, window_layout or metadata.get(LAYOUT_KEY))
     prefixes = _prefixes(network)
+    _check_function(network)
     own = network.state_dict()
     renamed = {_our_name(name, prefixes): tensor for name, tensor in state.items()}
-    _compare(where, own, renamed, type(network).__name__)
+    _compare(where, own, renamed, network)
     network.load_state_dict(renamed)
     for module in network.modules():
         if hasattr(module, "window_layout"):
@@ -80,6 +89,18 @@ def _prefixes(network: nn.Module) -> dict[str, str]:
         expected=" or ".join(kind.__name__ for kind in OFFICIAL),
         fix="Only these have officially released weights.",
     )
+
+
+def _check_function(network: nn.Module) -> None:
+    """Official restorers fuse their maps at HR size, which no tensor shows."""
+    for module in network.modules():
+        if isinstance(module, RRDBSFT) and module.condition != "hr":
+            raise ConfigError(
+                "condition",
+                found=repr(module.condition),
+                expected="'hr', with which official weights were trained",
+                fix="Build the network with condition='hr', or train it from scratch.",
+            )
 
 
 def _our_name(name: str, prefixes: dict[str, str]) -> str:
@@ -105,7 +126,9 @@ def _choose_layout(where: str, layout: str | None) -> WindowLayout:
     return cast("WindowLayout", layout)
 
 
-def _compare(where: str, own: dict[str, Tensor], found: dict[str, Tensor], kind: str) -> None:
+def _compare(
+    where: str, own: dict[str, Tensor], found: dict[str, Tensor], network: nn.Module
+) -> None:
     """Raise one error that names what is missing, unknown and of another shape."""
     missing = [name for name in own if name not in found]
     unknown = [name for name in found if name not in own]
@@ -126,18 +149,27 @@ def _compare(where: str, own: dict[str, Tensor], found: dict[str, Tensor], kind:
         raise WeightsError(
             where,
             found=f"of {len(found)} tensors " + ", ".join(parts),
-            expected=f"the {len(own)} tensors of {kind}",
-            fix=_advice(missing, unknown, shapes, found),
+            expected=f"the {len(own)} tensors of {type(network).__name__}",
+            fix=_advice(network, missing, unknown, shapes, found),
         )
 
 
 def _advice(
-    missing: list[str], unknown: list[str], shapes: list[str], found: dict[str, Tensor]
+    network: nn.Module,
+    missing: list[str],
+    unknown: list[str],
+    shapes: list[str],
+    found: dict[str, Tensor],
 ) -> str:
     classes = "predict.seg.last_layer.3.weight"
     if any(name.endswith(classes) for name in shapes) and not (missing or unknown):
         name = next(name for name in shapes if name.endswith(classes))
         return f"Build the network with num_classes={found[name].shape[0]}."
-    if unknown and not missing and any(name.startswith("RRDB_trunk.") for name in unknown):
-        return "This is a whole BlindSR network; CMOS is in CMOS_*.pth."
+    held = [kind for kind, mark in MARKS.items() if any(mark in name for name in found)]
+    whole = held == list(MARKS)
+    if whole and not missing and not isinstance(network, BlindSR):
+        kind = "CMOS" if isinstance(network, CMOS) else "RRDB_SFT"
+        return f"This is a whole BlindSR network; {type(network).__name__} is in {kind}_*.pth."
+    if isinstance(network, BlindSR) and len(held) == 1:
+        return f"This is {held[0]} alone; load it into the estimator or the restorer itself."
     return "Choose the file of this network, or build the network with the options of the file."

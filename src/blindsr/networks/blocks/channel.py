@@ -19,7 +19,11 @@ class ChannelAttention(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, H, W) -> (N, C, H, W) and (N, C, 1, 1)."""
         feature = self.conv_bn_relu(x)
-        return feature, self.conv_1x1(feature.mean(dim=(2, 3), keepdim=True))
+        return feature, self.describe(feature)
+
+    def describe(self, feature: Tensor) -> Tensor:
+        """Feature (N, C, H, W) -> its pooled descriptor (N, C, 1, 1)."""
+        return self.conv_1x1(feature.mean(dim=(2, 3), keepdim=True))
 
 
 class ChannelStream(nn.Module):
@@ -46,12 +50,17 @@ class ChannelStream(nn.Module):
         """Two (N, C, H, W) -> two (N, C, H, W)."""
         f1, a1 = self.channel_att1(x1)
         f2, a2 = self.channel_att2(x2)
+        gate1, gate2 = self.gates(a1, a2)
+        return self.smooth1(f1 * gate1), self.smooth2(f2 * gate2)
+
+    def gates(self, a1: Tensor, a2: Tensor) -> tuple[Tensor, Tensor]:
+        """Two descriptors (N, C, 1, 1) -> the gates (N, C, 1, 1) of their features."""
         rows = a2.reshape(-1, self.groups, a2.shape[1] // self.groups)  # (N, r, C/r)
         columns = a1.reshape(rows.shape).transpose(1, 2)  # (N, C/r, r)
         affinity = (rows @ columns).flatten(1)  # (N, r * r)
         gate1 = torch.sigmoid(a1 + self.c1 * self.mlp1(affinity)[..., None, None])
         gate2 = torch.sigmoid(a2 + self.c2 * self.mlp2(affinity)[..., None, None])
-        return self.smooth1(f1 * gate1), self.smooth2(f2 * gate2)
+        return gate1, gate2
 
 
 def _mlp(in_features: int, features: int) -> nn.Sequential:

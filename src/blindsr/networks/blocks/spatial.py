@@ -49,16 +49,23 @@ class SpatialStream(nn.Module):
         size = x1.shape[2:]
         f1 = pad_to_windows(self.conv_first1(x1), self.window)
         f2 = pad_to_windows(self.conv_first2(x2), self.window)
+        gate1, gate2 = self.gates(f1, f2)
+        out1, out2 = self.put_back(f1 * gate1, size), self.put_back(f2 * gate2, size)
+        return self.smooth1(out1), self.smooth2(out2)
+
+    def gates(self, f1: Tensor, f2: Tensor) -> tuple[Tensor, Tensor]:
+        """Two features (N, C, a*h, b*w) of whole windows -> their gates (N, 1, a*h, b*w)."""
         # The padded rows and columns are part of the windows and of their batch statistics.
         v1 = self.conv_after_window1(split_windows(f1, self.window))
         v2 = self.conv_after_window2(split_windows(f2, self.window))
         m1 = join_windows(affinity_sum(v1, v2, self.conv_redu1), f1.shape[2:])
         m2 = join_windows(affinity_sum(v2, v1, self.conv_redu2), f2.shape[2:])
-        out1 = self._put_back(f1 * torch.sigmoid(self.conv1(f1) + self.s1 * m1), size)
-        out2 = self._put_back(f2 * torch.sigmoid(self.conv2(f2) + self.s2 * m2), size)
-        return self.smooth1(out1), self.smooth2(out2)
+        gate1 = torch.sigmoid(self.conv1(f1) + self.s1 * m1)
+        gate2 = torch.sigmoid(self.conv2(f2) + self.s2 * m2)
+        return gate1, gate2
 
-    def _put_back(self, x: Tensor, size: torch.Size) -> Tensor:
+    def put_back(self, x: Tensor, size: torch.Size) -> Tensor:
+        """Gated windows (N, C, a*h, b*w) -> (N, C, H, W), in the layout of the weights."""
         # The gate has already been applied to the map, so "fixed" has no windows to undo.
         if self.window_layout == "legacy":
             x = scramble_windows(x, self.window)
@@ -84,6 +91,8 @@ def affinity_sum(own: Tensor, other: Tensor, reduce: nn.Conv2d) -> Tensor:
     with torch.autocast(own.device.type, enabled=False):
         own, other = own.to(dtype), other.to(dtype)
         weight, bias = reduce.weight.to(dtype), reduce.bias
-        pooled = torch.einsum("bchw,hw->bc", other, weight.view(own.shape[2:]))
-        m = torch.einsum("bchw,bc->bhw", own, pooled).unsqueeze(1)
+        own_flat, other_flat = own.flatten(2), other.flatten(2)  # (B, C, P), without a copy
+        weights = weight.view(1, -1, 1).expand(len(own), -1, -1)  # (B, P, 1)
+        pooled = torch.bmm(other_flat, weights)  # (B, C, 1)
+        m = torch.bmm(pooled.transpose(1, 2), own_flat).unflatten(2, own.shape[2:])
         return m if bias is None else m + bias.to(dtype)

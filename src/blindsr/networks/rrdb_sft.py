@@ -1,0 +1,178 @@
+"""RRDB-SFT: an LR image, its sigma map and its semantic map -> SR image (CMOS, CVPR 2023)."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from blindsr.errors import ConfigError, DataError
+
+from .blocks.rrdb import RRDBSFTBlock
+from .blocks.spatial import WindowLayout
+from .condition import ConditionSize, Embed, blur_input, class_channels, class_input
+from .gia import GIA, default_groups
+
+
+class RRDBSFT(nn.Module):
+    """Restorer whose every block is modulated by a condition made of blur and semantics.
+
+    The two maps are embedded by a convolution each and fused by GIA into the condition, which is
+    read at every s-th pixel (CMOS, section 3.4; trunk of MANet, ICCV 2021).
+
+    Args:
+        code_length: C, channels of the condition.
+        scale: s, HR size over LR size.
+        window_layout: ``"fixed"``, or ``"legacy"`` for the officially released weights.
+        use_semantics: the condition sees the semantic map. Without, it is the embedded sigma map
+            alone: there is nothing to fuse, neither GIA nor ``seg_conv`` exist.
+        use_blur: the condition sees the sigma map. With neither map there is no condition; the SFT
+            layers stay and are driven by the feature alone, so that a comparison with and without
+            maps has the same depth and trunk.
+        condition: ``"hr"`` fuses the maps at HR size, as in the paper; ``"lr"`` brings them to LR
+            size first, which makes the fusion s*s times cheaper. The tensors are the same, the
+            function is not: weights of one are no weights of the other.
+        embed: ``"index"`` gives the class index as one number, as in the paper; ``"onehot"`` a
+            channel per class.
+        num_classes: classes of ``"onehot"``; unused by ``"index"``.
+        features: channels of the trunk.
+        growth: growth of the dense blocks.
+        blocks: number of blocks of the trunk.
+        window: rows and columns of the windows of GIA.
+
+    Raises:
+        ConfigError: if an option has an unknown value.
+
+    8,960,592 parameters by default.
+    """
+
+    def __init__(
+        self,
+        code_length: int = 64,
+        scale: int = 4,
+        window_layout: WindowLayout = "fixed",
+        *,
+        use_semantics: bool = True,
+        use_blur: bool = True,
+        condition: ConditionSize = "hr",
+        embed: Embed = "index",
+        num_classes: int = 40,
+        features: int = 64,
+        growth: int = 32,
+        blocks: int = 10,
+        window: tuple[int, int] = (15, 20),
+    ) -> None:
+        super().__init__()
+        _check_option("condition", condition, get_args(ConditionSize))
+        _check_option("embed", embed, get_args(Embed))
+        _check_option("window_layout", window_layout, get_args(WindowLayout))
+        self.scale, self.condition, self.embed = scale, condition, embed
+        self.num_classes, self.use_blur, self.use_semantics = num_classes, use_blur, use_semantics
+        self._window_layout: WindowLayout = window_layout
+        if use_blur:
+            self.blur_conv = nn.Conv2d(1, code_length, 3, padding=1)
+        if use_semantics:
+            classes = class_channels(embed, num_classes)
+            self.seg_conv = nn.Conv2d(classes, code_length, 3, padding=1)
+        if use_blur and use_semantics:
+            self.fuse = GIA(
+                code_length,
+                code_length,
+                groups=default_groups(code_length),
+                window=(window[0], window[1]),
+                merge=True,
+                window_layout=window_layout,
+            )
+        code = code_length if use_blur or use_semantics else 0
+        self.conv_first = nn.Conv2d(3, features, 3, padding=1)
+        self.RRDB_trunk = nn.ModuleList(RRDBSFTBlock(features, growth, code) for _ in range(blocks))
+        self.trunk_conv = nn.Conv2d(features, features, 3, padding=1)
+        self.upsampler = nn.Sequential(
+            nn.Conv2d(features, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
+        )
+
+    @property
+    def window_layout(self) -> WindowLayout:
+        """How GIA puts its windows back: ``"fixed"`` or ``"legacy"``."""
+        return self._window_layout
+
+    @window_layout.setter
+    def window_layout(self, layout: WindowLayout) -> None:
+        _check_option("window_layout", layout, get_args(WindowLayout))
+        self._window_layout = layout
+        if self.use_blur and self.use_semantics:
+            self.fuse.window_layout = layout
+
+    def forward(self, lr: Tensor, blur: Tensor | None = None, seg: Tensor | None = None) -> Tensor:
+        """Restore an LR image.
+
+        Args:
+            lr: (N, 3, h, w) sRGB in [0, 1].
+            blur: (N, 1, s*h, s*w) sigma in HR pixels; ``None`` if the network uses no blur.
+            seg: (N, s*h, s*w) integer class indices, 255 where unknown; ``None`` if the network
+                uses no semantics.
+
+        Returns:
+            (N, 3, s*h, s*w), not clipped.
+
+        Raises:
+            DataError: if a shape is another, ``seg`` holds no integers, or a map is missing.
+        """
+        check_inputs(self, lr, blur, seg)
+        return self.restore(lr, self.encode(blur, seg))
+
+    def encode(self, blur: Tensor | None, seg: Tensor | None) -> Tensor | None:
+        """Both maps as in :meth:`forward` -> the condition (N, C, h, w); ``None`` without maps."""
+        step = self.scale if self.condition == "lr" else 1  # of the pixels that are embedded
+        stride = self.scale // step  # from there to the condition
+        maps = []
+        if self.use_blur:
+            dtype = self.blur_conv.weight.dtype
+            maps.append((self.blur_conv, blur_input(cast("Tensor", blur), step).to(dtype)))
+        if self.use_semantics:
+            dtype = self.seg_conv.weight.dtype
+            classes = class_input(cast("Tensor", seg), self.embed, self.num_classes, step, dtype)
+            maps.append((self.seg_conv, classes))
+        if not maps:
+            return None
+        if len(maps) == 1:  # a stride computes just the pixels that the condition is read at
+            conv, values = maps[0]
+            return conv2d(values, conv.weight, conv.bias, stride=stride, padding=1)
+        fused = self.fuse(*(conv(values) for conv, values in maps))
+        return fused[:, :, ::stride, ::stride]
+
+    def restore(self, lr: Tensor, condition: Tensor | None) -> Tensor:
+        """(N, 3, h, w) and the condition (N, C, h, w) -> SR image (N, 3, s*h, s*w)."""
+        first = self.conv_first(lr)
+        feature = first
+        for block in self.RRDB_trunk:
+            feature = block(feature, condition)
+        return self.upsampler(first + self.trunk_conv(feature))
+
+
+def check_inputs(network: RRDBSFT, lr: Tensor, blur: Tensor | None, seg: Tensor | None) -> None:
+    """Raise a DataError for what ``network`` cannot restore."""
+    if lr.ndim != 4 or lr.shape[1] != 3:
+        raise DataError("lr", found=f"shape {tuple(lr.shape)}", expected="(N, 3, h, w)")
+    n, height, width = lr.shape[0], network.scale * lr.shape[2], network.scale * lr.shape[3]
+    wanted: dict[str, tuple[Tensor | None, tuple[int, ...]]] = {}
+    if network.use_blur:
+        wanted["blur"] = (blur, (n, 1, height, width))
+    if network.use_semantics:
+        wanted["seg"] = (seg, (n, height, width))
+    for name, (map_, shape) in wanted.items():
+        if map_ is None or tuple(map_.shape) != shape:
+            raise DataError(
+                name,
+                found="no map" if map_ is None else f"shape {tuple(map_.shape)}",
+                expected=f"{shape}, which is {network.scale} times the size of lr",
+            )
+    if network.use_semantics and seg is not None and (seg.is_floating_point() or seg.is_complex()):
+        raise DataError("seg", found=f"values of {seg.dtype}", expected="integer class indices")
+
+
+def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        expected = " or ".join(map(repr, allowed))
+        raise ConfigError(name, found=repr(value), expected=expected)

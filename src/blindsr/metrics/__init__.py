@@ -1,8 +1,20 @@
 """Scores in the papers' conventions: pure functions, and thin torchmetrics classes over them."""
 
 from .estimate import EstimateScores
+from .lpips import load_lpips
 from .modules import PSNRY, SSIMY, BlurPSNR, BlurSSIM, MeanIoU, MeanOverImages
-from .quality import best_constant_blur_psnr, blur_psnr, blur_ssim, psnr, psnr_y, ssim, ssim_y
+from .quality import (
+    best_constant_blur_psnr,
+    blur_psnr,
+    blur_ssim,
+    gmsd,
+    psnr,
+    psnr_y,
+    ssim,
+    ssim_y,
+    vif,
+)
+from .restoration import RestorationScores
 from .segmentation import confusion_matrix, mean_iou
 
 __all__ = [
@@ -12,14 +24,18 @@ __all__ = [
     "MeanIoU",
     "MeanOverImages",
     "PSNRY",
+    "RestorationScores",
     "SSIMY",
     "best_constant_blur_psnr",
     "blur_psnr",
     "blur_ssim",
     "confusion_matrix",
+    "gmsd",
+    "load_lpips",
     "mean_iou",
     "psnr",
     "psnr_y",
     "ssim",
     "ssim_y",
+    "vif",
 ]

@@ -11,7 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    structural_similarity_index_measure,
+    visual_information_fidelity,
+)
 
 from blindsr.errors import DataError
 from blindsr.imaging.color import rgb_to_y
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 SSIM_BORDER = 5
 """Half of the 11-tap Gaussian window: the papers average only where the window fits."""
+
+VIF_MIN = 41
+"""Smallest image that the four scales of VIF can be computed of."""
 
 
 def _require_same_shape(name: str, first: Tensor, second: Tensor) -> None:
@@ -115,3 +121,35 @@ def best_constant_blur_psnr(blur: Tensor, sigma_max: float) -> Tensor:
     """
     constant = blur.mean(dim=(1, 2, 3), keepdim=True).expand_as(blur)
     return blur_psnr(constant, blur, sigma_max)
+
+
+def gmsd(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
+    """Gradient magnitude similarity deviation on 8-bit luma, lower is better (Xue et al. 2014).
+
+    (N, 3, H, W) in [0, 1] -> (N,). Needs no weights; computed by piq (extra ``metrics``).
+
+    Raises:
+        ImportError: without piq.
+    """
+    import piq
+
+    _require_same_shape("gmsd", sr, hr)
+    first, second = (luma_8bit(image, crop).float() / 255 for image in (sr, hr))
+    return piq.gmsd(first, second, data_range=1.0, reduction="none").double()
+
+
+def vif(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
+    """Visual information fidelity on 8-bit luma, pixel domain (Sheikh and Bovik 2006).
+
+    (N, 3, H, W) in [0, 1] -> (N,); 1 for equal images. Needs no weights.
+
+    Raises:
+        DataError: if the shapes differ or an image is smaller than 41 x 41.
+    """
+    _require_same_shape("vif", sr, hr)
+    first, second = (luma_8bit(image, crop).float() for image in (sr, hr))
+    if min(first.shape[-2:]) < VIF_MIN:
+        raise DataError(
+            "vif", found=f"an image of {tuple(first.shape[-2:])} pixels", expected=">= 41 x 41"
+        )
+    return visual_information_fidelity(first, second, reduction="none").double()

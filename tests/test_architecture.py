@@ -17,9 +17,9 @@ MAY_IMPORT = {
     "networks": {"types", "errors", "imaging"},
     "losses": {"types", "errors", "imaging"},
     "metrics": {"types", "errors", "imaging"},
-    "tasks": {"types", "errors", "imaging", "networks", "losses", "metrics"},
+    "tasks": {"types", "errors", "imaging", "networks", "losses", "metrics", "weights"},
     "callbacks": {"types", "errors", "imaging", "metrics"},
-    "weights": {"types", "errors", "imaging", "networks", "losses", "metrics", "tasks"},
+    "weights": {"types", "errors", "imaging", "networks"},
 }
 WITHOUT_LIGHTNING = ("types", "errors", "imaging", "degradation", "networks", "losses")
 

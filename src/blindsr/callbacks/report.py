@@ -1,66 +1,34 @@
-"""The table at the end of a test run: one row per group and the mean over the groups."""
+"""The table at the end of a test run: methods, groups, and the mean over the groups."""
 
 from __future__ import annotations
 
 import json
-import math
+from collections import Counter
 from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from blindsr.imaging.io import atomic_path
 
-TITLES = {"blur_psnr": "blur PSNR [dB]", "blur_ssim": "blur SSIM", "miou": "mIoU"}
-DECIMALS = {"blur_psnr": 2, "blur_ssim": 4, "miou": 4}
-
-
-def scores_by_group(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Turn ``test/<group>/<score>`` and ``test/<score>`` into rows; the mean is called ``mean``."""
-    rows: dict[str, dict[str, float]] = {}
-    for key, value in metrics.items():
-        parts = key.split("/")
-        if parts[0] == "test" and len(parts) in (2, 3):
-            group = parts[1] if len(parts) == 3 else "mean"
-            rows.setdefault(group, {})[parts[-1]] = float(value)
-    if "mean" in rows:  # last, whatever the order of logging
-        rows["mean"] = rows.pop("mean")
-    return rows
-
-
-def show(name: str, value: float | None) -> str:
-    """A score with its usual decimals, a dash where it is undefined."""
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.{DECIMALS.get(name, 3)}f}"
-
-
-def as_table(rows: dict[str, dict[str, float]], title: str) -> Table:
-    """Rich table of the rows."""
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    table = Table(title=title, title_justify="left")
-    table.add_column("group")
-    for name in names:
-        table.add_column(Text(TITLES.get(name, name)), justify="right")
-    for group, row in rows.items():
-        if group == "mean":
-            table.add_section()
-        table.add_row(group, *(show(name, row.get(name)) for name in names))
-    return table
+from .paper import FULL_GROUPS, FULL_IMAGES, paper_rows
+from .score_rows import as_csv, as_json, as_markdown, as_table, rows_of
 
 
 class ScoreTable(Callback):
-    """Print the scores of ``lightning test``; write them to ``scores.json`` in the run's folder."""
+    """Print the scores of ``lightning test``; write them to the run's folder.
+
+    Files: ``scores.json``, ``scores.csv`` and ``scores.md``. The figures of the paper stand in the
+    table only when its full test set was scored; otherwise the title says how many images were.
+    """
 
     def __init__(self) -> None:
-        self._images = 0
+        self._images: Counter[str] = Counter()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from zero."""
-        self._images = 0
+        self._images = Counter()
 
     def on_test_batch_end(
         self,
@@ -71,33 +39,47 @@ class ScoreTable(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Count the images."""
+        """Count the images by group."""
         repeat = batch.get("repeat")
-        self._images += len(batch["lr"]) - (0 if repeat is None else int(repeat.sum()))
+        groups = batch.get("group", ["test"] * len(batch["lr"]))
+        self._images.update(
+            group for i, group in enumerate(groups) if repeat is None or not bool(repeat[i])
+        )
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add up the images of all ranks."""
-        count = torch.tensor(float(self._images), device=pl_module.device)
-        self._images = int(trainer.strategy.reduce(count, reduce_op="sum"))
+        names = getattr(getattr(trainer, "datamodule", None), "group_names", ("test",))
+        counts = torch.tensor([float(self._images[n]) for n in names], device=pl_module.device)
+        total = trainer.strategy.reduce(counts, reduce_op="sum")
+        self._images = Counter(
+            {n: int(c) for n, c in zip(names, torch.as_tensor(total).tolist(), strict=True)}
+        )
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print and write."""
         folder = trainer.log_dir  # a collective call: every rank has to make it
         if not trainer.is_global_zero:
             return
-        rows = scores_by_group({k: float(v) for k, v in trainer.callback_metrics.items()})
-        title = f"{type(pl_module).__name__} on {self._images} test images"
-        Console().print(as_table(rows, title))
+        own = getattr(pl_module, "title", type(pl_module).__name__)
+        rows = rows_of({k: float(v) for k, v in trainer.callback_metrics.items()}, own)
+        names = {name for row in rows for name in row.scores}
+        data = type(getattr(trainer, "datamodule", None)).__name__
+        paper = paper_rows(data, int(pl_module.hparams.get("scale", 0)), self._images, names)
+        images = sum(self._images.values())
+        title = f"{own}: {images} test images"
+        if data == "NYUv2BSR" and not paper:
+            title += f" (the paper's test set has {FULL_GROUPS} x {FULL_IMAGES})"
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(as_table([*paper, *rows], title))
         if folder is None:
             return
-        finite = {
-            group: {name: None if math.isnan(v) else v for name, v in row.items()}
-            for group, row in rows.items()
+        content = {"images": images, "images_by_group": dict(self._images), **as_json(rows, own)}
+        files = {
+            "scores.json": json.dumps(content, indent=2) + "\n",
+            "scores.csv": as_csv(rows),
+            "scores.md": as_markdown([*paper, *rows], title),
         }
-        path = Path(folder) / "scores.json"
-        with atomic_path(path) as temporary:
-            temporary.write_text(
-                json.dumps({"images": self._images, "scores": finite}, indent=2) + "\n",
-                encoding="utf-8",
-            )
-        Console().print(f"scores written to {path}", highlight=False, soft_wrap=True)
+        for name, text in files.items():
+            with atomic_path(Path(folder) / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        console.print(f"scores written to {Path(folder) / 'scores.json'} (also .csv, .md)")

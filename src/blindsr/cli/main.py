@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads are slow
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # lightning's use of it, not ours
 
 from jsonargparse import Namespace
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from blindsr.callbacks import ScoreTable, SkipNonFinite, progress_bar
@@ -81,7 +81,7 @@ class BlindSRCLI(LightningCLI):
         """Check the checkpoint and the data before anything starts."""
         path = self.config[self.subcommand].get("ckpt_path")
         if path and os.path.isfile(path):  # noqa: PTH113
-            compare_hyper_parameters(path, dict(self.model.hparams), str(self.subcommand))
+            compare_hyper_parameters(path, self.model, str(self.subcommand))
         if hasattr(self.datamodule, "preflight"):
             self.datamodule.preflight(self.subcommand)
         if hasattr(self.model, "preflight"):
@@ -104,20 +104,11 @@ def known_keys(parser: LightningArgumentParser) -> list[str]:
     return [action.dest for action in parser._actions if action.dest != "help"]
 
 
-ARCHITECTURE = (
-    "num_classes",
-    "scale",
-    "window_layout",
-    "backbone",
-    "gia_parts",
-    "window",
-    "tasks",
-    "auxiliary",
-)
-FREE_ON_RESUME = ("pretrained",)
+FREE_ON_RESUME = ("pretrained", "weights", "compare", "lpips")
+"""Where a fresh training starts and what a test adds: no part of what a checkpoint continues."""
 
 
-def compare_hyper_parameters(path: str, current: dict[str, Any], command: str) -> None:
+def compare_hyper_parameters(path: str, model: LightningModule, command: str) -> None:
     """Refuse a checkpoint whose hyper-parameters contradict the configuration.
 
     A resumed training must be the same training, so every value counts; for the other commands
@@ -128,9 +119,11 @@ def compare_hyper_parameters(path: str, current: dict[str, Any], command: str) -
         ConfigError: on the first contradiction.
     """
     stored = read_checkpoint(path).get("hyper_parameters", {})
+    current = model.hparams
+    shaping = getattr(model, "architecture", tuple(current))
     for name, value in stored.items():
         relevant = name in current and not name.startswith("_") and name not in FREE_ON_RESUME
-        if not relevant or (command != "fit" and name not in ARCHITECTURE):
+        if not relevant or (command != "fit" and name not in shaping):
             continue
         if plain(current[name]) != plain(value):
             raise ConfigError(
@@ -163,6 +156,7 @@ def quiet() -> None:
         ".*The number of training batches .* is smaller than the logging interval.*",  # tiny sets
         ".*tensorboardX.*",  # a CSV logger is what we want
         ".*It is recommended to use `self.log.*sync_dist.*",  # the scores are added up already
+        ".*in eval mode at the start of training.*",  # the frozen estimator is meant to be
         ".*LeafSpec.*",  # deprecation inside lightning with new torch versions
         ".*treespec.*",
     ):

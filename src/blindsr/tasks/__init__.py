@@ -1,5 +1,7 @@
 """LightningModules: one per system. They meet data only in ``blindsr.types`` and in the YAML."""
 
+from .blind import BlindSRTask
 from .cmos import CMOSTask
+from .rrdb_sft import RRDBSFTTask
 
-__all__ = ["CMOSTask"]
+__all__ = ["BlindSRTask", "CMOSTask", "RRDBSFTTask"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from blindsr.errors import ConfigError
 
-from .schedulers import WarmupCosine
+from .schedulers import Halving, WarmupCosine
 
 
 class RestorationTask(LightningModule):
@@ -24,6 +25,10 @@ class RestorationTask(LightningModule):
 
     network: nn.Module
     linked_with_data: tuple[str, ...] = ("scale", "num_classes", "sigma_max")
+    title: str = ""
+    """Name of the row in tables."""
+    architecture: tuple[str, ...] = ()
+    """Hyper-parameters that shape the network: a checkpoint of other ones is refused."""
 
     def setup(self, stage: str) -> None:
         """Refuse data that were made for another scale, class count or sigma range."""
@@ -64,17 +69,23 @@ class RestorationTask(LightningModule):
             betas=tuple(settings["betas"]),
             weight_decay=settings["weight_decay"],
         )
-        schedule = WarmupCosine(
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule())
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def schedule(self) -> Callable[[int], float]:
+        """Factor on the learning rate after so many optimiser steps."""
+        settings = self.hparams
+        if settings.get("schedule", "cosine") == "constant":
+            return Halving(settings["warmup_steps"], tuple(settings["halve_at"]))
+        return WarmupCosine(
             settings["warmup_steps"],
             settings["cosine_steps"] or self._steps_after_warmup(),
             floor=settings["min_learning_rate"] / settings["learning_rate"],
             restart=settings["restart"],
         )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
 
     def _steps_after_warmup(self) -> int:
         """Steps left for one annealing that ends with the training."""

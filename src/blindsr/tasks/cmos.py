@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Literal, cast
 
 import torch
@@ -11,9 +12,11 @@ from blindsr.errors import ConfigError
 from blindsr.losses import blur_semantic_losses
 from blindsr.metrics import EstimateScores
 from blindsr.networks import CMOS, load_imagenet
+from blindsr.networks.build import build
 from blindsr.types import Batch, Estimate
 
 from .base import RestorationTask
+from .batches import counted, group_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +62,9 @@ class CMOSTask(RestorationTask):
         ConfigError: if ``loss_weights`` names a loss that does not exist.
     """
 
+    title = "CMOS"
+    architecture = tuple(inspect.signature(CMOS).parameters)
+
     def __init__(
         self,
         num_classes: int = 40,
@@ -85,16 +91,7 @@ class CMOSTask(RestorationTask):
         super().__init__()
         self.save_hyperparameters()
         self.loss_weights = _merge_loss_weights(losses, loss_weights)
-        self.network = CMOS(
-            num_classes,
-            scale,
-            window_layout,
-            backbone=backbone,
-            gia_parts=gia_parts,
-            window=window,
-            tasks=tasks,
-            auxiliary=auxiliary,
-        )
+        self.network = build(CMOS, self.hparams)
         self._has_imagenet = False
         self.val_scores = self._new_scores()
         self.test_scores: dict[str, EstimateScores] = {}
@@ -119,8 +116,7 @@ class CMOSTask(RestorationTask):
         super().setup(stage)
         self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
         if stage == "test":
-            groups = getattr(getattr(self.trainer, "datamodule", None), "group_names", ("test",))
-            self.test_scores = {group: self._new_scores().to(self.device) for group in groups}
+            self.test_scores = {g: self._new_scores().to(self.device) for g in group_names(self)}
 
     def forward(self, lr: Tensor) -> Estimate:
         """(N, 3, h, w) in [0, 1] -> :class:`~blindsr.types.Estimate` at HR size."""
@@ -183,13 +179,6 @@ class CMOSTask(RestorationTask):
         chosen = Estimate(*(None if part is None else part[images] for part in estimate))
         seg = batch["seg"][images] if "seg" in batch else None
         scores.update(chosen, batch["blur"][images], seg)
-
-
-def counted(batch: Batch) -> list[int]:
-    """Positions of the images that count: fillers of distributed evaluation do not."""
-    repeat = batch.get("repeat")
-    size = len(batch["lr"])
-    return [i for i in range(size) if repeat is None or not bool(repeat[i])]
 
 
 def _merge_loss_weights(preset: str, changes: dict[str, float] | None) -> dict[str, float]:

@@ -45,3 +45,22 @@ class WarmupCosine:
     def _anneal(self, peak: float, elapsed: int) -> float:
         share = (1 + math.cos(math.pi * elapsed / self.period)) / 2
         return self.floor + (peak - self.floor) * share
+
+
+@dataclass(frozen=True)
+class Halving:
+    """Linear warm-up, then a constant that is halved at given steps (stage 3 as released).
+
+    Args:
+        warmup_steps: steps of linear warm-up; 0 for none.
+        steps: optimiser steps from which on the factor is half of what it was before.
+    """
+
+    warmup_steps: int = 0
+    steps: tuple[int, ...] = ()
+
+    def __call__(self, step: int) -> float:
+        """Factor on the base learning rate after ``step`` optimiser steps."""
+        if step < self.warmup_steps:
+            return step / self.warmup_steps
+        return 0.5 ** sum(step >= milestone for milestone in self.steps)

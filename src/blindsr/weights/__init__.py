@@ -1,7 +1,16 @@
-"""Weights in and out: official checkpoints, and estimators from files."""
+"""Weights in and out: official checkpoints, our own, safe reading."""
 
+from .checkpoint import NetworkFile, build_network, read_network
 from .estimator import LoadedEstimator, load_estimator
 from .official import load_official
 from .reading import read_state_dict
 
-__all__ = ["LoadedEstimator", "load_estimator", "load_official", "read_state_dict"]
+__all__ = [
+    "LoadedEstimator",
+    "NetworkFile",
+    "build_network",
+    "load_estimator",
+    "load_official",
+    "read_network",
+    "read_state_dict",
+]

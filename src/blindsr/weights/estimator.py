@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 
 from blindsr.errors import WeightsError
-from blindsr.networks import CMOS
 
-from .official import load_official
-from .reading import read_checkpoint
+from .checkpoint import read_network
 
 if TYPE_CHECKING:
     from torch import nn
 
-OFFICIAL_CLASSES = "predict.seg.last_layer.3.weight"
-"""The tensor of official CMOS weights whose first axis counts the classes."""
-OFFICIAL_SIGMA_MAX = {40: 5.0, 19: 15.0}
-"""Class count -> sigma_max of the data set that official weights were trained on."""
+    from blindsr.networks import BlindSR
 
 
 @dataclass(frozen=True)
@@ -50,10 +45,11 @@ def load_estimator(
     window_layout: Literal["fixed", "legacy"] | None = None,
     device: str | torch.device = "cpu",
 ) -> LoadedEstimator:
-    """Load a checkpoint of ``lightning fit`` or official CMOS weights, without running its code.
+    """Load the estimator of a file, without running code that the file may carry.
 
     Args:
-        path: ``.ckpt`` of :class:`blindsr.tasks.CMOSTask`, or an official ``CMOS_*.pth``.
+        path: a checkpoint of :class:`blindsr.tasks.CMOSTask` or :class:`blindsr.tasks.BlindSRTask`,
+            an export of one, or an official ``CMOS_*.pth`` or ``BlindSR_*.pth``.
         window_layout: needed for official weights, see :func:`~blindsr.weights.load_official`.
         device: where to put the network.
 
@@ -61,58 +57,23 @@ def load_estimator(
         FileError: if there is no such file.
         WeightsError: if it cannot be read safely, or holds something else.
     """
-    path = Path(path)
-    content = read_checkpoint(path)
-    if "hyper_parameters" in content:
-        loaded = _from_checkpoint(path, content)
-    else:
-        loaded = _from_official(path, content, window_layout)
-    network, sigma_max, num_classes, scale, class_names = loaded
-    device = torch.device(device)
-    return LoadedEstimator(
-        network.eval().to(device), sigma_max, num_classes, scale, class_names, device
-    )
-
-
-_Parts = tuple["nn.Module", float, int, int, tuple[str, ...]]
-
-
-def _from_checkpoint(path: Path, content: dict[str, Any]) -> _Parts:
-    from blindsr.tasks import CMOSTask
-
-    settings = {
-        name: value
-        for name, value in content["hyper_parameters"].items()
-        if not name.startswith("_")
-    }
-    try:
-        task = CMOSTask(**settings)
-        task.load_state_dict(content["state_dict"])
-    except (TypeError, KeyError, RuntimeError) as error:
+    file = read_network(path)
+    if file.kind == "rrdb_sft":
         raise WeightsError(
             path,
-            found=f"not a checkpoint of CMOSTask ({str(error).splitlines()[0]})",
-            expected="one written by `lightning fit` with model.class_path blindsr.tasks.CMOSTask",
-        ) from error
-    names = tuple(content.get("class_names", ()))
-    return (
-        task.network,
-        float(settings["sigma_max"]),
-        settings["num_classes"],
-        settings["scale"],
-        names,
-    )
-
-
-def _from_official(
-    path: Path, content: dict[str, Any], layout: Literal["fixed", "legacy"] | None
-) -> _Parts:
-    last = next((v for k, v in content.items() if k.endswith(OFFICIAL_CLASSES)), None)
-    if last is None:
-        raise WeightsError(
-            path, found="no CMOS weights in it", expected=f"a tensor ...{OFFICIAL_CLASSES}"
+            found="a restorer, which needs maps and estimates none",
+            expected="a checkpoint of CMOSTask or BlindSRTask",
         )
-    classes = int(last.shape[0])
-    network = CMOS(classes)
-    load_official(network, content, window_layout=layout)
-    return network, OFFICIAL_SIGMA_MAX.get(classes, 5.0), classes, 4, ()
+    network = file.network(window_layout)
+    settings = file.settings
+    if file.kind == "blind":
+        network, settings = cast("BlindSR", network).estimator, settings["estimator"]
+    device = torch.device(device)
+    return LoadedEstimator(
+        network.to(device),
+        file.sigma_max,
+        int(settings["num_classes"]),
+        int(settings["scale"]),
+        file.class_names,
+        device,
+    )

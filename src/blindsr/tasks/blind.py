@@ -1,0 +1,203 @@
+"""Stage 3 of CMOS (CVPR 2023): fine-tune the restorer on what the frozen estimator says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from torch import Tensor, nn
+
+from blindsr.errors import ConfigError
+from blindsr.metrics import EstimateScores
+from blindsr.networks import CMOS, RRDBSFT, BlindSR
+from blindsr.networks.build import build, network_settings
+from blindsr.types import Batch, Estimate
+from blindsr.weights.checkpoint import NetworkFile, read_network
+
+from .batches import counted, group_names
+from .restorer import RestorerTask
+from .rrdb_sft import CONSTANT, compared, differ, load_others, with_constant_sigma, with_maps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UPPER_BOUND = "true maps"
+PARTS = ("estimator", "restorer")
+KINDS = {"estimator": "cmos", "restorer": "rrdb_sft"}
+CLASSES: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
+
+
+class BlindSRTask(RestorerTask):
+    """Train and score :class:`blindsr.networks.BlindSR`: only the restorer learns.
+
+    A test scores the SR image and the maps behind it, and has the rows bicubic (in the phase of the
+    data), constant sigma and true maps (this restorer, told each image's mean sigma, or the truth,
+    which bounds what a better estimator could give) and those of ``compare``.
+
+    Args:
+        num_classes: classes of the semantic map; follows the data on the command line.
+        scale: HR size over LR size; follows the data.
+        sigma_max: largest sigma of the data in HR pixels; follows the data.
+        weights: ``estimator`` and ``restorer``: the files both start from, checkpoints of
+            :class:`CMOSTask` and :class:`RRDBSFTTask`, exports, or official files; or ``blind``
+            alone: one file of both. What is not named starts from random weights.
+        estimator: arguments of :class:`blindsr.networks.CMOS` that replace the defaults, or those
+            of its file of weights; ``num_classes`` and ``scale`` are those above.
+        restorer: arguments of :class:`blindsr.networks.RRDBSFT`, likewise.
+        compare: checkpoints to score beside it, by the name of their row.
+        crop_border: pixels left out on every side before scoring; 0 as in the paper's test.
+        lpips: torchvision's AlexNet file, to score LPIPS in tests; ``None`` goes without.
+        learning_rate: of Adam after warm-up.
+        betas: of Adam.
+        weight_decay: of Adam.
+        schedule: ``"cosine"`` or ``"constant"`` (as released).
+        halve_at: optimiser steps at which a constant learning rate is halved.
+        warmup_steps: optimiser steps of linear warm-up.
+        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
+        min_learning_rate: where annealing ends.
+        restart: start a new annealing after each.
+
+    Raises:
+        ConfigError: if an option has an unknown value.
+        FileError, WeightsError: if a file of ``weights`` is missing or holds another network.
+    """
+
+    title = "CMOS + RRDB-SFT"
+    architecture = ("num_classes", "scale", "estimator", "restorer")
+
+    def __init__(
+        self,
+        num_classes: int = 40,
+        scale: int = 4,
+        sigma_max: float = 5.0,
+        *,
+        weights: dict[str, str] | None = None,
+        estimator: dict[str, Any] | None = None,
+        restorer: dict[str, Any] | None = None,
+        compare: dict[str, str] | None = None,
+        crop_border: int = 0,
+        lpips: str | None = None,
+        learning_rate: float = 5e-5,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        schedule: Literal["cosine", "constant"] = "cosine",
+        halve_at: tuple[int, ...] = (),
+        warmup_steps: int = 0,
+        cosine_steps: int | None = None,
+        min_learning_rate: float = 1e-7,
+        restart: bool = False,
+    ) -> None:
+        super().__init__(crop_border)
+        common = {"num_classes": num_classes, "scale": scale}
+        given = {"estimator": estimator, "restorer": restorer}
+        files = _read(weights)
+        # Resolved here and stored: a checkpoint of this task needs no other file to be rebuilt.
+        estimator, restorer = (
+            network_settings(
+                CLASSES[part], {**_settings_of(files, part), **(given[part] or {}), **common}
+            )
+            for part in PARTS
+        )
+        self.save_hyperparameters()
+        self.network = BlindSR(build(CMOS, estimator), build(RRDBSFT, restorer))
+        self._files: dict[str, NetworkFile] | None = files
+        self.others: dict[str, list[nn.Module]] = {}
+        self.map_scores: dict[str, EstimateScores] = {}
+
+    def preflight(self, stage: str, *, resumed: bool) -> None:
+        """Load the weights to start from and the networks to compare with, once.
+
+        Raises:
+            FileError, WeightsError: if a file is missing or holds another network.
+            ConfigError: if it was made with other settings.
+        """
+        super().preflight(stage, resumed=resumed)
+        if not resumed and self._files is not None:
+            self._start(self._files)
+        self._files = None
+        if stage == "test":
+            self.others = load_others(self.hparams["compare"])
+
+    def _start(self, files: Mapping[str, NetworkFile]) -> None:
+        network = cast("BlindSR", self.network)
+        parts: dict[str, nn.Module] = {"estimator": network.estimator, "restorer": network.restorer}
+        for part, module in parts.items():
+            file = files.get(part) or files.get("blind")
+            if file is None:
+                continue
+            wanted = self.hparams[part]
+            differ(file.path, _settings_of({part: file}, part), wanted)
+            loaded = file.network(wanted.get("window_layout", "fixed") if file.official else None)
+            if file.kind == "blind":
+                loaded = getattr(loaded, part)
+            module.load_state_dict(loaded.state_dict())
+
+    def setup(self, stage: str) -> None:
+        """Check the data; load what :meth:`preflight` has not loaded yet; make the scores."""
+        super().setup(stage)
+        self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
+        if stage == "test":
+            classes, sigma_max = self.hparams["num_classes"], self.hparams["sigma_max"]
+            self.map_scores = {g: EstimateScores(classes, sigma_max) for g in group_names(self)}
+
+    def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
+        """(N, 3, h, w) in [0, 1] -> SR image and the maps it was restored with."""
+        return cast("tuple[Tensor, Estimate]", self.network(lr))
+
+    def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
+        """Restore without knowing the maps."""
+        return self(batch["lr"])
+
+    def rivals(self, batch: Batch) -> dict[str, Tensor]:
+        """Bicubic, the restorer with a constant and with the true maps, and ``compare``."""
+        results = super().rivals(batch)
+        restorer = cast("RRDBSFT", cast("BlindSR", self.network).restorer)
+        known = "blur" in batch and ("seg" in batch or not restorer.use_semantics)
+        if known and restorer.use_blur:
+            results[CONSTANT] = with_maps(self, restorer, with_constant_sigma(batch))
+            results[UPPER_BOUND] = with_maps(self, restorer, batch)
+        return results | compared(self, self.others, batch)
+
+    def score_estimate(self, batch: Batch, estimate: Estimate) -> None:
+        """Score the estimated maps of each image into its group."""
+        groups = batch.get("group", ["test"] * len(batch["lr"]))
+        for i in counted(batch):
+            one = Estimate(*(None if part is None else part[i : i + 1] for part in estimate))
+            blur, seg = (batch[key][i : i + 1] if key in batch else None for key in ("blur", "seg"))
+            self.map_scores[groups[i]].to(self.device).update(one, blur, seg)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of images and maps by group, and their means over the groups."""
+        super().on_test_epoch_end()
+        self.log_rows({group: maps.compute() for group, maps in self.map_scores.items()}, "")
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Estimate]:
+        """Restore without targets."""
+        return self(batch["lr"])
+
+
+def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:
+    """Read the files that are named, and check that each holds what its name says."""
+    files = {}
+    for name, path in (weights or {}).items():
+        if name not in (*PARTS, "blind"):
+            raise ConfigError(
+                "model.weights", found=f"{name!r}", expected="'estimator', 'restorer' or 'blind'"
+            )
+        files[name] = read_network(path)
+        wanted = KINDS.get(name, "blind")
+        if files[name].kind != wanted:
+            raise ConfigError(
+                f"model.weights.{name}",
+                found=f"{path}, a {files[name].kind} network",
+                expected=f"a {wanted} network",
+            )
+    return files
+
+
+def _settings_of(files: Mapping[str, NetworkFile], part: str) -> dict[str, Any]:
+    """Constructor settings of a part according to its file; none without a file."""
+    file = files.get(part) or files.get("blind")
+    if file is None:
+        return {}
+    settings = file.settings[part] if file.kind == "blind" else file.settings
+    return network_settings(CLASSES[part], settings)

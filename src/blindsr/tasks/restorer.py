@@ -1,0 +1,143 @@
+"""What the tasks that restore an image share: the loss, the scores, the rows of the test table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from blindsr.imaging.resize import upsample
+from blindsr.losses import pixel_l1
+from blindsr.metrics import RestorationScores, load_lpips
+
+from .base import RestorationTask
+from .batches import counted, datamodule, group_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blindsr.types import Batch
+
+BICUBIC = "bicubic"
+
+
+class RestorerTask(RestorationTask):
+    """Base of the tasks with an SR image as result.
+
+    A subclass gives :meth:`restore` (the SR image of a batch and what else it found) and
+    :meth:`rivals` (other SR images of the same batch, by the name of their row), and has the
+    hyper-parameters ``scale``, ``crop_border`` and ``lpips``.
+
+    Scores are logged as ``val/psnr``, ``test/<group>/<score>``, ``test/<score>`` for the mean over
+    the groups, and for the rivals as ``test/<group>/<rival>/<score>`` and
+    ``test/mean/<rival>/<score>``.
+    """
+
+    def __init__(self, crop_border: int) -> None:
+        super().__init__()
+        self.val_scores = RestorationScores(crop_border)
+        self.test_scores: dict[str, dict[str, RestorationScores]] = {}
+
+    def restore(self, batch: Batch) -> tuple[Tensor, Any]:
+        """(N, 3, s*h, s*w) of a batch and the estimate behind it, ``None`` if there is none."""
+        raise NotImplementedError
+
+    def rivals(self, batch: Batch) -> dict[str, Tensor]:
+        """SR images of other ways to restore the batch, for the rows of the test table."""
+        lr, scale = batch["lr"], int(self.hparams["scale"])
+        phase = getattr(datamodule(self), "phase", 0.0)
+        return {BICUBIC: upsample(lr.float(), scale, phase=phase, method="bicubic")}
+
+    def setup(self, stage: str) -> None:
+        """Check the data; make the scores of a test."""
+        super().setup(stage)
+        if stage == "test":
+            self.test_scores = {group: {} for group in group_names(self)}
+
+    def preflight(self, stage: str, *, resumed: bool) -> None:
+        """Find what a test would miss before it starts.
+
+        Raises:
+            FileError, WeightsError: if the LPIPS file cannot be used.
+        """
+        if stage == "test":
+            self._lpips()
+
+    def _lpips(self) -> nn.Module | None:
+        path = self.hparams["lpips"]
+        return load_lpips(path) if path else None
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """L1 between SR and HR."""
+        self.require(cast("dict", batch), "lr", "hr")
+        sr, _ = self.restore(batch)
+        loss = pixel_l1(sr, batch["hr"])
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score a batch; the images are returned for callbacks that draw them."""
+        self.require(cast("dict", batch), "lr", "hr")
+        sr, estimate = self.restore(batch)
+        images = counted(batch)
+        self.val_scores.update(sr[images], batch["hr"][images])
+        return {"sr": sr, "estimate": estimate}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/psnr`` and ``val/ssim``."""
+        for name, value in self.val_scores.compute().items():
+            self.log(f"val/{name}", value, prog_bar=True)
+        self.val_scores.reset()
+
+    def on_test_start(self) -> None:
+        """Load LPIPS once, for all rows."""
+        self._full_scores = self._lpips()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score each image of a batch into its group, for every row of the table."""
+        self.require(cast("dict", batch), "lr", "hr")
+        sr, estimate = self.restore(batch)
+        results = {"": sr, **self.rivals(batch)}
+        groups = batch.get("group", ["test"] * len(sr))
+        for index in counted(batch):
+            hr = batch["hr"][index : index + 1]
+            for row, image in results.items():
+                self._scores(groups[index], row).update(image[index : index + 1], hr)
+        self.score_estimate(batch, estimate)
+
+    def score_estimate(self, batch: Batch, estimate: Any) -> None:
+        """Score the maps behind the SR image, where a task has some."""
+
+    def _scores(self, group: str, row: str) -> RestorationScores:
+        rows = self.test_scores[group]
+        if row not in rows:
+            crop = int(self.hparams["crop_border"])
+            rows[row] = RestorationScores(crop, full=True, lpips=self._full_scores).to(self.device)
+        return rows[row]
+
+    def on_test_epoch_end(self) -> None:
+        """Log all scores by group and row, and their means over the groups."""
+        rows = self._all_rows()
+        for row in rows:
+            table = {group: self._scores(group, row).compute() for group in self.test_scores}
+            self.log_rows(table, row)
+
+    def _all_rows(self) -> list[str]:
+        """Rows of this rank and of all others: every rank has to add up the same ones."""
+        mine = list(dict.fromkeys(row for rows in self.test_scores.values() for row in rows))
+        if self.trainer.world_size == 1:
+            return mine
+        everyone: list[list[str]] = [[] for _ in range(self.trainer.world_size)]
+        torch.distributed.all_gather_object(everyone, mine)
+        return list(dict.fromkeys(row for rows in everyone for row in rows))
+
+    def log_rows(self, table: Mapping[str, Mapping[str, Tensor]], row: str) -> None:
+        """Log the scores of one row of the table by group, and their plain mean."""
+        suffix = f"{row}/" if row else ""
+        for group, scores in table.items():
+            self.log_dict({f"test/{group}/{suffix}{k}": v for k, v in scores.items()})
+        for name in next(iter(table.values())):
+            values = torch.stack([scores[name].double() for scores in table.values()])
+            key = f"test/mean/{row}/{name}" if row else f"test/{name}"
+            self.log(key, values.mean())

@@ -1,0 +1,213 @@
+"""Stage 2 of CMOS (CVPR 2023): train the restorer on true maps."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from torch import Tensor, nn
+
+from blindsr.errors import ConfigError
+from blindsr.networks import RRDBSFT
+from blindsr.networks.build import build, network_settings
+from blindsr.weights.checkpoint import read_network
+
+from .restorer import RestorerTask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blindsr.types import Batch
+
+CONSTANT = "constant sigma"
+
+
+class RRDBSFTTask(RestorerTask):
+    """Train and score :class:`blindsr.networks.RRDBSFT` with true sigma and class maps.
+
+    A test has the rows bicubic (in the phase of the data), constant sigma (this network, told each
+    image's mean sigma everywhere: what a blur that does not vary could explain) and those of
+    ``compare``.
+
+    Args:
+        num_classes: classes of the semantic map; follows the data on the command line.
+        scale: HR size over LR size; follows the data.
+        sigma_max: largest sigma of the data in HR pixels; follows the data.
+        code_length: channels of the condition.
+        window_layout: how GIA puts its windows back, see :class:`blindsr.networks.GIA`.
+        use_semantics: the network sees class maps.
+        use_blur: the network sees sigma maps; without both it restores from LR alone.
+        condition: ``"hr"`` as in the paper, or ``"lr"``, many times cheaper.
+        embed: classes as one ``"index"`` (paper) or ``"onehot"``.
+        features: channels of the trunk.
+        growth: growth of its dense blocks.
+        blocks: number of its blocks.
+        window: rows and columns of the windows of GIA.
+        weights: file to start a fresh training from: a checkpoint of this task, an export, or an
+            official ``RRDB_SFT_*.pth``.
+        compare: checkpoints of this task to score beside it, by the name of their row.
+        crop_border: pixels left out on every side before scoring; 0 as in the paper's test.
+        lpips: torchvision's AlexNet file, to score LPIPS in tests; ``None`` goes without.
+        learning_rate: of Adam after warm-up.
+        betas: of Adam.
+        weight_decay: of Adam.
+        warmup_steps: optimiser steps of linear warm-up.
+        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
+        min_learning_rate: where annealing ends.
+        restart: start a new annealing after each.
+
+    Raises:
+        ConfigError: if an option has an unknown value.
+    """
+
+    title = "RRDB-SFT, true maps"
+    architecture = tuple(inspect.signature(RRDBSFT).parameters)
+
+    def __init__(
+        self,
+        num_classes: int = 40,
+        scale: int = 4,
+        sigma_max: float = 5.0,
+        *,
+        code_length: int = 64,
+        window_layout: Literal["fixed", "legacy"] = "fixed",
+        use_semantics: bool = True,
+        use_blur: bool = True,
+        condition: Literal["hr", "lr"] = "hr",
+        embed: Literal["index", "onehot"] = "index",
+        features: int = 64,
+        growth: int = 32,
+        blocks: int = 10,
+        window: tuple[int, int] = (15, 20),
+        weights: str | None = None,
+        compare: dict[str, str] | None = None,
+        crop_border: int = 0,
+        lpips: str | None = None,
+        learning_rate: float = 2e-4,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+        warmup_steps: int = 0,
+        cosine_steps: int | None = None,
+        min_learning_rate: float = 1e-7,
+        restart: bool = False,
+    ) -> None:
+        super().__init__(crop_border)
+        self.save_hyperparameters()
+        self.network = build(RRDBSFT, self.hparams)
+        self.others: dict[str, list[nn.Module]] = {}
+        self._started = False
+
+    def preflight(self, stage: str, *, resumed: bool) -> None:
+        """Load the weights to start from and the networks to compare with, once.
+
+        Raises:
+            FileError, WeightsError: if a file is missing or holds another network.
+        """
+        super().preflight(stage, resumed=resumed)
+        path = self.hparams["weights"]
+        if stage == "fit" and path and not resumed and not self._started:
+            restorer(path, self.hparams, into=self.network)
+            self._started = True
+        if stage == "test":
+            self.others = load_others(self.hparams["compare"])
+
+    def setup(self, stage: str) -> None:
+        """Check the data; load what :meth:`preflight` has not loaded yet."""
+        super().setup(stage)
+        self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
+
+    def forward(self, lr: Tensor, blur: Tensor | None = None, seg: Tensor | None = None) -> Tensor:
+        """LR image and maps as in :class:`~blindsr.networks.RRDBSFT` -> SR image."""
+        return cast("Tensor", self.network(lr, blur, seg))
+
+    def restore(self, batch: Batch) -> tuple[Tensor, None]:
+        """Restore with the true maps."""
+        return with_maps(self, self.network, batch), None
+
+    def rivals(self, batch: Batch) -> dict[str, Tensor]:
+        """Bicubic, constant sigma, and the networks of ``compare``."""
+        results = super().rivals(batch)
+        if self.hparams["use_blur"]:
+            results[CONSTANT] = with_maps(self, self.network, with_constant_sigma(batch))
+        return results | compared(self, self.others, batch)
+
+
+def with_constant_sigma(batch: Batch) -> Batch:
+    """The batch with each image's mean sigma everywhere."""
+    blur = batch["blur"]
+    return {**batch, "blur": blur.mean(dim=(1, 2, 3), keepdim=True).expand_as(blur)}
+
+
+def with_maps(task: RestorerTask, network: nn.Module, batch: Batch) -> Tensor:
+    """SR image of a restorer that is told the maps of the batch which it uses."""
+    restorer_ = cast("RRDBSFT", network)
+    needs = {"blur": restorer_.use_blur, "seg": restorer_.use_semantics}
+    task.require(cast("dict", batch), "lr", *(key for key, used in needs.items() if used))
+    maps = [batch.get(key) if used else None for key, used in needs.items()]
+    return cast("Tensor", network(batch["lr"], *maps))
+
+
+def compared(
+    task: RestorerTask, others: Mapping[str, list[nn.Module]], batch: Batch
+) -> dict[str, Tensor]:
+    """SR images of other networks, by the name of their row."""
+    results = {}
+    for name, (network,) in others.items():
+        network.to(task.device)
+        if hasattr(network, "estimator"):
+            results[name] = network(batch["lr"])[0]
+        else:
+            results[name] = with_maps(task, network, batch)
+    return results
+
+
+def load_others(compare: Mapping[str, str] | None) -> dict[str, list[nn.Module]]:
+    """Networks by row name, each in a list: they are no part of the task's own weights.
+
+    Raises:
+        FileError, WeightsError: if a file is missing or holds no restorer.
+    """
+    others = {}
+    for name, path in (compare or {}).items():
+        file = read_network(path)
+        if file.kind == "cmos":
+            raise ConfigError(
+                f"model.compare.{name}", found="an estimator", expected="a restorer or a pipeline"
+            )
+        others[name] = [file.network().requires_grad_(False)]
+    return others
+
+
+def restorer(path: str, settings: Mapping[str, Any], *, into: nn.Module) -> None:
+    """Load a restorer's weights into a network with ``settings``.
+
+    Raises:
+        FileError, WeightsError: if the file is missing or holds another network.
+        ConfigError: if it holds a restorer with other settings.
+    """
+    file = read_network(path)
+    found = file.settings
+    if file.kind != "rrdb_sft":
+        raise ConfigError(
+            "model.weights", found=f"{path}, a {file.kind} network", expected="RRDBSFT"
+        )
+    differ(path, network_settings(RRDBSFT, found), network_settings(RRDBSFT, settings))
+    layout = settings["window_layout"]
+    into.load_state_dict(file.network(layout if file.official else None).state_dict())
+
+
+def differ(path: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise a ConfigError that names the first setting of a file that is not the wanted one."""
+    for name, value in found.items():
+        mine = wanted.get(name, value)
+        if _plain(mine) != _plain(value):
+            raise ConfigError(
+                f"model.{name}",
+                found=f"{mine} in the configuration",
+                expected=f"{value} as in {path}",
+                fix=f"Set it to {value}, or start from other weights.",
+            )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

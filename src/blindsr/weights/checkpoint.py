@@ -1,0 +1,189 @@
+"""What a file of weights says of the network it belongs to: kind, settings, tensors.
+
+Files are checkpoints of ``lightning fit``, exports of this package (settings in the metadata of a
+safetensors file), or the officially released ``.pth`` files, whose settings follow from the names
+and shapes of their tensors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from blindsr.errors import WeightsError
+from blindsr.networks import CMOS, RRDBSFT, BlindSR
+from blindsr.networks.build import build
+
+from .official import load_official
+from .reading import read_checkpoint, read_state_dict
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Kind = Literal["cmos", "rrdb_sft", "blind"]
+Layout = Literal["fixed", "legacy"]
+SETTINGS_KEY = "blindsr"
+"""Metadata key of a safetensors file under which an export keeps its description as JSON."""
+_TASK_PREFIX = "network."
+_SIGMA_MAX = {40: 5.0, 19: 15.0}
+"""Class count -> sigma_max of the data set that official weights were trained on."""
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """Weights and what is known about them.
+
+    Attributes:
+        path: where they were read.
+        kind: ``"cmos"``, ``"rrdb_sft"`` or ``"blind"``.
+        settings: constructor arguments of the network; for ``"blind"`` those of its two parts under
+            ``estimator`` and ``restorer``.
+        state: tensors by the names of the network.
+        sigma_max: largest sigma of the training data, HR pixels.
+        class_names: names of the classes, empty where the file has none.
+        official: the names are those of the released files, the layout of windows unknown.
+    """
+
+    path: str
+    kind: Kind
+    settings: dict[str, Any]
+    state: dict[str, Tensor] = field(repr=False)
+    sigma_max: float = 5.0
+    class_names: tuple[str, ...] = ()
+    official: bool = False
+
+    def network(self, window_layout: Layout | None = None) -> nn.Module:
+        """Build the network in evaluation mode.
+
+        Args:
+            window_layout: needed for official files, see :func:`~blindsr.weights.load_official`.
+
+        Raises:
+            WeightsError: if tensors and settings contradict each other, or no layout is named.
+        """
+        network = build_network(self.kind, self.settings)
+        if self.official:
+            load_official(network, self.state, window_layout=window_layout)
+        else:
+            load_strictly(network, self.state, self.path)
+        return network.eval()
+
+
+def build_network(kind: Kind, settings: Mapping[str, Any]) -> nn.Module:
+    """Construct a network of a kind with random weights."""
+    if kind == "cmos":
+        return build(CMOS, settings)
+    if kind == "rrdb_sft":
+        return build(RRDBSFT, settings)
+    return BlindSR(build(CMOS, settings["estimator"]), build(RRDBSFT, settings["restorer"]))
+
+
+def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Load tensors that must fit name by name and shape by shape.
+
+    Raises:
+        WeightsError: names what differs; the network is unchanged by missing or unknown names.
+    """
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        differences = " ".join(str(error).split()[:40])
+        raise WeightsError(
+            where,
+            found=f"tensors that differ from the network ({differences} ...)",
+            expected=f"those of {type(network).__name__} with the settings of the same file",
+        ) from error
+
+
+def read_network(path: str | Path) -> NetworkFile:
+    """Read any file of weights of this package or of the official release.
+
+    Args:
+        path: ``.ckpt``, ``.pth`` or ``.safetensors``; nothing in it is run.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it is unreadable or holds another network.
+    """
+    if Path(path).suffix == ".safetensors":
+        state, metadata = read_state_dict(path)
+        if SETTINGS_KEY in metadata:
+            return _from_export(str(path), state, json.loads(metadata[SETTINGS_KEY]))
+        return _from_official(str(path), state)
+    content = read_checkpoint(path)
+    if "state_dict" in content:
+        return _from_training(str(path), content)
+    return _from_official(str(path), content)
+
+
+def _from_export(path: str, state: dict[str, Tensor], about: dict[str, Any]) -> NetworkFile:
+    return NetworkFile(
+        path,
+        about["kind"],
+        about["settings"],
+        state,
+        float(about["sigma_max"]),
+        tuple(about.get("class_names", ())),
+    )
+
+
+def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
+    settings = dict(content.get("hyper_parameters", {}))
+    state = {
+        name.removeprefix(_TASK_PREFIX): tensor
+        for name, tensor in content["state_dict"].items()
+        if name.startswith(_TASK_PREFIX)
+    }
+    kind = _kind_of(state)
+    if kind is None or not settings:
+        raise _foreign(path, "a checkpoint of another task")
+    return NetworkFile(
+        path,
+        kind,
+        settings,
+        state,
+        float(settings.get("sigma_max", 5.0)),
+        tuple(content.get("class_names", ())),
+    )
+
+
+def _kind_of(state: Mapping[str, Tensor]) -> Kind | None:
+    if any(name.startswith("estimator.") for name in state):
+        return "blind"
+    if "conv_first.weight" in state:
+        return "rrdb_sft"
+    return "cmos" if any(name.startswith("predict.") for name in state) else None
+
+
+def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
+    state = {name.removeprefix("module."): tensor for name, tensor in content.items()}
+    classes = _rows(state, "predict.seg.last_layer.3.weight")
+    code_length = _rows(state, "blur_conv.weight")
+    if classes is None and code_length is None:
+        raise _foreign(path, f"{len(state)} entries, the first {next(iter(state), 'none')!r}")
+    estimator = {"num_classes": classes, "scale": 4}
+    restorer = {"code_length": code_length, "scale": 4}
+    if classes is None:
+        return NetworkFile(path, "rrdb_sft", restorer, state, official=True)
+    sigma_max = _SIGMA_MAX.get(classes, 5.0)
+    if code_length is None:
+        return NetworkFile(path, "cmos", estimator, state, sigma_max, official=True)
+    both = {"estimator": estimator, "restorer": restorer, "scale": 4}
+    return NetworkFile(path, "blind", both, state, sigma_max, official=True)
+
+
+def _rows(state: Mapping[str, Any], ending: str) -> int | None:
+    found = next((tensor for name, tensor in state.items() if name.endswith(ending)), None)
+    return None if found is None else int(found.shape[0])
+
+
+def _foreign(path: str, found: str) -> WeightsError:
+    return WeightsError(
+        path,
+        found=found,
+        expected="a checkpoint of CMOSTask, RRDBSFTTask or BlindSRTask, an export of them, or an "
+        "official CMOS_*, RRDB_SFT_* or BlindSR_* file",
+    )

@@ -47,9 +47,39 @@ TINY = {
 }
 
 
-def write_config(folder, name="tiny", **trainer):
+RESTORER = {
+    "code_length": 4,
+    "features": 8,
+    "growth": 4,
+    "blocks": 1,
+    "condition": "lr",
+    "window": [4, 5],
+}
+ESTIMATOR = {"backbone": "pyramid_small", "gia_parts": "F"}
+MODELS = {
+    "rrdb_sft": {
+        "class_path": "blindsr.tasks.RRDBSFTTask",
+        "init_args": {**RESTORER, "cosine_steps": 20, "learning_rate": 1e-3},
+    },
+    "blind": {
+        "class_path": "blindsr.tasks.BlindSRTask",
+        "init_args": {
+            "estimator": ESTIMATOR,
+            "restorer": RESTORER,
+            "cosine_steps": 20,
+            "learning_rate": 1e-3,
+        },
+    },
+}
+
+
+def write_config(folder, name="tiny", model="cmos", **trainer):
     """The tiny configuration with its runs under ``folder``; returns its path."""
     config = yaml.safe_load(yaml.safe_dump(TINY))
+    if model in MODELS:
+        config["model"] = yaml.safe_load(yaml.safe_dump(MODELS[model]))
+        config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
+        del config["trainer"]["callbacks"][2]  # draws maps
     config["trainer"] |= trainer
     config["trainer"]["logger"] = [
         {

@@ -71,3 +71,26 @@ def test_validation_and_test_scores_equal_those_of_one_process(fitted, capsys):
         alone = [row for row in csv.DictReader(file) if row.get("val/blur_psnr")][-1]
     for name in ("val/blur_psnr", "val/blur_ssim", "val/miou"):
         assert float(fit_scores[name]) == pytest.approx(float(alone[name]), abs=1e-4), name
+
+
+@pytest.mark.parametrize("model", ["rrdb_sft", "blind"])
+def test_restoration_scores_equal_those_of_one_process(model, tmp_path):
+    config = write_config(tmp_path, model, model, max_epochs=1)
+    logs = tmp_path / "logs" / model
+    done = run("fit", "-c", str(config), *TWO, *UNEVEN, "--data.batch_size", "1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [path.name for path in logs.iterdir()] == ["version_0"]
+    checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
+    words = ["-c", str(config), *UNEVEN, "--ckpt_path", checkpoint]
+    done = run("test", *words, *TWO)
+    assert done.returncode == 0, done.stderr[-3000:]
+    two = scores(logs / "version_1")
+    assert main(["test", *words]) == 0
+    one = scores(logs / "version_2")
+    assert two["images_by_group"] == one["images_by_group"] == {"Group1": 3, "Group2": 3}
+    for rows in (["scores"], *(["others", name] for name in one["others"])):
+        mine, theirs = one, two
+        for key in rows:
+            mine, theirs = mine[key], theirs[key]
+        for group, row in mine.items():
+            assert theirs[group] == pytest.approx(row, abs=1e-6), (rows, group)

@@ -4,6 +4,7 @@ from tests.golden.recipe import fill
 from torch.nn.functional import interpolate, one_hot
 
 from blindsr.errors import ConfigError, DataError
+from blindsr.imaging.resize import upsample
 from blindsr.networks import RRDBSFT
 from blindsr.networks.condition import blur_input, class_input
 
@@ -205,3 +206,21 @@ def test_overfits_one_batch():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("phase", [0.0, 1.5])
+def test_bicubic_skip_adds_the_enlarged_picture_in_its_phase(phase):
+    settings = {"code_length": 4, "features": 8, "growth": 4, "blocks": 1, "condition": "lr"}
+    torch.manual_seed(0)
+    plain = RRDBSFT(**settings, use_semantics=False).eval()
+    skipping = RRDBSFT(**settings, use_semantics=False, skip="bicubic", phase=phase).eval()
+    lr, blur = torch.rand(1, 3, 12, 16), torch.rand(1, 1, 48, 64)
+    with torch.no_grad():
+        start = skipping(lr, blur)
+        skipping.load_state_dict(plain.state_dict())
+        difference = skipping(lr, blur) - plain(lr, blur)
+    expected = upsample(lr, 4, phase=phase, method="bicubic")
+    assert torch.equal(start, expected)  # where its training begins
+    torch.testing.assert_close(difference, expected, atol=1e-5, rtol=0)
+    with pytest.raises(ConfigError, match="skip: 'nearest'"):
+        RRDBSFT(**settings, skip="nearest")

@@ -1,4 +1,4 @@
-"""``blindsr demo``: train a small network on embedded scenes, score it, show a picture."""
+"""``blindsr demo``: all three stages, small, on embedded scenes; a table and two pictures."""
 
 from __future__ import annotations
 
@@ -11,172 +11,210 @@ from typing import TYPE_CHECKING, Any
 from blindsr.errors import ConfigError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Iterator
 
-GRID_STEP = 0.1
-PICTURES = 5
+    from .background import Background
+
+STAGES = ("cmos_demo", "rrdb_sft_demo", "blind_demo")
+WITHOUT_MAPS = "no maps"
+SHOWN = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "-c",
-        "--config",
+        "--configs",
         type=Path,
-        default=Path("experiments/cmos_demo.yaml"),
-        help="training configuration (default: %(default)s)",
+        default=Path("experiments"),
+        help=f"folder of {', '.join(f'{name}.yaml' for name in STAGES)} (default: %(default)s)",
     )
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("demo"), help="folder to write into (%(default)s)"
     )
     parser.add_argument(
+        "--stage",
+        choices=("1", "all"),
+        default="all",
+        help="1 trains the estimator alone (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of weights, scenes and draws (default: %(default)s)"
+    )
+    parser.add_argument(
         "overrides",
         nargs="*",
         metavar="--KEY=VALUE",
-        help="after `--`: changes of the configuration, as in `lightning fit`",
+        help="after `--`: changes of all stages, as in `lightning fit`",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, score on held-out scenes, print a table and write ``blur_maps.png``."""
+    """Train, score on held-out scenes, print tables and write the pictures."""
+    import torch
     from rich.console import Console
 
-    from .main import BlindSRCLI, quiet
+    from .background import Background
+    from .main import quiet
 
-    if not arguments.config.is_file():
-        raise ConfigError(
-            arguments.config,
-            found="no such file",
-            expected="a training configuration",
-            fix="Run this in the repository's folder, or name one with -c.",
-        )
+    stages = STAGES[:1] if arguments.stage == "1" else STAGES
+    for name in stages:
+        if not (arguments.configs / f"{name}.yaml").is_file():
+            raise ConfigError(
+                arguments.configs / f"{name}.yaml",
+                found="no such file",
+                expected="a training configuration",
+                fix="Run this in the repository's folder, or name theirs with -c.",
+            )
     quiet()
     console = Console(highlight=False, soft_wrap=True)
-    words = ["fit", "-c", str(arguments.config), f"--trainer.default_root_dir={arguments.out}"]
-    cli = BlindSRCLI([*words, *arguments.overrides])
-    best = cli.trainer.checkpoint_callback
-    path = getattr(best, "best_model_path", "")
-    model = type(cli.model).load_from_checkpoint(path, map_location="cpu") if path else cli.model
-    scores, pictures = score(model.eval(), cli.datamodule)
-    console.print(as_table(scores))
-    write_results(arguments.out, scores, pictures, cli.datamodule)
-    console.print(f"checkpoint: {path}")
-    console.print(f"picture:    {arguments.out / 'blur_maps.png'}")
+    if arguments.stage == "1":
+        train_estimator(arguments, console)
+        return 0
+    restorers = Background(list(restorer_commands(arguments)), arguments.out / "restorers.log")
+    torch.set_num_threads(1)  # the restorers have the other core
+    with restorers:
+        console.print("stage 1: CMOS, the estimator; stage 2, the restorers, beside it")
+        estimator, estimate_scores = train_estimator(arguments, console)
+        wait(restorers, console)
+    restorer, no_maps = (best_of(arguments.out / name) for name in ("rrdb_sft", "no_maps"))
+    console.print("stage 3: the restorer learns to live with the estimate")
+    blind = fit(
+        arguments,
+        "blind_demo",
+        "blind",
+        f"--model.init_args.weights.estimator={estimator}",
+        f"--model.init_args.weights.restorer={restorer}",
+        f'--model.init_args.compare={{"{WITHOUT_MAPS}": "{no_maps}"}}',
+    )
+    checkpoint = best_of(arguments.out / "blind")
+    blind.trainer.test(blind.model, blind.datamodule, ckpt_path=str(checkpoint), verbose=False)
+    rows = json.loads((Path(blind.trainer.log_dir) / "scores.json").read_text(encoding="utf-8"))
+    draw_restoration(arguments.out / "restoration.png", blind.model.eval(), blind.datamodule)
+    write_scores(arguments, {"estimate": estimate_scores, "restoration": rows})
+    console.print(f"checkpoint: {checkpoint}")
+    console.print(f"pictures:   {arguments.out / 'blur_maps.png'}, restoration.png")
     return 0
 
 
-def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Scores on the test scenes and the strips of the first ones.
-
-    The two constants are what a network could reach without looking at the picture (one sigma for
-    the whole set, the one that scores best) and without knowing where the blur is (each picture's
-    own mean). The second is left out where the truth is a constant, since it would be infinite.
-    """
-    import torch
-
-    from blindsr.callbacks.sample_grid import to_strip
-    from blindsr.metrics import MeanIoU, best_constant_blur_psnr, blur_psnr, blur_ssim
-
-    datamodule.setup("test")
-    sigma_max = float(datamodule.sigma_max)
-    miou, blurs, rows = MeanIoU(datamodule.num_classes), [], []
-    pictures: list[dict[str, Any]] = []
-    for batch in datamodule.test_dataloader():
-        with torch.inference_mode():
-            estimate = model(batch["lr"])
-        blur = batch["blur"]
-        miou.update(estimate.seg_logits.argmax(1), batch["seg"])
-        own = best_constant_blur_psnr(blur, sigma_max)
-        rows.append(
-            torch.stack(
-                [
-                    blur_psnr(estimate.blur, blur, sigma_max),
-                    blur_ssim(estimate.blur, blur, sigma_max),
-                    own,
-                ]
-            )
-        )
-        blurs.append(blur)
-        for index in range(len(blur)):
-            if len(pictures) < PICTURES:
-                pictures.append(
-                    to_strip(batch, estimate, index, scale=datamodule.scale, phase=datamodule.phase)
-                )
-    psnr, ssim, own = torch.cat(rows, dim=1)
-    varying = own < 60  # a uniform map is its own constant
-    return {
-        "images": len(psnr),
-        "images with varying blur": int(varying.sum()),
-        "blur PSNR [dB]": float(psnr.mean()),
-        "blur PSNR, best constant over the set [dB]": best_constant_of_set(blurs, sigma_max),
-        "blur PSNR, varying blur [dB]": float(psnr[varying].mean()),
-        "blur PSNR, varying blur, each image's own best constant [dB]": float(own[varying].mean()),
-        "blur SSIM": float(ssim.mean()),
-        "mIoU": float(miou.compute()),
-    }, pictures
-
-
-def best_constant_of_set(blurs: list[Tensor], sigma_max: float) -> float:
-    """Mean blur PSNR of the one constant that scores best, found on a grid.
-
-    The grid lies between the tenths that uniform blur takes: a constant that meets one picture
-    exactly would win by an infinite score.
-    """
-    import torch
-
-    from blindsr.metrics import blur_psnr
-
-    grid = torch.arange(GRID_STEP / 2, sigma_max, GRID_STEP)
-    means = [
-        torch.cat([blur_psnr(torch.full_like(b, float(c)), b, sigma_max) for b in blurs]).mean()
-        for c in grid
-    ]
-    return float(torch.stack(means).max())
-
-
-def as_table(scores: dict[str, float]) -> Any:
-    """Rich table with the gains over the two constants."""
-    from rich.table import Table
-
-    total, varying = "blur PSNR [dB]", "blur PSNR, varying blur [dB]"
-    constant = "blur PSNR, best constant over the set [dB]"
-    own = "blur PSNR, varying blur, each image's own best constant [dB]"
-    table = Table(title="Held-out scenes: estimated sigma map", title_justify="left")
-    for name in ("", "images", "estimate", "best constant", "gain"):
-        table.add_column(name, justify="left" if not name else "right")
-    table.add_row(
-        "PSNR (dB), one for the set",
-        f"{scores['images']:.0f}",
-        f"{scores[total]:.2f}",
-        f"{scores[constant]:.2f}",
-        f"{scores[total] - scores[constant]:+.2f}",
+def words(arguments: argparse.Namespace, config: str, name: str) -> list[str]:
+    """Words of ``lightning fit`` for a stage whose run is ``<out>/<name>``."""
+    seed = [f"--seed_everything={arguments.seed}", f"--data.init_args.seed={arguments.seed}"]
+    logger = (
+        '[{"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": '
+        f'{{"save_dir": "{arguments.out}", "name": "{name}", "version": ""}}}}]'
     )
-    table.add_row(
-        "PSNR (dB), one per image",
-        f"{scores['images with varying blur']:.0f}",
-        f"{scores[varying]:.2f}",
-        f"{scores[own]:.2f}",
-        f"{scores[varying] - scores[own]:+.2f}",
-    )
-    table.add_row("blur SSIM", f"{scores['images']:.0f}", f"{scores['blur SSIM']:.3f}", "", "")
-    table.add_row("mIoU", f"{scores['images']:.0f}", f"{scores['mIoU']:.3f}", "", "")
-    return table
+    path = arguments.configs / f"{config}.yaml"
+    return ["fit", "-c", str(path), *seed, f"--trainer.logger={logger}", *arguments.overrides]
 
 
-def write_results(
-    folder: Path, scores: dict[str, float], pictures: list[dict[str, Any]], datamodule: Any
-) -> None:
-    """Write ``blur_maps.png`` and ``scores.json``."""
-    from blindsr.imaging.io import atomic_path
+def fit(arguments: argparse.Namespace, config: str, name: str, *more: str) -> Any:
+    """Train a stage in this process."""
+    from .main import BlindSRCLI
+
+    clear(arguments.out / name)
+    return BlindSRCLI([*words(arguments, config, name), *more])
+
+
+def clear(folder: Path) -> None:
+    """Remove the run of an earlier demonstration."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def best_of(folder: Path) -> Path:
+    """The best checkpoint of a run."""
+    return folder / "checkpoints" / "best.ckpt"
+
+
+def restorer_commands(arguments: argparse.Namespace) -> Iterator[list[str]]:
+    """Commands that train the restorer on true maps, and one of the same size without maps."""
+    switches = {"rrdb_sft": [], "no_maps": ["use_blur=false", "use_semantics=false"]}
+    for name, off in switches.items():
+        clear(arguments.out / name)
+        options = [f"--model.init_args.{option}" for option in off]
+        command = [*words(arguments, "rrdb_sft_demo", name), *options]
+        yield [sys.executable, "-m", "blindsr.cli.lightning_script", *command]
+
+
+def wait(background: Background, console: Any) -> None:
+    """Wait for the restorers; say what they are at."""
+    import time
+
+    with console.status("waiting for the restorers") as status:
+        while background.running():
+            line = background.last_line()
+            status.update(f"waiting for the restorers: {line}" if line else "waiting")
+            time.sleep(1)
+    background.check()
+
+
+def train_estimator(arguments: argparse.Namespace, console: Any) -> tuple[Path, dict[str, float]]:
+    """Stage 1 and what it reached."""
     from blindsr.imaging.plot import save_blur_strips
 
+    from .demo_estimate import as_table, score
+
+    cli = fit(arguments, "cmos_demo", "cmos")
+    best = best_of(arguments.out / "cmos")
+    model = type(cli.model).load_from_checkpoint(best, map_location="cpu")
+    scores, pictures = score(model.eval(), cli.datamodule)
+    console.print(as_table(scores))
     save_blur_strips(
-        folder / "blur_maps.png",
+        arguments.out / "blur_maps.png",
         pictures,
-        sigma_max=float(datamodule.sigma_max),
-        class_names=datamodule.class_names,
+        sigma_max=float(cli.datamodule.sigma_max),
+        class_names=cli.datamodule.class_names,
         title="Held-out scenes",
     )
-    with atomic_path(folder / "scores.json") as temporary:
-        report = {"command": " ".join(sys.argv), "scores": scores}
+    write_scores(arguments, {"estimate": scores})
+    if arguments.stage == "1":
+        console.print(f"checkpoint: {best}")
+        console.print(f"picture:    {arguments.out / 'blur_maps.png'}")
+    return best, scores
+
+
+def draw_restoration(path: Path, model: Any, datamodule: Any) -> None:
+    """Draw the first test scenes, restored in all ways of the table, with zoomed crops."""
+    import torch
+
+    from blindsr.imaging.plot_restoration import save_restoration_sheet
+    from blindsr.imaging.resize import upsample
+    from blindsr.metrics import psnr_y
+
+    batch = next(iter(datamodule.test_dataloader()))
+    with torch.inference_mode():
+        sr, estimate = model.restore(batch)
+        results = {**model.rivals(batch), model.title: sr}
+    enlarged = upsample(
+        batch["lr"], model.hparams["scale"], phase=datamodule.phase, method="nearest"
+    )
+    samples = []
+    for index in range(min(SHOWN, len(sr))):
+        hr = batch["hr"][index]
+        images = {"LR": enlarged[index], **{k: v[index] for k, v in results.items()}, "HR": hr}
+        samples.append(
+            {
+                "name": batch["name"][index],
+                "images": {k: v.clamp(0, 1).permute(1, 2, 0).numpy() for k, v in images.items()},
+                "blur": batch["blur"][index, 0].numpy(),
+                "blur_estimate": estimate.blur[index, 0].numpy(),
+                "scores": {
+                    name: f"{float(psnr_y(image[index : index + 1], hr[None])):.2f} dB"
+                    for name, image in results.items()
+                },
+            }
+        )
+    save_restoration_sheet(
+        path, samples, methods=list(results), sigma_max=float(datamodule.sigma_max)
+    )
+
+
+def write_scores(arguments: argparse.Namespace, content: dict[str, Any]) -> None:
+    """Write ``scores.json`` with the seed and the command."""
+    from blindsr.imaging.io import atomic_path
+
+    with atomic_path(arguments.out / "scores.json") as temporary:
+        report = {"command": " ".join(sys.argv), "seed": arguments.seed, **content}
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

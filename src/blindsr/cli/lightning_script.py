@@ -75,3 +75,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def run() -> None:
     """Entry point of the console script."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from blindsr.errors import ConfigError, DataError
+from blindsr.imaging.resize import upsample
 
 from .blocks.rrdb import RRDBSFTBlock
 from .blocks.spatial import WindowLayout
 from .condition import ConditionSize, Embed, blur_input, class_channels, class_input
 from .gia import GIA, default_groups
+
+Skip = Literal["none", "bicubic"]
 
 
 class RRDBSFT(nn.Module):
@@ -40,6 +43,11 @@ class RRDBSFT(nn.Module):
         growth: growth of the dense blocks.
         blocks: number of blocks of the trunk.
         window: rows and columns of the windows of GIA.
+        skip: ``"bicubic"`` adds the bicubically enlarged LR image, so that the trunk only learns
+            what that lacks: small networks then need hundreds of steps, not many thousands.
+            Training begins at the bicubic picture. ``"none"`` as in the paper.
+        phase: with a bicubic skip, where LR pixel 0 lies in HR pixels
+            (:func:`blindsr.imaging.resize.phase`); 0 for s-fold down-sampling.
 
     Raises:
         ConfigError: if an option has an unknown value.
@@ -62,11 +70,15 @@ class RRDBSFT(nn.Module):
         growth: int = 32,
         blocks: int = 10,
         window: tuple[int, int] = (15, 20),
+        skip: Skip = "none",
+        phase: float = 0.0,
     ) -> None:
         super().__init__()
         _check_option("condition", condition, get_args(ConditionSize))
         _check_option("embed", embed, get_args(Embed))
         _check_option("window_layout", window_layout, get_args(WindowLayout))
+        _check_option("skip", skip, get_args(Skip))
+        self.skip, self.phase = skip, phase
         self.scale, self.condition, self.embed = scale, condition, embed
         self.num_classes, self.use_blur, self.use_semantics = num_classes, use_blur, use_semantics
         self._window_layout: WindowLayout = window_layout
@@ -91,6 +103,9 @@ class RRDBSFT(nn.Module):
         self.upsampler = nn.Sequential(
             nn.Conv2d(features, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
         )
+        if skip == "bicubic":  # training begins at the bicubic picture
+            for parameter in self.upsampler.parameters():
+                nn.init.zeros_(parameter)
 
     @property
     def window_layout(self) -> WindowLayout:
@@ -148,7 +163,10 @@ class RRDBSFT(nn.Module):
         feature = first
         for block in self.RRDB_trunk:
             feature = block(feature, condition)
-        return self.upsampler(first + self.trunk_conv(feature))
+        sr = self.upsampler(first + self.trunk_conv(feature))
+        if self.skip == "none":
+            return sr
+        return sr + upsample(lr, self.scale, phase=self.phase, method="bicubic")
 
 
 def check_inputs(network: RRDBSFT, lr: Tensor, blur: Tensor | None, seg: Tensor | None) -> None:

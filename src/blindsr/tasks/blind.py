@@ -90,7 +90,6 @@ class BlindSRTask(RestorerTask):
         common = {"num_classes": num_classes, "scale": scale}
         given = {"estimator": estimator, "restorer": restorer}
         files = _read(weights)
-        # Resolved here and stored: a checkpoint of this task needs no other file to be rebuilt.
         estimator, restorer = (
             network_settings(
                 CLASSES[part], {**_settings_of(files, part), **(given[part] or {}), **common}
@@ -98,6 +97,9 @@ class BlindSRTask(RestorerTask):
             for part in PARTS
         )
         self.save_hyperparameters()
+        # Resolved, so that a checkpoint of this task needs no other file to be rebuilt. On the
+        # command line the values saved above are those of the configuration.
+        self.hparams.update({"estimator": estimator, "restorer": restorer})
         self.network = BlindSR(build(CMOS, estimator), build(RRDBSFT, restorer))
         self._files: dict[str, NetworkFile] | None = files
         self.others: dict[str, list[nn.Module]] = {}

@@ -43,6 +43,9 @@ class RRDBSFTTask(RestorerTask):
         growth: growth of its dense blocks.
         blocks: number of its blocks.
         window: rows and columns of the windows of GIA.
+        skip: ``"bicubic"`` lets the network learn what bicubic enlargement lacks; ``"none"`` as in
+            the paper.
+        phase: of that enlargement; 0 for s-fold data, (scale - 1) / 2 for area and bicubic.
         weights: file to start a fresh training from: a checkpoint of this task, an export, or an
             official ``RRDB_SFT_*.pth``.
         compare: checkpoints of this task to score beside it, by the name of their row.
@@ -79,6 +82,8 @@ class RRDBSFTTask(RestorerTask):
         growth: int = 32,
         blocks: int = 10,
         window: tuple[int, int] = (15, 20),
+        skip: Literal["none", "bicubic"] = "none",
+        phase: float = 0.0,
         weights: str | None = None,
         compare: dict[str, str] | None = None,
         crop_border: int = 0,

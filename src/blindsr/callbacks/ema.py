@@ -1,0 +1,28 @@
+"""An exponential average of the weights that leaves frozen parts exactly as they are."""
+
+from __future__ import annotations
+
+from lightning.pytorch.callbacks import WeightAveraging
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from blindsr.errors import ConfigError
+
+
+class EMA(WeightAveraging):
+    """Lightning's weight averaging with average <- average + (1 - decay) (weights - average).
+
+    The average is validated, tested and saved in place of the raw weights. In this form of the
+    update equal numbers stay equal: a frozen estimator is saved bit for bit, where
+    ``EMAWeightAveraging`` (decay * average + (1 - decay) * weights) rounds it anew in every step.
+
+    Args:
+        decay: share of the average that each step keeps, 0..1.
+
+    Raises:
+        ConfigError: for another decay.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        if not 0 <= decay <= 1:
+            raise ConfigError("decay", found=str(decay), expected="0..1")
+        super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))

@@ -1,0 +1,109 @@
+"""The demonstration's first half: how good is the estimated sigma map, and how does it look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GRID_STEP = 0.1
+PICTURES = 5
+
+
+def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Scores on the test scenes and the strips of the first ones.
+
+    The two constants are what a network could reach without looking at the picture (one sigma for
+    the whole set, the one that scores best) and without knowing where the blur is (each picture's
+    own mean). The second is left out where the truth is a constant, since it would be infinite.
+    """
+    import torch
+
+    from blindsr.callbacks.sample_grid import to_strip
+    from blindsr.metrics import MeanIoU, best_constant_blur_psnr, blur_psnr, blur_ssim
+
+    datamodule.setup("test")
+    sigma_max = float(datamodule.sigma_max)
+    miou, blurs, rows = MeanIoU(datamodule.num_classes), [], []
+    pictures: list[dict[str, Any]] = []
+    for batch in datamodule.test_dataloader():
+        with torch.inference_mode():
+            estimate = model(batch["lr"])
+        blur = batch["blur"]
+        miou.update(estimate.seg_logits.argmax(1), batch["seg"])
+        own = best_constant_blur_psnr(blur, sigma_max)
+        rows.append(
+            torch.stack(
+                [
+                    blur_psnr(estimate.blur, blur, sigma_max),
+                    blur_ssim(estimate.blur, blur, sigma_max),
+                    own,
+                ]
+            )
+        )
+        blurs.append(blur)
+        for index in range(len(blur)):
+            if len(pictures) < PICTURES:
+                pictures.append(
+                    to_strip(batch, estimate, index, scale=datamodule.scale, phase=datamodule.phase)
+                )
+    psnr, ssim, own = torch.cat(rows, dim=1)
+    varying = own < 60  # a uniform map is its own constant
+    return {
+        "images": len(psnr),
+        "images with varying blur": int(varying.sum()),
+        "blur PSNR [dB]": float(psnr.mean()),
+        "blur PSNR, best constant over the set [dB]": best_constant_of_set(blurs, sigma_max),
+        "blur PSNR, varying blur [dB]": float(psnr[varying].mean()),
+        "blur PSNR, varying blur, each image's own best constant [dB]": float(own[varying].mean()),
+        "blur SSIM": float(ssim.mean()),
+        "mIoU": float(miou.compute()),
+    }, pictures
+
+
+def best_constant_of_set(blurs: list[Tensor], sigma_max: float) -> float:
+    """Mean blur PSNR of the one constant that scores best, found on a grid.
+
+    The grid lies between the tenths that uniform blur takes: a constant that meets one picture
+    exactly would win by an infinite score.
+    """
+    import torch
+
+    from blindsr.metrics import blur_psnr
+
+    grid = torch.arange(GRID_STEP / 2, sigma_max, GRID_STEP)
+    means = [
+        torch.cat([blur_psnr(torch.full_like(b, float(c)), b, sigma_max) for b in blurs]).mean()
+        for c in grid
+    ]
+    return float(torch.stack(means).max())
+
+
+def as_table(scores: dict[str, float]) -> Any:
+    """Rich table with the gains over the two constants."""
+    from rich.table import Table
+
+    total, varying = "blur PSNR [dB]", "blur PSNR, varying blur [dB]"
+    constant = "blur PSNR, best constant over the set [dB]"
+    own = "blur PSNR, varying blur, each image's own best constant [dB]"
+    table = Table(title="Held-out scenes: estimated sigma map", title_justify="left")
+    for name in ("", "images", "estimate", "best constant", "gain"):
+        table.add_column(name, justify="left" if not name else "right")
+    table.add_row(
+        "PSNR (dB), one for the set",
+        f"{scores['images']:.0f}",
+        f"{scores[total]:.2f}",
+        f"{scores[constant]:.2f}",
+        f"{scores[total] - scores[constant]:+.2f}",
+    )
+    table.add_row(
+        "PSNR (dB), one per image",
+        f"{scores['images with varying blur']:.0f}",
+        f"{scores[varying]:.2f}",
+        f"{scores[own]:.2f}",
+        f"{scores[varying] - scores[own]:+.2f}",
+    )
+    table.add_row("blur SSIM", f"{scores['images']:.0f}", f"{scores['blur SSIM']:.3f}", "", "")
+    table.add_row("mIoU", f"{scores['images']:.0f}", f"{scores['mIoU']:.3f}", "", "")
+    return table

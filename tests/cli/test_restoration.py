@@ -1,0 +1,101 @@
+"""Stages 2 and 3 through the real command line."""
+
+import csv
+import json
+
+import pytest
+import torch
+from tests.cli.conftest import write_config
+from tests.cli.test_main import Die, DiedError, equal, weights
+from tests.conftest import REPOSITORY
+
+from blindsr.cli.main import main
+
+
+@pytest.mark.parametrize("model", ["rrdb_sft", "blind"])
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch):
+    import blindsr.cli.main as module
+
+    def fit(name, *words):
+        config = write_config(tmp_path, name, model, max_epochs=3)
+        status = main(["fit", "-c", str(config), "--data.on_the_fly", "true", *words])
+        return status, tmp_path / "logs" / name / "version_0" / "checkpoints" / "last.ckpt"
+
+    status, whole = fit("whole")
+    assert status == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "ScoreTable", Die)
+        with pytest.raises(DiedError):
+            fit("killed")
+    killed = tmp_path / "logs" / "killed" / "version_0" / "checkpoints" / "last.ckpt"
+    assert torch.load(killed, weights_only=True)["global_step"] == 3
+    status, resumed = fit("resumed", "--ckpt_path", str(killed))
+    assert status == 0
+    assert equal(weights(resumed), weights(whole))
+    assert not equal(weights(killed), weights(whole))
+
+
+def test_three_stages_and_their_table(trained, tmp_path, capsys):
+    """Stage 2 with and without maps, stage 3 from files, one table of all rows."""
+    checkpoints = {}
+    off = ["--model.use_blur", "false", "--model.use_semantics", "false"]
+    for name, words in (("restorer", []), ("plain", off)):
+        config = write_config(tmp_path, name, "rrdb_sft", max_epochs=1)
+        assert main(["fit", "-c", str(config), *words]) == 0
+        checkpoints[name] = tmp_path / "logs" / name / "version_0" / "checkpoints" / "best.ckpt"
+    estimator = trained[1] / "checkpoints" / "best.ckpt"
+    config = write_config(tmp_path, "joint", "blind", max_epochs=1)
+    words = [
+        *("-c", str(config)),
+        *("--model.estimator", "null", "--model.restorer", "null"),
+        *("--model.weights.estimator", str(estimator)),
+        *("--model.weights.restorer", str(checkpoints["restorer"])),
+    ]
+    overlay = str(REPOSITORY / "experiments" / "overlays" / "ema.yaml")
+    assert main(["fit", *words, "-c", overlay]) == 0
+    run = tmp_path / "logs" / "joint" / "version_0"
+    stored = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert stored["hyper_parameters"]["estimator"]["backbone"] == "pyramid_small"
+    first = torch.load(estimator, weights_only=True)["state_dict"]
+    for name, tensor in first.items():
+        assert torch.equal(
+            stored["state_dict"][name.replace("network.", "network.estimator.")], tensor
+        ), name
+    capsys.readouterr()
+    rows = ["--model.compare.no_maps", str(checkpoints["plain"])]
+    checkpoint = ["--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
+    assert main(["test", *words, *rows, *checkpoint]) == 0
+    printed = capsys.readouterr().out
+    content = json.loads((tmp_path / "logs" / "joint" / "version_1" / "scores.json").read_text())
+    methods = ["bicubic", "constant sigma", "true maps", "no_maps"]
+    assert list(content["others"]) == methods
+    assert all(method in printed for method in methods)
+    assert set(content["scores"]) == {"Group1", "Group2", "mean"}
+    assert {"psnr", "ssim", "gmsd", "vif", "blur_psnr", "blur_ssim", "miou"} <= set(
+        content["scores"]["mean"]
+    )
+    with (tmp_path / "logs" / "joint" / "version_1" / "scores.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 5 * 3
+    assert "| CMOS + RRDB-SFT | mean |" in (
+        tmp_path / "logs" / "joint" / "version_1" / "scores.md"
+    ).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--model.weights.estimator", "none.ckpt"], ["none.ckpt: no such file"]),
+        (["--model.weights.cmos", "none.ckpt"], ["model.weights: 'cmos'", "'estimator'"]),
+        (["--model.restorer", '{"condition": "mid"}'], ["condition: 'mid'", "'hr' or 'lr'"]),
+        (["--model.halve_at", "x"], ["model.halve_at: x"]),
+    ],
+)
+def test_wrong_words_are_one_line_and_nothing_is_written(words, parts, tmp_path, capsys):
+    config = write_config(tmp_path, "wrong", "blind")
+    assert main(["fit", "-c", str(config), *words]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    for part in parts:
+        assert part in error
+    assert not (tmp_path / "logs").exists()

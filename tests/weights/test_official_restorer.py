@@ -78,7 +78,10 @@ def test_files_of_another_network(network, source, word):
     assert all(torch.equal(v, before[k]) for k, v in target.state_dict().items())
 
 
-def test_a_restorer_whose_tensors_fit_but_mean_something_else():
-    network = restorer(condition="lr")
-    with pytest.raises(ConfigError, match="condition: 'lr', expected 'hr'"):
+@pytest.mark.parametrize(
+    ("option", "value", "released"), [("condition", "lr", "hr"), ("skip", "bicubic", "none")]
+)
+def test_a_restorer_whose_tensors_fit_but_mean_something_else(option, value, released):
+    network = restorer(**{option: value})
+    with pytest.raises(ConfigError, match=f"{option}: '{value}', expected '{released}'"):
         load_official(network, official(network), window_layout="legacy")

@@ -22,6 +22,7 @@ COMMANDS = {
     "prepare": "make a training set from downloaded data",
     "demo": "train a small network on embedded scenes and show what it sees",
     "estimate": "sigma map and class map of pictures",
+    "convert": "official weights to ours, checkpoints to safetensors or official weights",
     "doctor": "what is installed here and whether it fits together",
 }
 TRAINING = ("fit", "validate", "test", "predict")

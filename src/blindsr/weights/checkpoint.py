@@ -11,14 +11,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import torch
 
 from blindsr.errors import WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.build import build
 
-from .official import load_official
-from .reading import read_checkpoint, read_state_dict
+from .official import SHOWN, load_official_state
+from .reading import is_safetensors, read_checkpoint, read_state_dict
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,6 +29,8 @@ Kind = Literal["cmos", "rrdb_sft", "blind"]
 Layout = Literal["fixed", "legacy"]
 SETTINGS_KEY = "blindsr"
 """Metadata key of a safetensors file under which an export keeps its description as JSON."""
+DEFAULT_SIGMA_MAX = 5.0
+"""Of NYUv2-BSR; for files that do not say it."""
 _TASK_PREFIX = "network."
 _SIGMA_MAX = {40: 5.0, 19: 15.0}
 """Class count -> sigma_max of the data set that official weights were trained on."""
@@ -42,18 +46,21 @@ class NetworkFile:
         settings: constructor arguments of the network; for ``"blind"`` those of its two parts under
             ``estimator`` and ``restorer``.
         state: tensors by the names of the network.
-        sigma_max: largest sigma of the training data, HR pixels.
+        sigma_max: largest sigma of the training data, HR pixels; ``None`` for official restorers,
+            which do not show it.
         class_names: names of the classes, empty where the file has none.
         official: the names are those of the released files, the layout of windows unknown.
+        averaged: the training stored other weights beside these, which are their average.
     """
 
     path: str
     kind: Kind
     settings: dict[str, Any]
     state: dict[str, Tensor] = field(repr=False)
-    sigma_max: float = 5.0
+    sigma_max: float | None = DEFAULT_SIGMA_MAX
     class_names: tuple[str, ...] = ()
     official: bool = False
+    averaged: bool = False
 
     def network(self, window_layout: Layout | None = None) -> nn.Module:
         """Build the network in evaluation mode.
@@ -66,7 +73,7 @@ class NetworkFile:
         """
         network = build_network(self.kind, self.settings)
         if self.official:
-            load_official(network, self.state, window_layout=window_layout)
+            load_official_state(network, self.state, window_layout, self.path)
         else:
             load_strictly(network, self.state, self.path)
         return network.eval()
@@ -101,6 +108,10 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -
 def read_network(path: str | Path) -> NetworkFile:
     """Read any file of weights of this package or of the official release.
 
+    A training with a callback of lightning's ``WeightAveraging`` family stores the averaged
+    weights as ``state_dict`` and those being trained as ``current_model_state``: the averaged ones
+    are read, which are also the ones that it validated.
+
     Args:
         path: ``.ckpt``, ``.pth`` or ``.safetensors``; nothing in it is run.
 
@@ -108,10 +119,10 @@ def read_network(path: str | Path) -> NetworkFile:
         FileError: if there is no such file.
         WeightsError: if it is unreadable or holds another network.
     """
-    if Path(path).suffix == ".safetensors":
+    if is_safetensors(path):
         state, metadata = read_state_dict(path)
         if SETTINGS_KEY in metadata:
-            return _from_export(str(path), state, json.loads(metadata[SETTINGS_KEY]))
+            return _from_export(str(path), state, metadata[SETTINGS_KEY])
         return _from_official(str(path), state)
     content = read_checkpoint(path)
     if "state_dict" in content:
@@ -119,34 +130,52 @@ def read_network(path: str | Path) -> NetworkFile:
     return _from_official(str(path), content)
 
 
-def _from_export(path: str, state: dict[str, Tensor], about: dict[str, Any]) -> NetworkFile:
-    return NetworkFile(
-        path,
-        about["kind"],
-        about["settings"],
-        state,
-        float(about["sigma_max"]),
-        tuple(about.get("class_names", ())),
-    )
+def _from_export(path: str, state: dict[str, Tensor], description: str) -> NetworkFile:
+    try:
+        about = json.loads(description)
+        kind, settings, sigma_max = about["kind"], about["settings"], about["sigma_max"]
+        if kind not in get_args(Kind):
+            raise ValueError(f"kind {kind!r}")
+        for part in (settings["estimator"], settings["restorer"]) if kind == "blind" else ():
+            dict(part)
+        return NetworkFile(
+            path,
+            kind,
+            dict(settings),
+            state,
+            None if sigma_max is None else float(sigma_max),
+            tuple(about.get("class_names", ())),
+            averaged=bool(about.get("averaged", False)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            path,
+            found=f"a description that cannot be used ({type(error).__name__}: {error})",
+            expected=f"JSON with kind, settings and sigma_max under {SETTINGS_KEY!r}",
+            fix="Export the weights again with `blindsr convert`.",
+        ) from error
 
 
 def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
-    settings = dict(content.get("hyper_parameters", {}))
+    settings, stored = content.get("hyper_parameters", {}), content["state_dict"]
+    if not isinstance(settings, dict) or not _is_flat(stored):
+        raise _foreign(path, f"a checkpoint of another program ({_listed(content)})")
     state = {
         name.removeprefix(_TASK_PREFIX): tensor
-        for name, tensor in content["state_dict"].items()
+        for name, tensor in stored.items()
         if name.startswith(_TASK_PREFIX)
     }
     kind = _kind_of(state)
     if kind is None or not settings:
-        raise _foreign(path, "a checkpoint of another task")
+        raise _foreign(path, f"a checkpoint of another task ({_listed(stored)})")
     return NetworkFile(
         path,
         kind,
         settings,
         state,
-        float(settings.get("sigma_max", 5.0)),
+        float(settings.get("sigma_max", DEFAULT_SIGMA_MAX)),
         tuple(content.get("class_names", ())),
+        averaged="current_model_state" in content,
     )
 
 
@@ -159,25 +188,42 @@ def _kind_of(state: Mapping[str, Tensor]) -> Kind | None:
 
 
 def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
+    if not _is_flat(content):
+        raise _foreign(path, f"entries that are no tensors ({_listed(content)})")
     state = {name.removeprefix("module."): tensor for name, tensor in content.items()}
     classes = _rows(state, "predict.seg.last_layer.3.weight")
     code_length = _rows(state, "blur_conv.weight")
     if classes is None and code_length is None:
-        raise _foreign(path, f"{len(state)} entries, the first {next(iter(state), 'none')!r}")
+        raise _foreign(path, f"{len(state)} tensors of another network ({_listed(state)})")
     estimator = {"num_classes": classes, "scale": 4}
     restorer = {"code_length": code_length, "scale": 4}
     if classes is None:
-        return NetworkFile(path, "rrdb_sft", restorer, state, official=True)
-    sigma_max = _SIGMA_MAX.get(classes, 5.0)
+        return NetworkFile(path, "rrdb_sft", restorer, state, None, official=True)
+    sigma_max = _SIGMA_MAX.get(classes, DEFAULT_SIGMA_MAX)
     if code_length is None:
         return NetworkFile(path, "cmos", estimator, state, sigma_max, official=True)
+    restorer["num_classes"] = classes
     both = {"estimator": estimator, "restorer": restorer, "scale": 4}
     return NetworkFile(path, "blind", both, state, sigma_max, official=True)
 
 
-def _rows(state: Mapping[str, Any], ending: str) -> int | None:
+def _is_flat(content: object) -> bool:
+    """Whether it is a dictionary from names to tensors."""
+    return isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        for name, tensor in content.items()
+    )
+
+
+def _listed(content: Mapping[Any, Any]) -> str:
+    """The first names, for messages."""
+    names = [str(name) for name in content]
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "") if names else "none"
+
+
+def _rows(state: Mapping[str, Tensor], ending: str) -> int | None:
     found = next((tensor for name, tensor in state.items() if name.endswith(ending)), None)
-    return None if found is None else int(found.shape[0])
+    return None if found is None or not found.ndim else int(found.shape[0])
 
 
 def _foreign(path: str, found: str) -> WeightsError:

@@ -10,7 +10,7 @@ import torch
 
 from blindsr.errors import WeightsError
 
-from .checkpoint import read_network
+from .checkpoint import DEFAULT_SIGMA_MAX, read_network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,7 +71,7 @@ def load_estimator(
     device = torch.device(device)
     return LoadedEstimator(
         network.to(device),
-        file.sigma_max,
+        DEFAULT_SIGMA_MAX if file.sigma_max is None else file.sigma_max,
         int(settings["num_classes"]),
         int(settings["scale"]),
         file.class_names,

@@ -26,6 +26,8 @@ OFFICIAL: dict[type, dict[str, str]] = {
 }
 """Network -> {prefix of the official names: prefix of our names}; the longest match counts."""
 LAYOUT_KEY = "window_layout"
+HIDDEN = {"condition": "hr", "skip": "none"}
+"""Options of RRDBSFT that change its function but none of its tensors -> value when released."""
 SHOWN = 3
 MARKS = {"CMOS": "heads.0.", "RRDB-SFT": "RRDB_trunk.0."}
 """What a file holds -> part of a name that gives it away."""
@@ -61,53 +63,74 @@ def load_official(
         ConfigError: if ``window_layout`` is neither of the two, the network has no official
             counterpart, or it is a restorer whose tensors would fit but mean another function.
     """
-    metadata: dict[str, str] = {}
     if isinstance(source, Mapping):
-        where, state = "official weights", dict(source)
+        load_official_state(network, source, window_layout, "official weights")
     else:
-        where = str(source)
         state, metadata = read_state_dict(source)
-    layout = _choose_layout(where, window_layout or metadata.get(LAYOUT_KEY))
-    prefixes = _prefixes(network)
+        layout = window_layout or metadata.get(LAYOUT_KEY)
+        load_official_state(network, state, layout, str(source))
+
+
+def load_official_state(
+    network: nn.Module, state: Mapping[str, Tensor], window_layout: str | None, where: str
+) -> None:
+    """Do what :func:`load_official` does with tensors that were read from ``where``."""
+    layout = _choose_layout(where, window_layout)
+    prefixes = _prefixes(type(network))
     _check_function(network)
-    own = network.state_dict()
-    renamed = {_our_name(name, prefixes): tensor for name, tensor in state.items()}
-    _compare(where, own, renamed, network)
+    renamed = our_names(state, prefixes)
+    _compare(where, network.state_dict(), renamed, network)
     network.load_state_dict(renamed)
     for module in network.modules():
         if hasattr(module, "window_layout"):
             module.window_layout = layout  # type: ignore[assignment]
 
 
-def _prefixes(network: nn.Module) -> dict[str, str]:
+def our_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
+    """Rename official tensors by an entry of ``OFFICIAL``; a leading ``module.`` is dropped."""
+    return {
+        _swap_prefix(name.removeprefix("module."), prefixes): tensor
+        for name, tensor in state.items()
+    }
+
+
+def official_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
+    """Rename our tensors by an entry of ``OFFICIAL``: the inverse of :func:`our_names`."""
+    inverse = {ours: official for official, ours in prefixes.items()}
+    return {_swap_prefix(name, inverse): tensor for name, tensor in state.items()}
+
+
+def _prefixes(network: type) -> dict[str, str]:
     for kind, prefixes in OFFICIAL.items():
-        if isinstance(network, kind):
+        if issubclass(network, kind):
             return prefixes
     raise ConfigError(
         "network",
-        found=type(network).__name__,
+        found=network.__name__,
         expected=" or ".join(kind.__name__ for kind in OFFICIAL),
         fix="Only these have officially released weights.",
     )
 
 
 def _check_function(network: nn.Module) -> None:
-    """Official restorers fuse their maps at HR size, which no tensor shows."""
+    """Official restorers fuse their maps at HR size and add no picture: no tensor shows it."""
     for module in network.modules():
-        if isinstance(module, RRDBSFT) and module.condition != "hr":
-            raise ConfigError(
-                "condition",
-                found=repr(module.condition),
-                expected="'hr', with which official weights were trained",
-                fix="Build the network with condition='hr', or train it from scratch.",
-            )
+        if not isinstance(module, RRDBSFT):
+            continue
+        for option, official in HIDDEN.items():
+            if getattr(module, option) != official:
+                raise ConfigError(
+                    option,
+                    found=repr(getattr(module, option)),
+                    expected=f"{official!r}, with which official weights were trained",
+                    fix=f"Build the network with {option}={official!r}, or train it from scratch.",
+                )
 
 
-def _our_name(name: str, prefixes: dict[str, str]) -> str:
-    name = name.removeprefix("module.")
-    for official in sorted(prefixes, key=len, reverse=True):
-        if name.startswith(official):
-            return prefixes[official] + name[len(official) :]
+def _swap_prefix(name: str, prefixes: Mapping[str, str]) -> str:
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        if name.startswith(prefix):
+            return prefixes[prefix] + name[len(prefix) :]
     return name
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +15,26 @@ from blindsr.errors import WeightsError, missing_file
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LENGTH_BYTES = 8  # a safetensors file starts with the length of its header, then the header
+
+
+def is_safetensors(path: str | Path) -> bool:
+    """Whether a file is to be read as safetensors: by its suffix, else by how it begins."""
+    path = Path(path)
+    if path.suffix == ".safetensors" or not path.is_file():
+        return path.suffix == ".safetensors"
+    with path.open("rb") as file:
+        start = file.read(_LENGTH_BYTES + 1)
+    fits = int.from_bytes(start[:_LENGTH_BYTES], "little") <= path.stat().st_size - _LENGTH_BYTES
+    return fits and start[_LENGTH_BYTES:] == b"{"
+
 
 def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors of a ``.safetensors`` or ``.pth`` file by name, on the CPU.
 
     Args:
-        path: the file. A ``.pth`` is read weights-only: a pickle that would run code is refused.
+        path: the file; its content decides where the suffix says nothing. A ``.pth`` is read
+            weights-only: a pickle that would run code is refused.
 
     Returns:
         The tensors, and the text metadata of a safetensors file (empty for ``.pth``).
@@ -29,7 +45,7 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
             dictionary of tensors.
     """
     metadata: dict[str, str] = {}
-    if Path(path).suffix == ".safetensors":
+    if is_safetensors(path):
         content, metadata = _guarded(Path(path), _read_safetensors)
     else:
         content = read_checkpoint(path)
@@ -61,14 +77,24 @@ def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:
     if not path.is_file():
         raise missing_file(path, "a file of weights", "Check the path.")
     try:
-        return read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns about a pickle that it then refuses
+            return read(path)
     except Exception as error:  # pickle, zip, EOF and safetensors each raise their own
         raise WeightsError(
             path,
             found=f"not readable as weights ({type(error).__name__})",
             expected="a checkpoint or a .pth with tensors only, or .safetensors",
-            fix="It may be truncated, another kind of file, or a pickle that would run code.",
+            fix=_cause(error),
         ) from error
+
+
+def _cause(error: Exception) -> str:
+    """What torch says of a pickle that needs more than tensors, or what else it may be."""
+    needed = re.search(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", str(error))
+    if needed is None:
+        return "It may be truncated, another kind of file, or a pickle that would run code."
+    return f"It is a pickle that would run code ({needed[1]}); nothing of it was run."
 
 
 def _read_safetensors(path: Path) -> tuple[Any, dict[str, str]]:

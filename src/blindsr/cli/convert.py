@@ -1,0 +1,167 @@
+"""``blindsr convert``: official weights into ours, checkpoints into files to pass on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from blindsr.errors import ConfigError, FileError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from blindsr.weights import NetworkFile
+
+Layout = Literal["fixed", "legacy"]
+LAYOUTS = ("fixed", "legacy")
+SAFETENSORS = ".safetensors"
+FORMATS = {SAFETENSORS: "safetensors", ".pth": "official"}
+TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "CMOS + RRDB-SFT"}
+WHY_LAYOUT = (
+    "The released files predate the fix of March 2024 and need legacy by all evidence; "
+    "weights trained after it need fixed."
+)
+
+_OFFICIAL_HELP = "CMOS_*.pth, RRDB_SFT_*.pth or BlindSR_*.pth -> .safetensors that says what it is"
+_EXPORT_HELP = "checkpoint of a training -> .safetensors, or .pth with the official names"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add one subcommand per direction."""
+    directions = parser.add_subparsers(dest="direction", required=True, metavar="DIRECTION")
+    official = directions.add_parser("official", help=_OFFICIAL_HELP, description=_OFFICIAL_HELP)
+    official.add_argument("source", metavar="FILE", type=Path, help="released weights")
+    official.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help=f"window layout, asked for if left out. {WHY_LAYOUT}",
+    )
+    export = directions.add_parser(
+        "export",
+        help=_EXPORT_HELP,
+        description=f"{_EXPORT_HELP}. Of a training with averaged weights these are written.",
+    )
+    export.add_argument(
+        "source", metavar="CHECKPOINT", type=Path, help="checkpoint of `lightning fit`, or export"
+    )
+    export.add_argument(
+        "--format",
+        choices=tuple(FORMATS.values()),
+        help="format of OUT [safetensors for .safetensors, official for .pth]",
+    )
+    for command in (official, export):
+        command.add_argument(
+            "-o", "--out", metavar="OUT", type=Path, required=True, help="file to write"
+        )
+        command.add_argument("--force", action="store_true", help="replace OUT if it exists")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Convert one file and print one line about what was written."""
+    official = arguments.direction == "official"
+    kind = choose_format(arguments.out, "safetensors" if official else arguments.format)
+    refuse_existing(arguments.out, force=arguments.force)
+
+    from blindsr.weights.export import (
+        from_official,
+        read_official,
+        read_own,
+        save_official,
+        save_safetensors,
+    )
+
+    if official:
+        file = read_official(arguments.source)
+        file = from_official(file, arguments.layout or ask_layout())
+    else:
+        file = read_own(arguments.source)
+    save = save_safetensors if kind == "safetensors" else save_official
+    network = save(arguments.out, file)
+    report(arguments, file, network, names=kind)
+    return 0
+
+
+def choose_format(out: Path, wanted: str | None) -> str:
+    """Format by the suffix of a file, which must not contradict what was asked for."""
+    by_suffix = FORMATS.get(out.suffix)
+    if by_suffix is None and wanted is None:
+        raise ConfigError(
+            "--out",
+            found=f"{out}, whose suffix names no format",
+            expected=" or ".join(FORMATS),
+            fix=f"Rename it, or choose --format {' or '.join(FORMATS.values())}.",
+        )
+    if wanted is not None and by_suffix not in (wanted, None):
+        suffix = next(suffix for suffix, name in FORMATS.items() if name == wanted)
+        raise ConfigError(
+            "--out", found=f"{out} for a {wanted} file", expected=f"a name that ends in {suffix}"
+        )
+    return wanted or cast("str", by_suffix)
+
+
+def refuse_existing(out: Path, *, force: bool) -> None:
+    """Raise FileError if ``out`` is in the way."""
+    if out.is_dir():
+        raise FileError(out, found="a folder", expected="the name of a file to write")
+    if out.exists() and not force:
+        raise FileError(
+            out, found="exists", expected="a new file", fix="Choose another, or --force."
+        )
+
+
+def ask_layout() -> Layout:
+    """Ask at the terminal; without one the option is needed."""
+    answer = ""
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write(f"Which window layout? {WHY_LAYOUT}\n")
+        while answer not in LAYOUTS:
+            sys.stderr.write("legacy or fixed? ")
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+            if not line:  # end of input
+                sys.stderr.write("\n")
+                break
+            answer = line.strip().lower()
+    if answer not in LAYOUTS:
+        raise ConfigError(
+            "--layout", found="not given", expected=" or ".join(LAYOUTS), fix=WHY_LAYOUT
+        )
+    return cast("Layout", answer)
+
+
+def report(
+    arguments: argparse.Namespace, file: NetworkFile, network: nn.Module, *, names: str
+) -> None:
+    """Print what was written."""
+    from rich.console import Console
+
+    parameters = sum(p.numel() for p in network.parameters())
+    parts = [TITLES[file.kind], *_facts(file), f"{parameters:,} parameters", _layout(file)]
+    if file.averaged:
+        parts.append("averaged weights")
+    if names == "official":
+        parts.append("official names, which tell no layout")
+    Console(highlight=False, soft_wrap=True).print(
+        f"{arguments.source} -> {arguments.out}: {', '.join(parts)}", markup=False
+    )
+
+
+def _facts(file: NetworkFile) -> list[str]:
+    estimator = file.settings.get("estimator", file.settings)
+    facts = []
+    if "num_classes" in estimator:
+        facts.append(f"{estimator['num_classes']} classes")
+    if file.sigma_max is not None:
+        facts.append(f"sigma_max {file.sigma_max:g}")
+    return facts
+
+
+def _layout(file: NetworkFile) -> str:
+    from blindsr.weights.export import layouts
+
+    found = layouts(file)
+    if len(set(found.values())) == 1:
+        return f"window layout {next(iter(found.values()))}"
+    return "window layout " + ", ".join(f"{layout} ({part})" for part, layout in found.items())

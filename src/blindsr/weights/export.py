@@ -1,0 +1,244 @@
+"""Weights out: safetensors files that say what they are, and files with the official names.
+
+A safetensors file holds tensors by our names and, as JSON in its metadata under
+:data:`~blindsr.weights.checkpoint.SETTINGS_KEY`, the kind of the network, its settings (the window
+layout among them), sigma_max and the names of the classes. An official ``.pth`` holds tensors
+alone, so only networks of the official architecture can be written as one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from blindsr import __version__
+from blindsr.errors import FileError, WeightsError
+from blindsr.imaging.io import atomic_path
+from blindsr.networks import CMOS, RRDBSFT, BlindSR
+from blindsr.networks.build import network_settings
+
+from .checkpoint import SETTINGS_KEY, Layout, NetworkFile, read_network
+from .official import LAYOUT_KEY, OFFICIAL, official_names, our_names
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+CLASSES: dict[str, type[nn.Module]] = {"cmos": CMOS, "rrdb_sft": RRDBSFT, "blind": BlindSR}
+PARTS: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
+CLASS_COUNT = "num_classes"
+FREE = (CLASS_COUNT, "code_length", LAYOUT_KEY)
+"""Settings in which an official network may differ from our defaults."""
+
+
+def read_official(path: str | Path) -> NetworkFile:
+    """Read a file with official names.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it is unreadable or holds something else, our own names included.
+    """
+    file = read_network(path)
+    _require(file, official=True)
+    return file
+
+
+def read_own(path: str | Path) -> NetworkFile:
+    """Read a checkpoint of one of our tasks, or an export of one.
+
+    Of a training with averaged weights these are the averaged ones, see
+    :func:`~blindsr.weights.read_network`.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it is unreadable or holds something else, official names included.
+    """
+    file = read_network(path)
+    _require(file, official=False)
+    return file
+
+
+def from_official(file: NetworkFile, window_layout: Layout) -> NetworkFile:
+    """Rename official tensors and settle their window layout; no tensor is changed.
+
+    Args:
+        file: with official names.
+        window_layout: see :func:`~blindsr.weights.load_official`.
+
+    Raises:
+        WeightsError: names what differs if a tensor is missing, unknown or of another shape.
+    """
+    _require(file, official=True)
+    file.network(window_layout)
+    state = our_names(file.state, OFFICIAL[CLASSES[file.kind]])
+    layout = {LAYOUT_KEY: window_layout}
+    settings = {**file.settings, **layout}
+    if file.kind == "blind":
+        settings = {**file.settings, **{part: {**file.settings[part], **layout} for part in PARTS}}
+    return replace(file, settings=settings, state=state, official=False)
+
+
+def to_official(file: NetworkFile) -> dict[str, Tensor]:
+    """Tensors by the official names, a flat state dict for the released code.
+
+    It cannot say with which window layout it was trained: the released code has computed
+    ``"fixed"`` since March 2024, and ``"legacy"`` before.
+
+    Raises:
+        WeightsError: if the architecture is not the official one, naming the settings that differ.
+    """
+    _require(file, official=False)
+    _refuse_other_architecture(file)
+    return official_names(file.state, OFFICIAL[CLASSES[file.kind]])
+
+
+def save_safetensors(path: str | Path, file: NetworkFile) -> nn.Module:
+    """Write weights with their description; nothing half-written stays behind.
+
+    Args:
+        path: an existing file is replaced.
+        file: with our own names.
+
+    Returns:
+        The network that the file describes, built to prove that its tensors fit.
+
+    Raises:
+        FileError: if the file cannot be written.
+        WeightsError: if tensors and settings contradict each other.
+    """
+    from safetensors.torch import save
+
+    _require(file, official=False)
+    network = file.network()
+    description = json.dumps(describe(file))
+    _write(path, save(_alone(file.state), {"format": "pt", SETTINGS_KEY: description}))
+    return network
+
+
+def save_official(path: str | Path, file: NetworkFile) -> nn.Module:
+    """Write weights as the released files are: ``torch.save`` of a flat dictionary of tensors.
+
+    Arguments, result and errors are those of :func:`save_safetensors`; moreover:
+
+    Raises:
+        WeightsError: if the architecture is not the official one.
+    """
+    state = to_official(file)
+    network = file.network()
+    buffer = io.BytesIO()
+    torch.save(_alone(state), buffer)
+    _write(path, buffer.getvalue())
+    return network
+
+
+def describe(file: NetworkFile) -> dict[str, Any]:
+    """What a safetensors file says of its weights, as plain JSON values.
+
+    Settings are complete, so that a default may change later; only a class count that is not known
+    stays out. ``sigma_max`` is null for official restorers, which do not show it.
+    """
+    if file.kind == "blind":
+        settings = {part: _complete(PARTS[part], file.settings[part]) for part in PARTS}
+        estimator = settings["estimator"]
+        settings |= {key: estimator[key] for key in (CLASS_COUNT, "scale") if key in estimator}
+    else:
+        settings = _complete(CLASSES[file.kind], file.settings)
+    return {
+        "kind": file.kind,
+        "settings": settings,
+        "sigma_max": file.sigma_max,
+        "class_names": list(file.class_names),
+        "averaged": file.averaged,
+        "blindsr_version": __version__,
+    }
+
+
+def layouts(file: NetworkFile) -> dict[str, str]:
+    """Window layout of the network, under an empty name, or of its parts under theirs."""
+    return {name: _complete(kind, own)[LAYOUT_KEY] for name, kind, own in _networks(file)}
+
+
+def _networks(file: NetworkFile) -> list[tuple[str, type[nn.Module], Mapping[str, Any]]]:
+    """Name, class and settings of each network; a network that is no part has no name."""
+    if file.kind == "blind":
+        return [(part, kind, file.settings[part]) for part, kind in PARTS.items()]
+    return [("", CLASSES[file.kind], file.settings)]
+
+
+def _defaults(kind: type[nn.Module]) -> dict[str, Any]:
+    return {name: p.default for name, p in inspect.signature(kind).parameters.items()}
+
+
+def _complete(kind: type[nn.Module], settings: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {name: value for name, value in _defaults(kind).items() if name != CLASS_COUNT}
+    return {**defaults, **network_settings(kind, settings)}
+
+
+def _require(file: NetworkFile, *, official: bool) -> None:
+    if file.official is official:
+        return
+    command, found, expected = (
+        ("export", "weights with our own names", "a released file")
+        if official
+        else (
+            "official",
+            "a file with official names, which tells no window layout",
+            "a checkpoint of our tasks or an export",
+        )
+    )
+    fix = f"Use `blindsr convert {command}`."
+    raise WeightsError(file.path, found=found, expected=expected, fix=fix)
+
+
+def _refuse_other_architecture(file: NetworkFile) -> None:
+    found, expected = [], []
+    for name, kind, own in _networks(file):
+        settings, defaults = _complete(kind, own), _defaults(kind)
+        unused = ("phase",) if settings.get("skip") == "none" else ()
+        for key in [key for key in settings if key not in (*FREE, *unused)]:
+            if _shown(settings[key]) != _shown(defaults[key]):
+                label = f"{name}.{key}" if name else key
+                found.append(f"{label} {_shown(settings[key])}")
+                expected.append(_shown(defaults[key]))
+    if not found and len(set(layouts(file).values())) > 1:
+        found = [f"{part}.{LAYOUT_KEY} {layout}" for part, layout in layouts(file).items()]
+        expected = ["one layout for both"]
+    if found:
+        raise WeightsError(
+            file.path,
+            found=", ".join(found),
+            expected=f"{', '.join(expected)} as in the official network",
+            fix="Export it as .safetensors.",
+        )
+
+
+def _shown(value: Any) -> str:
+    """A setting as text that is the same for tuples and the lists that JSON makes of them."""
+    return repr(list(value) if isinstance(value, tuple) else value)
+
+
+def _alone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies that share no memory: views would be refused, or stored with all they are part of."""
+    return {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        for name, tensor in state.items()
+    }
+
+
+def _write(path: str | Path, content: bytes) -> None:
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise FileError(
+            path,
+            found=f"cannot be written ({error.strerror})",
+            expected="a place to write to",
+            fix="Check the folder, its rights and the free space.",
+        ) from error

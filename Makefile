@@ -30,7 +30,7 @@ setup: .venv/ready
 
 demo: setup
 	@echo "Training a small CMOS on embedded scenes, then scoring it on scenes it has never seen"
-	@$(BIN)/blindsr demo -c experiments/cmos_demo.yaml -o demo
+	@$(BIN)/blindsr demo --stage 1 -o demo
 
 test: setup
 	@echo "Running the tests (make test-all adds the slow ones)"

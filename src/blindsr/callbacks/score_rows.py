@@ -97,7 +97,8 @@ def as_table(rows: list[Row], title: str) -> Table:
     words = titles.index("group") + 1 if "group" in titles else 1
     table = Table(title=Text(title), title_justify="left")
     for position, name in enumerate(titles):
-        table.add_column(Text(name), justify="left" if position < words else "right")
+        is_word = position < words  # names stay whole in a narrow terminal, titles may fold
+        table.add_column(Text(name), justify="left" if is_word else "right", no_wrap=is_word)
     for number, row in enumerate(cells):
         if words == 2 and number and row[0] != cells[number - 1][0]:
             table.add_section()

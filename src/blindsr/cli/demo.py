@@ -67,12 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
                 fix="Run this in the repository's folder, or name theirs with -c.",
             )
     quiet()
+    # networks this small are slower on two threads, and the other core has the loader or restorers
+    torch.set_num_threads(1)
     console = Console(highlight=False, soft_wrap=True)
     if arguments.stage == "1":
         train_estimator(arguments, console)
         return 0
     restorers = Background(list(restorer_commands(arguments)), arguments.out / "restorers.log")
-    torch.set_num_threads(1)  # the restorers have the other core
     with restorers:
         console.print("stage 1: CMOS, the estimator; stage 2, the restorers, beside it")
         estimator, estimate_scores = train_estimator(arguments, console)

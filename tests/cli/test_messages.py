@@ -77,3 +77,13 @@ def test_suggestions_compare_the_last_part_of_long_keys():
 def test_types_read_as_a_person_writes_them():
     assert readable_type("<class 'float'>") == "float"
     assert readable_type("typing.Literal['a', 'b']") == "one of 'a', 'b'"
+
+
+def test_a_missing_module_behind_a_class_is_named():
+    message = (
+        "Parser key \"data\":\n  Problem with given class_path 'blindsr.data.Scenes':\n"
+        "    No module named 'h5py'"
+    )
+    error = str(explain(message))
+    assert "blindsr.data.Scenes cannot be imported, it needs the module h5py" in error
+    assert "\n" not in error

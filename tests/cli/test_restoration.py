@@ -64,7 +64,7 @@ def test_three_stages_and_their_table(trained, tmp_path, capsys):
     capsys.readouterr()
     rows = ["--model.compare.no_maps", str(checkpoints["plain"])]
     checkpoint = ["--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
-    assert main(["test", *words, *rows, *checkpoint]) == 0
+    assert main(["test", *words, "-c", overlay, *rows, *checkpoint]) == 0
     printed = capsys.readouterr().out
     content = json.loads((tmp_path / "logs" / "joint" / "version_1" / "scores.json").read_text())
     methods = ["bicubic", "constant sigma", "true maps", "no_maps"]

@@ -104,7 +104,17 @@ def _no_class(message: str, known_keys: Sequence[str]) -> ConfigError | None:
     match, class_path = _NO_CLASS.search(message), _CLASS.search(message)
     if not match or not class_path:
         return None
-    module = match[1] or match[3].partition(".")[0]
+    missing = match[3] or ""
+    if missing and not class_path[1].startswith(
+        missing
+    ):  # what it needs is not there
+        return ConfigError(
+            ".".join([*_KEY.findall(message)[:1], "class_path"]),
+            found=f"{class_path[1]} cannot be imported, it needs the module {missing}",
+            expected="an installed module",
+            fix=f"Install the distribution that has {missing.partition('.')[0]}.",
+        )
+    module = match[1] or missing.partition(".")[0]
     try:
         names = [f"{module}.{name}" for name in dir(importlib.import_module(module))]
     except ImportError:

@@ -100,7 +100,7 @@ def as_table(rows: list[Row], title: str) -> Table:
         is_word = position < words  # names stay whole in a narrow terminal, titles may fold
         table.add_column(Text(name), justify="left" if is_word else "right", no_wrap=is_word)
     for number, row in enumerate(cells):
-        if words == 2 and number and row[0] != cells[number - 1][0]:
+        if words == 2 and number and (row[1] == MEAN or row[0] != cells[number - 1][0]):
             table.add_section()
         table.add_row(*(Text(cell) for cell in row))
     return table

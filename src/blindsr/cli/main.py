@@ -150,6 +150,7 @@ def quiet() -> None:
     """Silence what tells a user nothing, each with its reason."""
     for text in (
         ".*does not have many workers.*",  # the configurations choose worker counts on purpose
+        ".*worker processes in total.*",  # num_workers is for the machine that trains for days
         ".*litlogger.*",  # advertisement
         ".*The dirpath has changed from.*",  # a resumed run has its own folder
         ".*Checkpoint directory .* exists and is not empty.*",  # resuming writes there on purpose

@@ -77,13 +77,12 @@ def test_validation_and_test_scores_equal_those_of_one_process(fitted, capsys):
 def test_restoration_scores_equal_those_of_one_process(model, tmp_path):
     config = write_config(tmp_path, model, model, max_epochs=1)
     logs = tmp_path / "logs" / model
-    done = run("fit", "-c", str(config), *TWO, *UNEVEN, "--data.batch_size", "1")
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert [path.name for path in logs.iterdir()] == ["version_0"]
     checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
     words = ["-c", str(config), *UNEVEN, "--ckpt_path", checkpoint]
-    done = run("test", *words, *TWO)
+    fit = ["fit", "-c", str(config), *TWO, *UNEVEN, "--data.batch_size", "1"]
+    done = run(*fit, "--then", "test", *words, *TWO)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert {path.name for path in logs.iterdir()} == {"version_0", "version_1"}
     two = scores(logs / "version_1")
     assert main(["test", *words]) == 0
     one = scores(logs / "version_2")

@@ -2,8 +2,6 @@
 
 import io
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -175,15 +173,3 @@ def test_what_has_no_official_form_is_refused(trained, files, tmp_path, capsys):
     assert "official names, which tells no window layout" in error
     assert "Use `blindsr convert official`" in error
     assert not list(tmp_path.iterdir())
-
-
-def test_help_loads_nothing_heavy():
-    code = (
-        "from blindsr.cli import app; app.main(['convert', 'official', '--help'])\n"
-        "import sys; assert not {'torch', 'lightning', 'numpy', 'cv2'} & set(sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert "need legacy" in done.stdout

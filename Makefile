@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY = passive
 .PHONY: help setup demo test test-all lint clean
 
 help:
-	@echo "make demo      train a small CMOS on embedded scenes (about 7 minutes on 2 cores)"
+	@echo "make demo      train a small CMOS on embedded scenes (15 to 20 minutes on 2 cores)"
 	@echo "make test      run the tests"
 	@echo "make test-all  run the tests and those that take minutes"
 	@echo "make lint      ruff and mypy"

@@ -204,3 +204,13 @@ def test_networks_that_differ_are_refused(nets):
         interpolate_(plain, nn.BatchNorm2d(3), 0.9)
     with pytest.raises(ConfigError, match="no parameter that is trainable in both"):
         distance(nets[0].requires_grad_(False), nets[1])
+
+
+@pytest.mark.parametrize("form", ["global", "per_tensor"])
+def test_no_number_is_read_from_the_device(form):
+    nets = Net().to("meta"), Net().to("meta")  # reading a value of a meta tensor is an error
+    cos = cosine(*nets, form=form)
+    interpolate_(*nets, mix_coefficient(cos, 0.9))
+    assert {cos.device.type, distance(*nets).device.type} == {"meta"}
+    with pytest.raises(RuntimeError, match="meta"):
+        float(cos)

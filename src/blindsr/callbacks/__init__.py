@@ -7,6 +7,7 @@ from .report import ScoreTable
 from .restoration_grid import RestorationGrid
 from .sample_grid import SampleGrid
 from .wandb_logger import WandbLogger
+from .weight_interpolation import WeightInterpolation
 
 __all__ = [
     "EMA",
@@ -17,5 +18,6 @@ __all__ = [
     "ScoreTable",
     "SkipNonFinite",
     "WandbLogger",
+    "WeightInterpolation",
     "progress_bar",
 ]

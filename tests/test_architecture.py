@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "losses": {"types", "errors", "imaging"},
     "metrics": {"types", "errors", "imaging"},
     "tasks": {"types", "errors", "imaging", "networks", "losses", "metrics", "weights"},
-    "callbacks": {"types", "errors", "imaging", "metrics"},
+    "callbacks": {"types", "errors", "imaging", "metrics", "networks"},
     "weights": {"types", "errors", "imaging", "networks"},
 }
 WITHOUT_LIGHTNING = ("types", "errors", "imaging", "degradation", "networks", "losses")

@@ -105,9 +105,7 @@ def _no_class(message: str, known_keys: Sequence[str]) -> ConfigError | None:
     if not match or not class_path:
         return None
     missing = match[3] or ""
-    if missing and not class_path[1].startswith(
-        missing
-    ):  # what it needs is not there
+    if missing and not class_path[1].startswith(missing):  # what it needs is not there
         return ConfigError(
             ".".join([*_KEY.findall(message)[:1], "class_path"]),
             found=f"{class_path[1]} cannot be imported, it needs the module {missing}",

@@ -1,6 +1,17 @@
-"""Losses: pure functions of tensors, addressed by name."""
+"""Losses: functions of tensors; those in features of a frozen network are modules."""
 
 from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
+from .gan import discriminator_loss, generator_loss
+from .lpips import LPIPSLoss
+from .perceptual import PerceptualLoss
 from .pixel import pixel_l1
 
-__all__ = ["blur_semantic_losses", "pixel_l1", "semantic_cross_entropy"]
+__all__ = [
+    "LPIPSLoss",
+    "PerceptualLoss",
+    "blur_semantic_losses",
+    "discriminator_loss",
+    "generator_loss",
+    "pixel_l1",
+    "semantic_cross_entropy",
+]

@@ -2,10 +2,21 @@
 
 from .blind import BlindSR
 from .cmos import CMOS
+from .discriminator import ConditionalDiscriminator, UNetDiscriminator
 from .fast import accelerate
 from .fold import fold_batchnorm
 from .gia import GIA
 from .imagenet import load_imagenet
 from .rrdb_sft import RRDBSFT
 
-__all__ = ["CMOS", "RRDBSFT", "BlindSR", "GIA", "accelerate", "fold_batchnorm", "load_imagenet"]
+__all__ = [
+    "CMOS",
+    "RRDBSFT",
+    "BlindSR",
+    "ConditionalDiscriminator",
+    "GIA",
+    "UNetDiscriminator",
+    "accelerate",
+    "fold_batchnorm",
+    "load_imagenet",
+]

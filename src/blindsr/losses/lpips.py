@@ -1,0 +1,71 @@
+"""LPIPS as a loss (Zhang et al. 2018; weight 1 of the VGG form in FeMaSR's recipe)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from torch import nn
+
+from blindsr.errors import ConfigError, DataError
+
+from .torchvision_file import read_features
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LPIPSNet = Literal["alex", "vgg"]
+FILES: dict[str, str] = {"alex": "alexnet-owt-7be5be79.pth", "vgg": "vgg16-397923af.pth"}
+"""torchvision's ImageNet files by their served names."""
+MIN_SIZE = 32  # both backbones halve the image four times or more
+
+
+class LPIPSLoss(nn.Module):
+    """LPIPS v0.1 with torchmetrics' calibrated linear layers and a backbone from a local file.
+
+    Frozen, always in evaluation mode, and no part of ``parameters()`` or ``state_dict()``.
+    Gradients reach the restored image only. To score images in a test there is
+    :func:`blindsr.metrics.load_lpips`.
+
+    Args:
+        path: torchvision's ImageNet weights of VGG16 or AlexNet, see :data:`FILES`.
+        net: which of the two.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it is unreadable or holds another network.
+        ConfigError: for another ``net``.
+    """
+
+    def __init__(self, path: str | Path, net: LPIPSNet = "vgg") -> None:
+        super().__init__()
+        if net not in get_args(LPIPSNet):
+            raise ConfigError("net", found=repr(net), expected="'vgg' or 'alex'")
+        from torchmetrics.functional.image.lpips import _LPIPS
+
+        network = _LPIPS(net=net, pnet_rand=True)
+        # slice2.3.weight -> features.3.weight
+        names = {f"features.{n.partition('.')[2]}": n for n in network.net.state_dict()}
+        own = network.net.state_dict()
+        tensors = read_features(path, FILES[net], {k: own[n].shape for k, n in names.items()})
+        network.net.load_state_dict({names[key]: tensor for key, tensor in tensors.items()})
+        self._network = [network.eval().requires_grad_(False)]  # in a list: no submodule
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Mean over the batch; both (N, 3, H, W) sRGB in [0, 1], not clipped.
+
+        Raises:
+            DataError: if the shapes differ, or the images are smaller than 32 x 32.
+        """
+        if sr.ndim != 4 or sr.shape[1] != 3 or min(sr.shape[-2:]) < MIN_SIZE:
+            raise DataError(
+                "sr",
+                found=f"shape {tuple(sr.shape)}",
+                expected=f"(N, 3, H, W) of at least {MIN_SIZE} x {MIN_SIZE} pixels",
+            )
+        if sr.shape != hr.shape:
+            raise DataError(
+                "hr", found=f"shape {tuple(hr.shape)}", expected=f"{tuple(sr.shape)} as SR"
+            )
+        network = self._network[0].to(sr.device)
+        return network(sr.float(), hr.float(), normalize=True).mean()

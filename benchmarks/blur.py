@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import platform
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from hardware import processor
 
 from blindsr.degradation import (
     gather_blur,
@@ -136,15 +136,6 @@ def to_markdown(title, rows):
         quality = "reference" if score is None else f"{score:.1f}"
         lines.append(f"| {name} | {levels} | {seconds:.3f} | {ratio:.1f}x | {quality} |")
     return "\n".join([*lines, ""])
-
-
-def processor():
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def report(repeats, sigma_maxima):

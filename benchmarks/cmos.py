@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import torch
+from hardware import processor
 from torch.nn.functional import conv2d, cross_entropy, l1_loss
 
 from blindsr.networks import CMOS, fold_batchnorm
@@ -121,14 +122,6 @@ def table(title, times, memory):
         peak = f"{memory[name] / 1e9:.2f}" if name in memory else "-"
         lines.append(f"| {name} | {1000 * seconds:.1f} | {first / seconds:.2f} | {peak} |")
     return "\n".join(lines)
-
-
-def processor():
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def header(arguments, device):

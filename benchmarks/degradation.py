@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import platform
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 import scipy
 import torch
+from hardware import processor
 from scipy import ndimage
 from scipy.stats import multivariate_normal
 
@@ -195,15 +195,6 @@ def part_table(rows):
             for n, a, b, r, d in rows
         ],
     )
-
-
-def processor():
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def report(count, plain_count):

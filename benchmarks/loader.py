@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import platform
 import shlex
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from hardware import processor
 
 from blindsr.data import NYUv2BSR, render_scene
 from blindsr.data.blur_draw import plan_blur
@@ -123,13 +123,6 @@ def report(rates, arguments, load):
         *table({name: rates[name] for name in CROPPED}, wanted),
         "",
     ]
-
-
-def processor():
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def main():

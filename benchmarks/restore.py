@@ -10,7 +10,6 @@ are random. The last two variants are other networks: their time is no saving of
 """
 
 import argparse
-import contextlib
 import datetime
 import os
 import platform
@@ -20,6 +19,7 @@ import time
 from pathlib import Path
 
 import torch
+from hardware import processor
 from torch.profiler import ProfilerActivity, profile
 
 from blindsr.networks import RRDBSFT, accelerate
@@ -116,14 +116,6 @@ def table(runs, times, memory, outputs):
             f"| {memory[name] / 1e6:.0f} | {shown} |"
         )
     return "\n".join(lines)
-
-
-def processor():
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def header(arguments, device):

@@ -116,7 +116,7 @@ class BlindSRTask(RestorerTask):
         if not resumed and self._files is not None:
             self._start(self._files)
         self._files = None
-        if stage == "test":
+        if stage == "test" and not self.others:
             self.others = load_others(self.hparams["compare"])
 
     def _start(self, files: Mapping[str, NetworkFile]) -> None:

@@ -38,6 +38,7 @@ class RestorerTask(RestorationTask):
         super().__init__()
         self.val_scores = RestorationScores(crop_border)
         self.test_scores: dict[str, dict[str, RestorationScores]] = {}
+        self._lpips: list[nn.Module] = []  # in a list: no part of the task's own weights
 
     def restore(self, batch: Batch) -> tuple[Tensor, Any]:
         """(N, 3, s*h, s*w) of a batch and the estimate behind it, ``None`` if there is none."""
@@ -61,12 +62,9 @@ class RestorerTask(RestorationTask):
         Raises:
             FileError, WeightsError: if the LPIPS file cannot be used.
         """
-        if stage == "test":
-            self._lpips()
-
-    def _lpips(self) -> nn.Module | None:
         path = self.hparams["lpips"]
-        return load_lpips(path) if path else None
+        if stage == "test" and path and not self._lpips:
+            self._lpips = [load_lpips(path)]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """L1 between SR and HR."""
@@ -90,10 +88,6 @@ class RestorerTask(RestorationTask):
             self.log(f"val/{name}", value, prog_bar=True)
         self.val_scores.reset()
 
-    def on_test_start(self) -> None:
-        """Load LPIPS once, for all rows."""
-        self._full_scores = self._lpips()
-
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score each image of a batch into its group, for every row of the table."""
         self.require(cast("dict", batch), "lr", "hr")
@@ -113,7 +107,8 @@ class RestorerTask(RestorationTask):
         rows = self.test_scores[group]
         if row not in rows:
             crop = int(self.hparams["crop_border"])
-            rows[row] = RestorationScores(crop, full=True, lpips=self._full_scores).to(self.device)
+            lpips = self._lpips[0] if self._lpips else None
+            rows[row] = RestorationScores(crop, full=True, lpips=lpips).to(self.device)
         return rows[row]
 
     def on_test_epoch_end(self) -> None:

@@ -113,7 +113,7 @@ class RRDBSFTTask(RestorerTask):
         if stage == "fit" and path and not resumed and not self._started:
             restorer(path, self.hparams, into=self.network)
             self._started = True
-        if stage == "test":
+        if stage == "test" and not self.others:
             self.others = load_others(self.hparams["compare"])
 
     def setup(self, stage: str) -> None:

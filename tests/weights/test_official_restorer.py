@@ -79,9 +79,10 @@ def test_files_of_another_network(network, source, word):
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "released"), [("condition", "lr", "hr"), ("skip", "bicubic", "none")]
+    ("option", "value", "released"),
+    [("condition", "lr", "hr"), ("skip", "bicubic", "none"), ("residual", 1.0, 0.2)],
 )
 def test_a_restorer_whose_tensors_fit_but_mean_something_else(option, value, released):
     network = restorer(**{option: value})
-    with pytest.raises(ConfigError, match=f"{option}: '{value}', expected '{released}'"):
+    with pytest.raises(ConfigError, match=f"{option}: {value!r}, expected {released!r}"):
         load_official(network, official(network), window_layout="legacy")

@@ -21,8 +21,9 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the netwo
 COMMANDS = {
     "prepare": "make a training set from downloaded data",
     "demo": "train a small network on embedded scenes and show what it sees",
+    "upscale": "restore pictures at several times their size",
     "estimate": "sigma map and class map of pictures",
-    "convert": "official weights to ours, checkpoints to safetensors or official weights",
+    "convert": "official weights to ours, checkpoints to files to pass on, PBaSR to one network",
     "doctor": "what is installed here and whether it fits together",
 }
 TRAINING = ("fit", "validate", "test", "predict")
@@ -33,15 +34,27 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the complaint as :class:`ConfigError`."""
-        known = [word for action in self._actions for word in action.option_strings]
-        choice = re.search(r"invalid choice: '([^']*)'", message)
+        known = self.options()
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.+)\)", message)
         option = re.search(r"unrecognized arguments: (\S+)", message)
         fix = f"See {self.prog} --help."
-        if choice and self._subparsers is not None:
-            fix = did_you_mean(choice[1], [*COMMANDS, *TRAINING]) or fix
+        if choice:  # of this parser: a command, a sub-command or the value of an option
+            words = re.findall(r"[\w.-]+", choice[2])
+            if set(COMMANDS) <= set(words):
+                words += TRAINING
+            fix = did_you_mean(choice[1], words) or fix
         elif option:
             fix = did_you_mean(option[1], known) or fix
         raise ConfigError(self.prog, found=message, fix=fix)
+
+    def options(self) -> list[str]:
+        """All option words, those of commands included: these leave unknown words to this one."""
+        words = [word for action in self._actions for word in action.option_strings]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for command in action.choices.values():
+                    words += command.options()
+        return words
 
 
 def build_parser(chosen: str | None) -> Parser:

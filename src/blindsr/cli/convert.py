@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from blindsr.weights import NetworkFile
+    from blindsr.weights.anchor import Anchor
+    from blindsr.weights.pbasr import PBaSRWeights
 
 Layout = Literal["fixed", "legacy"]
 LAYOUTS = ("fixed", "legacy")
 SAFETENSORS = ".safetensors"
 FORMATS = {SAFETENSORS: "safetensors", ".pth": "official"}
+BRANCHES = ("average", "general", "blur")
 TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "CMOS + RRDB-SFT"}
 WHY_LAYOUT = (
     "The released files predate the fix of March 2024 and need legacy by all evidence; "
@@ -25,6 +28,7 @@ WHY_LAYOUT = (
 )
 
 _OFFICIAL_HELP = "CMOS_*.pth, RRDB_SFT_*.pth or BlindSR_*.pth -> .safetensors that says what it is"
+_AVERAGE_HELP = "PBaSR's two branches -> one network in the anchor's dialect, .pth or .safetensors"
 _EXPORT_HELP = "checkpoint of a training -> .safetensors, or .pth with the official names"
 
 
@@ -51,7 +55,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(FORMATS.values()),
         help="format of OUT [safetensors for .safetensors, official for .pth]",
     )
-    for command in (official, export):
+    average = directions.add_parser(
+        "average",
+        help=_AVERAGE_HELP,
+        description=f"{_AVERAGE_HELP}. OUT is what the anchor's own programs read.",
+    )
+    average.add_argument(
+        "source",
+        metavar="FILE",
+        type=Path,
+        help="checkpoint of a PBaSR training, or a released PBaSR-*.pth",
+    )
+    average.add_argument(
+        "--branch",
+        choices=BRANCHES,
+        default=BRANCHES[0],
+        help="average of both branches, or one of them [average]",
+    )
+    for command in (official, export, average):
         command.add_argument(
             "-o", "--out", metavar="OUT", type=Path, required=True, help="file to write"
         )
@@ -60,6 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert one file and print one line about what was written."""
+    if arguments.direction == "average":
+        return run_average(arguments)
     official = arguments.direction == "official"
     kind = choose_format(arguments.out, "safetensors" if official else arguments.format)
     refuse_existing(arguments.out, force=arguments.force)
@@ -80,6 +103,34 @@ def run(arguments: argparse.Namespace) -> int:
     save = save_safetensors if kind == "safetensors" else save_official
     network = save(arguments.out, file)
     report(arguments, file, network, names=kind)
+    return 0
+
+
+def run_average(arguments: argparse.Namespace) -> int:
+    """Write one network out of the branches of a training."""
+    out, which = arguments.out, arguments.branch
+    if out.suffix not in FORMATS:
+        raise ConfigError(
+            "--out",
+            found=f"{out}, whose suffix names no format",
+            expected=f"a name that ends in {' or '.join(FORMATS)}",
+        )
+    refuse_existing(out, force=arguments.force)
+
+    from blindsr.weights.anchor import anchor_of_branch
+    from blindsr.weights.anchor_names import unwrap
+    from blindsr.weights.pbasr import read_pbasr
+    from blindsr.weights.writing import write_pth, write_safetensors
+
+    weights = read_pbasr(arguments.source)
+    # building proves that these tensors make a network
+    built = None if weights.own_class else anchor_of_branch(weights, which)
+    content = weights.in_dialect(which)
+    if out.suffix == SAFETENSORS:
+        write_safetensors(out, unwrap(content, str(arguments.source))[1])
+    else:
+        write_pth(out, content)
+    report_average(arguments, weights, built)
     return 0
 
 
@@ -143,6 +194,30 @@ def report(
         parts.append("averaged weights")
     if names == "official":
         parts.append("official names, which tell no layout")
+    Console(highlight=False, soft_wrap=True).print(
+        f"{arguments.source} -> {arguments.out}: {', '.join(parts)}", markup=False
+    )
+
+
+def report_average(
+    arguments: argparse.Namespace, weights: PBaSRWeights, built: Anchor | None
+) -> None:
+    """Print what was written; ``built`` is the network, but for classes of the user."""
+    from rich.console import Console
+
+    about = built or weights
+    parts = [f"{about.title} x{about.scale}"]
+    if weights.blur is None:
+        parts.append("the one branch of a unified training")
+    else:
+        both = arguments.branch == "average"
+        parts.append("average of both branches" if both else f"{arguments.branch} branch")
+    if built is not None:
+        parts.append(f"{sum(p.numel() for p in built.network.parameters()):,} parameters")
+    if weights.averaged:
+        parts.append("averaged weights")
+    if built is None or not built.recognised:
+        parts.append(f"to be loaded into {about.class_path} with its init_args")
     Console(highlight=False, soft_wrap=True).print(
         f"{arguments.source} -> {arguments.out}: {', '.join(parts)}", markup=False
     )

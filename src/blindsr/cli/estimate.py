@@ -3,74 +3,101 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blindsr.errors import BlindSRError, ConfigError, DataError
+from blindsr.errors import BlindSRError, ConfigError, WeightsError
 
+from .device import add_device, pick_device
+from .progress import track_parts
 from .report import print_error
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from rich.console import Console
+    from blindsr.restore import Restorer
 
-    from blindsr.weights import LoadedEstimator
+AUTO = 0
+"""Value of ``--pyramid`` without a number."""
+EXAMPLES = """examples:
+  blindsr estimate best.ckpt photo.jpg -o maps
+  blindsr estimate best.ckpt photo.jpg -o maps --pyramid --mask 1.5
 
-SIGMA_STEPS = 1000
-"""16-bit files hold sigma times this number."""
-MAX_PIXELS = 1_500_000
-"""Largest picture: the maps of a larger one need more memory than most machines have."""
+Without --pyramid sigma is in HR pixels, at HR size; with it in pixels of the input, at its size."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    add = parser.add_argument
+    add(
         "checkpoint",
         metavar="CKPT",
         type=Path,
         help="checkpoint of `lightning fit`, or official CMOS weights (.pth)",
     )
-    parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help="pictures to look at")
-    parser.add_argument(
-        "-o", "--out", metavar="DIR", type=Path, required=True, help="folder to write into"
+    add("images", metavar="IMAGE", type=Path, nargs="+", help="pictures to look at")
+    add("-o", "--out", metavar="DIR", type=Path, required=True, help="folder to write into")
+    add("--npy", action="store_true", help="also write the sigma map as float32 .npy")
+    add(
+        "--pyramid",
+        metavar="LEVELS",
+        type=_levels,
+        nargs="?",
+        const=AUTO,
+        help="also look at copies reduced 2, 4, ... times and merge: tells blur beyond that of the "
+        "training, in pixels of the input; LEVELS limits how many [while the short side has 64 px]",
     )
-    parser.add_argument(
-        "--npy", action="store_true", help="also write the sigma map as float32 .npy"
+    add(
+        "--mask",
+        metavar="THRESHOLD",
+        type=_threshold,
+        help="also write a mask at the size of the input, 255 where sigma is below THRESHOLD "
+        "pixels of the input (sharp), else 0",
     )
-    parser.add_argument(
+    add(
         "--layout",
         choices=("fixed", "legacy"),
         help="window layout of official weights: the six released files need 'legacy'",
     )
-    parser.add_argument(
+    add(
         "--reduce",
         metavar="N",
         type=int,
         default=1,
-        help="estimate on a copy reduced N times; sigma is then in pixels of scale/N of the input",
+        help="estimate on a copy reduced N times; sigma is then in pixels of scale/N of the input; "
+        "with --pyramid, begin at that copy",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    add_device(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Estimate every picture; bad pictures are reported at the end (status 1), the rest is done."""
     from rich.console import Console
 
-    from blindsr.weights import load_estimator
+    from .estimate_picture import Options, check_reach, estimate_picture
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     refuse_equal_stems(arguments.images)
     if arguments.reduce < 1:
         raise ConfigError("--reduce", found=str(arguments.reduce), expected="a whole number >= 1")
-    estimator = load_estimator(
-        arguments.checkpoint, window_layout=arguments.layout, device=pick_device(arguments.device)
+    model = open_estimator(arguments.checkpoint, arguments.device, arguments.layout)
+    pyramid = arguments.pyramid is not None
+    options = Options(
+        arguments.out,
+        reduce=arguments.reduce,
+        pyramid=pyramid,
+        levels=arguments.pyramid or None,
+        mask=arguments.mask,
+        npy=arguments.npy,
     )
+    if not pyramid:
+        check_reach(model, options.mask, (options.reduce,), "--pyramid reaches further.")
     failures: list[BlindSRError] = []
-    for path in progress(arguments.images, console):
+    for index, tell in track_parts(arguments.images, console, "pictures"):
+        path = arguments.images[index]
         try:
-            written = estimate_file(estimator, path, arguments)
+            written = estimate_picture(model, path, options, tell)
         except BlindSRError as error:
             failures.append(error)
             continue
@@ -81,41 +108,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def progress(paths: list[Path], console: Console) -> Iterator[Path]:
-    """Iterate with a rich bar that shows rate and time left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def open_estimator(path: Path, device: str, layout: str | None) -> Restorer:
+    """Load the estimator of a file; a restorer that it may also hold is left out.
 
-    columns = (
-        TextColumn("estimating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield from bar.track(paths)
+    Raises:
+        FileError, WeightsError: it cannot be read, or estimates nothing.
+    """
+    from dataclasses import replace
 
-
-def pick_device(name: str) -> str:
-    """``auto`` -> the first accelerator there is, else the CPU; other names are checked."""
     import torch
 
-    if name == "auto":
-        return str(torch.accelerator.current_accelerator(check_available=True) or "cpu")
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            "--device",
-            found=f"{name} ({str(error).splitlines()[0]})",
-            expected="auto, cpu, or an accelerator of this machine",
-        ) from error
-    return name
+    from blindsr.engine.open import open_model
+    from blindsr.restore import Restorer
+
+    model = open_model(path, torch.device(pick_device(device)), "float32", layout)  # type: ignore[arg-type]
+    if model.estimator is None:
+        raise WeightsError(
+            path,
+            found=f"{model.title}, which estimates no maps",
+            expected="a checkpoint of CMOSTask or BlindSRTask",
+        )
+    return Restorer(replace(model, upscaler=None))
 
 
 def refuse_equal_stems(paths: list[Path]) -> None:
@@ -132,104 +145,19 @@ def refuse_equal_stems(paths: list[Path]) -> None:
         seen[path.stem] = path
 
 
-def estimate_file(
-    estimator: LoadedEstimator, path: Path, arguments: argparse.Namespace
-) -> list[Path]:
-    """Write the maps of one picture and return their paths."""
-    import numpy as np
-
-    from blindsr.imaging.io import read_rgb, write_png
-    from blindsr.imaging.resize import downsample
-
-    image = read_rgb(path)
-    if arguments.reduce > 1:
-        factor = arguments.reduce
-        height, width = (size // factor * factor for size in image.shape[:2])
-        image = np.asarray(downsample(image[:height, :width], factor, "area"), dtype=np.float32)
-    if image.shape[0] * image.shape[1] > MAX_PIXELS:
-        raise DataError(
-            path,
-            found=f"{image.shape[1]}x{image.shape[0]} pixels",
-            expected=f"at most {MAX_PIXELS / 1e6:g} megapixels",
-            fix="Estimate on a reduced copy with --reduce 2 (or more).",
+def _levels(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}, expected a number of levels; write a bare --pyramid after the pictures"
         )
-    sigma, classes = infer(estimator, image)
-    folder, stem = arguments.out, path.stem
-    written = []
-    if sigma is not None:
-        written += write_sigma(folder / f"{stem}_sigma", sigma, estimator, arguments)
-    if classes is not None:
-        write_png(folder / f"{stem}_classes.png", classes)
-        written.append(folder / f"{stem}_classes.png")
-    preview = write_preview(folder / f"{stem}_preview.png", image, sigma, classes, estimator)
-    return [*written, preview]
+    return int(text)
 
 
-def infer(
-    estimator: LoadedEstimator, image: NDArray[np.float32]
-) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:
-    """Sigma map (s*h, s*w) and class map (s*h, s*w) of an LR image (h, w, 3) in [0, 1]."""
-    import torch
-
-    lr = torch.from_numpy(image).permute(2, 0, 1)[None].to(estimator.device)  # (1, 3, h, w)
-    with torch.inference_mode():
-        estimate = estimator.network(lr)
-    sigma = None if estimate.blur is None else estimate.blur[0, 0].float().cpu().numpy()
-    if estimate.seg_logits is None:
-        return sigma, None
-    return sigma, estimate.seg_logits[0].argmax(0).to(torch.uint8).cpu().numpy()
-
-
-def write_sigma(
-    base: Path,
-    sigma: NDArray[np.float32],
-    estimator: LoadedEstimator,
-    arguments: argparse.Namespace,
-) -> list[Path]:
-    """Write ``base.png`` (16 bit) and on request ``base.npy``; return the paths."""
-    import numpy as np
-
-    from blindsr.imaging.io import atomic_path, write_png
-
-    picture = base.with_name(f"{base.name}.png")
-    steps = np.clip(np.round(sigma * SIGMA_STEPS), 0, 65535).astype(np.uint16)
-    write_png(picture, steps, text=sigma_metadata(estimator, arguments.reduce))
-    if not arguments.npy:
-        return [picture]
-    raw = base.with_name(f"{base.name}.npy")
-    with atomic_path(raw) as temporary, temporary.open("wb") as file:
-        np.save(file, sigma.astype(np.float32))
-    return [picture, raw]
-
-
-def sigma_metadata(estimator: LoadedEstimator, reduce: int) -> dict[str, str]:
-    """What a reader of the 16-bit file must know."""
-    return {
-        "quantity": "sigma of an isotropic Gaussian, nominal",
-        "unit": "HR pixels",
-        "steps_per_unit": str(SIGMA_STEPS),
-        "sigma_max": f"{estimator.sigma_max:g}",
-        "scale": str(estimator.scale),
-        "input_reduced": str(reduce),
-    }
-
-
-def write_preview(
-    path: Path,
-    image: NDArray[np.float32],
-    sigma: NDArray[np.float32] | None,
-    classes: NDArray[np.uint8] | None,
-    estimator: LoadedEstimator,
-) -> Path:
-    """Picture with the coloured sigma map, its scale, and the classes with their legend."""
-    from blindsr.imaging.plot import save_blur_strips
-
-    strip: dict[str, object] = {"lr": image, "name": path.stem.removesuffix("_preview")}
-    if sigma is not None:
-        strip["blur_estimate"] = sigma
-    if classes is not None:
-        strip["seg_estimate"] = classes
-    save_blur_strips(
-        path, [strip], sigma_max=estimator.sigma_max, class_names=estimator.class_names
-    )
-    return path
+def _threshold(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a sigma above 0, in input pixels")
+    return value

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
 
     from blindsr.data.check import Report
+
+from .progress import make_bar
 
 HELP = "make a BSR data set from the official source files, or check one"
 
@@ -84,7 +84,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
     console = Console()
     started = time.monotonic()
-    with _progress(console) as bar:
+    with make_bar(console) as bar:
         task = bar.add_task("frames", total=None)
         manifest = prepare_nyuv2(
             arguments.mat,
@@ -112,7 +112,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from blindsr.data.check_sheet import write_sheet
 
     console = Console(highlight=False, soft_wrap=True)
-    with _progress(console) as bar:
+    with make_bar(console) as bar:
         task = bar.add_task("pictures", total=None)
         report = check_folder(
             arguments.folder,
@@ -194,35 +194,6 @@ def _cores() -> int:
     """Return the number of cores that this process may use."""
     usable = getattr(os, "sched_getaffinity", None)  # Linux alone has it
     return len(usable(0)) if usable else os.cpu_count() or 1
-
-
-def _progress(console: Console) -> Progress:
-    """Return a bar with counts, rate and time left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        """Items per second."""
-
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "")
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 def _summary(manifest: dict, out: str, seconds: float) -> str:

@@ -7,25 +7,27 @@ sees half a file.
 from __future__ import annotations
 
 import contextlib
-import io
 import secrets
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ImageOps
 from PIL.PngImagePlugin import PngImageFile
 
-from blindsr.errors import DataError, FileError, missing_file
+from blindsr.errors import DataError, FileError
+from blindsr.imaging.decode import (
+    ORIENTATION,
+    SIXTEEN_BITS,
+    bits_per_sample,
+    decode_with_opencv,
+    open_image,
+    orient,
+)
+from blindsr.imaging.png_stream import text_chunk
 
-_SIXTEEN_BITS = 16
-_BITS_PER_SAMPLE = 258  # TIFF tag
-_ORIENTATION = 0x0112  # EXIF tag
-_PNG_BIT_DEPTH = 24  # byte of the header
 _PNG_HEADER_BYTES = 33  # signature (8) and the IHDR chunk (25): further chunks may follow here
 
 
@@ -41,12 +43,12 @@ def read_rgb(path: str | Path) -> NDArray[np.float32]:
     Raises:
         FileError: the file is missing, truncated, not an image, or neither 8 nor 16 bit.
     """
-    image, data = _open(path)
-    bits = _bits(image, data)
-    if bits == _SIXTEEN_BITS:
-        array = _orient(_decode_with_opencv(path, data), image.getexif().get(_ORIENTATION, 1))
+    image, data = open_image(path)
+    bits = bits_per_sample(image, data)
+    if bits == SIXTEEN_BITS:
+        array = orient(decode_with_opencv(path, data), image.getexif().get(ORIENTATION, 1))
         return _three_channels(array).astype(np.float32, order="C") / np.float32(65535)
-    if bits > _SIXTEEN_BITS or image.mode in {"F", "I"}:
+    if bits > SIXTEEN_BITS or image.mode in {"F", "I"}:
         raise FileError(
             path,
             found=f"{bits} bit pixels of mode {image.mode}",
@@ -69,9 +71,9 @@ def read_array(path: str | Path) -> NDArray[np.generic]:
     Raises:
         FileError: the file is missing, truncated or not an image.
     """
-    image, data = _open(path)
-    if _bits(image, data) == _SIXTEEN_BITS and not image.mode.startswith("I;16"):
-        return _decode_with_opencv(path, data)
+    image, data = open_image(path)
+    if bits_per_sample(image, data) == SIXTEEN_BITS and not image.mode.startswith("I;16"):
+        return decode_with_opencv(path, data)
     array = np.array(image)
     return array.astype(np.uint8) if array.dtype == bool else array
 
@@ -100,7 +102,7 @@ def write_png(
     in_file_order = array if array.ndim == 2 else array[..., ::-1]
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(in_file_order))
     data = encoded.tobytes()
-    chunks = b"".join(_text_chunk(key, value) for key, value in (text or {}).items())
+    chunks = b"".join(text_chunk(key, value) for key, value in (text or {}).items())
     with atomic_path(path) as temporary:
         temporary.write_bytes(data[:_PNG_HEADER_BYTES] + chunks + data[_PNG_HEADER_BYTES:])
 
@@ -111,7 +113,7 @@ def read_png_text(path: str | Path) -> dict[str, str]:
     Raises:
         FileError: the file is missing or not a PNG.
     """
-    image, _ = _open(path)
+    image, _ = open_image(path)
     if not isinstance(image, PngImageFile):
         raise FileError(path, found=f"a {image.format} file", expected="a PNG")
     return {str(key): str(value) for key, value in image.text.items()}
@@ -122,6 +124,11 @@ def to_uint8(image: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name in the same folder, with the same suffix, that nobody else has."""
+    return path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it on success and vanishes on failure.
@@ -130,7 +137,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -138,69 +145,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _open(path: str | Path) -> tuple[Image.Image, bytes]:
-    """Return the decoded image (so that truncation shows here) and the bytes of the file."""
-    try:
-        data = Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise missing_file(path, "an image file", "Check the path") from None
-    try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-    except UnidentifiedImageError:
-        raise FileError(
-            path, found="not an image", expected="PNG, JPEG, WebP or TIFF", fix="Replace the file"
-        ) from None
-    except (OSError, SyntaxError, struct.error, ValueError) as error:
-        raise FileError(
-            path, found=f"damaged image ({error})", expected="a complete file", fix="Copy it again"
-        ) from error
-    return image, data
-
-
-def _bits(image: Image.Image, data: bytes) -> int:
-    """Return the bits per sample the file holds; Pillow cuts 16 bit colour to 8 without a word."""
-    if image.format == "PNG":
-        return data[_PNG_BIT_DEPTH]
-    tags = getattr(image, "tag_v2", None)
-    return int(max(tags.get(_BITS_PER_SAMPLE, (8,)))) if tags is not None else 8
-
-
-def _decode_with_opencv(path: str | Path, data: bytes) -> NDArray[np.generic]:
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise FileError(
-            path, found="16 bit image that cannot be decoded", fix="Convert it to a 16 bit PNG"
-        )
-    if array.ndim == 2:
-        return array
-    order = [2, 1, 0, 3] if array.shape[2] == 4 else [2, 1, 0]
-    return np.ascontiguousarray(array[..., order])
-
-
 def _three_channels(array: NDArray[np.generic]) -> NDArray[np.generic]:
     """Repeat a grey channel and drop alpha."""
     if array.ndim == 2:
         return np.repeat(array[..., None], 3, axis=2)
     return array[..., :3]
-
-
-def _orient(array: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
-    """Apply the EXIF orientation 1..8 to an array, as Pillow does to its images."""
-    if orientation in {5, 6, 7, 8}:
-        array = array.swapaxes(0, 1)
-    if orientation in {3, 4, 7, 8}:
-        array = array[::-1]
-    if orientation in {2, 3, 6, 7}:
-        array = array[:, ::-1]
-    return array
-
-
-def _text_chunk(key: str, value: str) -> bytes:
-    """Return one PNG text chunk: tEXt where Latin-1 is enough, else iTXt (UTF-8)."""
-    try:
-        kind, body = b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1")
-    except UnicodeEncodeError:
-        kind = b"iTXt"
-        body = key.encode("latin-1") + b"\0\0\0\0\0" + value.encode("utf-8")
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

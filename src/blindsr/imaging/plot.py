@@ -7,7 +7,6 @@ of a notebook or a server stays as it is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,21 +23,16 @@ from blindsr.imaging.palette import (
     classes_to_rgb,
 )
 from blindsr.imaging.plot_sheet import (
-    BAR,
-    BAR_GAP,
-    BAR_TEXT,
     ERROR_SHARE,
     GAP,
     HEADING,
     INK,
-    LEGEND_LINE,
     MARGIN,
     QUIET,
     TILE,
     TITLE,
     Sheet,
     draw_footer,
-    legend_columns,
 )
 from blindsr.types import IGNORE_INDEX
 
@@ -59,6 +53,7 @@ _TITLES = {
 StripSample = Mapping[str, Any]
 _DPI = 130
 _NAME_LETTERS = 30
+_TALLEST = 3  # of a tile, in its widths; taller pictures are shown narrower
 
 
 def save_blur_strips(
@@ -68,6 +63,7 @@ def save_blur_strips(
     sigma_max: float,
     class_names: Sequence[str] | None = None,
     title: str | None = None,
+    unit: str = "HR px",
 ) -> None:
     """Draw one row per sample and write it as a PNG, atomically.
 
@@ -78,12 +74,13 @@ def save_blur_strips(
     Args:
         path: where to write; its parent folders are made.
         samples: at least one mapping with any of ``name``, ``lr`` ((h, w, 3) in [0, 1], of any
-            size), ``blur`` and ``blur_estimate`` ((H, W) in HR pixels), ``seg`` and
+            size), ``blur`` and ``blur_estimate`` ((H, W) in ``unit``), ``seg`` and
             ``seg_estimate`` ((H, W) class indices, 255 = no label). A missing map leaves its tile
             empty.
-        sigma_max: end of the sigma scale in HR pixels.
+        sigma_max: end of the sigma scale in ``unit``.
         class_names: names for the legend; indices are shown without them.
         title: a line above.
+        unit: of sigma, as the bars name it.
 
     Raises:
         DataError: no samples, or a map that is not (H, W).
@@ -112,7 +109,7 @@ def save_blur_strips(
                 axes.set_ylabel(
                     _short(str(sample.get("name", row))), fontsize=8.5, color=INK, labelpad=5
                 )
-    draw_footer(figure, sheet, sigma_max, legend)
+    draw_footer(figure, sheet, sigma_max, legend, unit)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=_DPI, format="png")
 
@@ -128,15 +125,10 @@ def _lay_out(samples: Sequence[StripSample], classes: list[str], titled: bool) -
         for key, value in sample.items()
         if key in columns and isinstance(value, np.ndarray)
     ]
-    tile_height = TILE * max(height / width for height, width in shapes)
+    tile_height = TILE * min(_TALLEST, max(height / width for height, width in shapes))
     top = MARGIN + HEADING + (TITLE if titled else 0)
     bars = bool({"blur", "blur_estimate"} & present)
-    lines = math.ceil(len(classes) / legend_columns(columns, classes))
-    footer = max(
-        BAR_GAP + BAR + BAR_TEXT if bars else 0,
-        BAR_GAP + LEGEND_LINE * lines if classes else 0,
-    )
-    return Sheet(columns, len(samples), tile_height, top, footer)
+    return Sheet(columns, len(samples), tile_height, top, bars, tuple(classes))
 
 
 def _add_tile(figure: Figure, sheet: Sheet, row: int, column: int) -> Axes:

@@ -9,13 +9,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from blindsr.imaging.io import atomic_path
-from blindsr.imaging.palette import SIGMA_COLORMAP, blur_to_rgb
+from blindsr.imaging.palette import blur_to_rgb
+from blindsr.imaging.plot_parts import (
+    BOX_COLOURS,
+    box_colours,
+    draw_bar,
+    draw_boxes,
+    show,
+    write,
+)
 from blindsr.imaging.plot_restoration_input import (
     MAP_TITLES,
     Content,
@@ -37,11 +42,10 @@ from blindsr.imaging.plot_restoration_page import (
 from blindsr.imaging.plot_sheet import INK, QUIET
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BOX_COLOURS = ("#ff3b30", "#ffb000", "#00b8f0", "#34c759", "#ff5ec4", "#a06bff")
-"""Of the first, second, ... crop and its frame; they start again after the last."""
+__all__ = ["BOX_COLOURS", "save_restoration_sheet"]
+
 _LETTER = 8.4  # pixels of one letter of a heading
 _FRAME = 1.6
 
@@ -101,13 +105,13 @@ def save_restoration_sheet(
     figure = Figure(figsize=page.inches, dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     if title is not None:
-        _write(figure, page, title, MARGIN, MARGIN, va="top", fontsize=12.5, fontweight="bold")
+        write(figure, page, title, MARGIN, MARGIN, va="top", fontsize=12.5, fontweight="bold")
     for block, place in zip(blocks, page.blocks, strict=True):
         _draw_headings(figure, page, place, block, headings)
         _draw_whole(figure, page, place, block, sigma_max)
         _draw_crops(figure, page, place, block, columns)
     if page.bar is not None:
-        _draw_bar(figure, page, page.bar, sigma_max)
+        draw_bar(figure, page, page.bar, sigma_max)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=DPI, format="png")
 
@@ -125,36 +129,38 @@ def _draw_headings(
     shown = block.name if "HR" in block.images else f"{block.name} (LR)"
     letters = int((page.columns[0] - MARGIN) / _LETTER)
     name = shown if len(shown) <= letters else f"…{shown[1 - letters :]}"
-    _write(figure, page, name, MARGIN, base, va="bottom", fontsize=9.5)
+    write(figure, page, name, MARGIN, base, va="bottom", fontsize=9.5)
     for left, (column, text) in zip(page.columns, headings.items(), strict=True):
         if column in block.images:
             centre = left + page.tile / 2
-            _write(figure, page, text, centre, base, va="bottom", ha="center", fontsize=9.5)
+            write(figure, page, text, centre, base, va="bottom", ha="center", fontsize=9.5)
 
 
 def _draw_whole(figure: Figure, page: Page, place: Block, block: Content, sigma_max: float) -> None:
     """Draw the whole picture and its sigma maps, with the frames of the crops on all of them."""
+    size = (block.side, block.side)
     picture = block.images["HR" if "HR" in block.images else "LR"]
-    _draw_boxes(_show(figure, page, place.picture, picture), block, _FRAME)
+    draw_boxes(show(figure, page, place.picture, picture), block.boxes, size, _FRAME)
     # A map that stands alone takes the first place.
     for (key, sigma), rectangle in zip(block.maps.items(), place.maps, strict=False):
-        axes = _show(figure, page, rectangle, blur_to_rgb(sigma, sigma_max))
-        _draw_boxes(axes, block, _FRAME / 2)
+        axes = show(figure, page, rectangle, blur_to_rgb(sigma, sigma_max))
+        draw_boxes(axes, block.boxes, size, _FRAME / 2)
         left, base = rectangle.left, rectangle.top - CAPTION / 4
-        _write(figure, page, MAP_TITLES[key], left, base, va="baseline", fontsize=8.5)
+        write(figure, page, MAP_TITLES[key], left, base, va="baseline", fontsize=8.5)
 
 
 def _draw_crops(
     figure: Figure, page: Page, place: Block, block: Content, columns: Sequence[str]
 ) -> None:
-    for (top, left), row, colour in zip(block.boxes, place.rows, _colours(block), strict=True):
+    colours = box_colours(block.boxes)
+    for (top, left), row, colour in zip(block.boxes, place.rows, colours, strict=True):
         for name, column in zip(columns, page.columns, strict=True):
             rectangle = Rectangle(column, row, page.tile, page.tile)
             image = block.images.get(name)
             if image is None:
                 continue
             crop = image[top : top + block.side, left : left + block.side]
-            axes = _show(figure, page, rectangle, crop, interpolation="nearest")
+            axes = show(figure, page, rectangle, crop, interpolation="nearest")
             for spine in axes.spines.values():
                 spine.set(visible=True, edgecolor=colour, linewidth=_FRAME)
     base = place.rows[-1] + page.tile + HEADING_PAD
@@ -163,65 +169,4 @@ def _draw_crops(
             centre = column + page.tile / 2
             colour = QUIET if name == "HR" else INK
             text = block.scores[name]
-            _write(
-                figure, page, text, centre, base, va="top", ha="center", fontsize=9, color=colour
-            )
-
-
-def _draw_boxes(axes: Axes, block: Content, linewidth: float) -> None:
-    """Draw the frames of the crops; a dark rim keeps them visible on any picture."""
-    from matplotlib.patches import Rectangle as Frame
-    from matplotlib.patheffects import withStroke
-
-    for (top, left), colour in zip(block.boxes, _colours(block), strict=True):
-        frame = Frame(
-            (left - 0.5, top - 0.5),
-            block.side,
-            block.side,
-            fill=False,
-            edgecolor=colour,
-            linewidth=linewidth,
-            path_effects=[withStroke(linewidth=linewidth + 1.2, foreground="#00000090")],
-        )
-        axes.add_patch(frame)
-
-
-def _colours(block: Content) -> list[str]:
-    return [BOX_COLOURS[i % len(BOX_COLOURS)] for i in range(len(block.boxes))]
-
-
-def _show(
-    figure: Figure,
-    page: Page,
-    rectangle: Rectangle,
-    image: NDArray[np.uint8],
-    interpolation: str = "antialiased",
-) -> Axes:
-    axes = figure.add_axes(page.place(rectangle))
-    axes.imshow(image, interpolation=interpolation, aspect="auto")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return axes
-
-
-def _draw_bar(figure: Figure, page: Page, rectangle: Rectangle, sigma_max: float) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(0, sigma_max), SIGMA_COLORMAP),
-        cax=figure.add_axes(page.place(rectangle)),
-        orientation="horizontal",
-        ticks=[sigma_max * i / 5 for i in range(6)],
-        format="%g",
-    )
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    bar.ax.tick_params(labelsize=7.5, length=2, color=QUIET, labelcolor=INK, pad=2)
-    bar.set_label("sigma [HR px]", fontsize=8, color=INK, labelpad=2)
-
-
-def _write(figure: Figure, page: Page, text: str, left: float, top: float, **style: Any) -> None:
-    across, up = page.at(left, top)
-    figure.text(across, up, text, **{"color": INK, **style})
+            write(figure, page, text, centre, base, va="top", ha="center", fontsize=9, color=colour)

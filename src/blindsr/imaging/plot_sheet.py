@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,22 @@ _BAR_INSET = 0.1  # keeps the end labels of neighbouring bars apart
 LEGEND_LINE = 0.15
 _LEGEND_HANDLE = 0.36
 _LEGEND_LETTER = 0.062
+_LONGEST_LEGEND = 6  # lines beside the bars
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Where the names of the classes are, in inches from the left and from the top."""
+
+    left: float
+    top: float
+    columns: int
+    names: tuple[str, ...]
+
+    @property
+    def lines(self) -> int:
+        """Of names."""
+        return math.ceil(len(self.names) / self.columns)
 
 
 @dataclass(frozen=True)
@@ -40,18 +57,41 @@ class Sheet:
     rows: int
     tile_height: float
     top: float
-    footer: float
+    bars: bool
+    names: tuple[str, ...]  # of the legend
 
     @property
     def size(self) -> tuple[float, float]:
         """Width and height of the whole sheet."""
-        width = 2 * MARGIN + _LABEL + len(self.columns) * (TILE + GAP) - GAP
-        return width, self.bottom + self.footer + MARGIN
+        legend = self.legend
+        below = max(
+            BAR_GAP + BAR + BAR_TEXT if self.bars else 0,
+            legend.top - self.bottom + LEGEND_LINE * legend.lines if self.names else 0,
+        )
+        return 2 * MARGIN + _LABEL + self._width, self.bottom + below + MARGIN
+
+    @property
+    def _width(self) -> float:
+        """Of all tiles."""
+        return len(self.columns) * (TILE + GAP) - GAP
 
     @property
     def bottom(self) -> float:
         """Lower edge of the last row of tiles."""
         return self.top + self.rows * (self.tile_height + GAP) - GAP
+
+    @property
+    def legend(self) -> Legend:
+        """Under the class tiles beside the bars; if it is long, under all tiles and bars."""
+        tiles = [i for i, key in enumerate(self.columns) if key in ("seg", "seg_estimate")]
+        top = self.bottom + BAR_GAP
+        if tiles:
+            width = len(tiles) * (TILE + GAP) - GAP
+            beside = Legend(self.left(tiles[0]), top, _fitting(width, self.names), self.names)
+            if beside.lines <= _LONGEST_LEGEND:
+                return beside
+        below = top + (BAR + BAR_TEXT + BAR_GAP if self.bars else 0)
+        return Legend(self.left(0), below, _fitting(self._width, self.names), self.names)
 
     def left(self, column: int) -> float:
         """Return the left edge of a column of tiles."""
@@ -68,16 +108,17 @@ def draw_footer(
     sheet: Sheet,
     sigma_max: float,
     legend: list[tuple[str, NDArray[np.floating]]],
+    unit: str,
 ) -> None:
     """Draw the bars of the sigma and error columns and the legend of the class columns."""
     maps = [i for i, key in enumerate(sheet.columns) if key in ("blur", "blur_estimate")]
     if maps:
         span = (maps[0], maps[-1])
-        _add_bar(figure, sheet, span, SIGMA_COLORMAP, sigma_max, "sigma [HR px]")
+        _add_bar(figure, sheet, span, SIGMA_COLORMAP, sigma_max, f"sigma [{unit}]")
     if "error" in sheet.columns:
         column = sheet.columns.index("error")
         end = ERROR_SHARE * sigma_max
-        label = "|estimated − true| [HR px]"
+        label = f"|estimated − true| [{unit}]"
         _add_bar(figure, sheet, (column, column), ERROR_COLORMAP, end, label, open_end=True)
     if legend:
         _add_legend(figure, sheet, legend)
@@ -118,16 +159,12 @@ def _add_legend(
 ) -> None:
     from matplotlib.patches import Patch
 
-    column = next(i for i, key in enumerate(sheet.columns) if key in ("seg", "seg_estimate"))
-    across, down = sheet.size
+    place, (across, down) = sheet.legend, sheet.size
     figure.legend(
         handles=[Patch(facecolor=tuple(colour), label=name) for name, colour in entries],
         loc="upper left",
-        bbox_to_anchor=(
-            (sheet.left(column)) / across,
-            1 - (sheet.bottom + BAR_GAP - 0.03) / down,
-        ),
-        ncols=legend_columns(sheet.columns, [name for name, _ in entries]),
+        bbox_to_anchor=(place.left / across, 1 - (place.top - 0.03) / down),
+        ncols=place.columns,
         fontsize=7.5,
         labelcolor=INK,
         frameon=False,
@@ -141,8 +178,7 @@ def _add_legend(
     )
 
 
-def legend_columns(columns: tuple[str, ...], names: list[str]) -> int:
-    """Return how many columns of names fit under the class tiles."""
-    tiles = sum(key in ("seg", "seg_estimate") for key in columns)
-    width = _LEGEND_HANDLE + _LEGEND_LETTER * max(map(len, names), default=0)
-    return max(1, min(int(tiles * (TILE + GAP) / width), len(names)))
+def _fitting(width: float, names: tuple[str, ...]) -> int:
+    """Return how many columns of names fit into a width."""
+    column = _LEGEND_HANDLE + _LEGEND_LETTER * max(map(len, names), default=0)
+    return max(1, min(int((width + GAP) / column), len(names)))

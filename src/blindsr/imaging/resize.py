@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -93,6 +93,30 @@ def upsample(
     for axis in _axes(image):
         image = _upsample_axis(image, scale, phase, method, axis)
     return image
+
+
+def upsample_rows(
+    image: NDArray[Any],
+    scale: int,
+    *,
+    phase: float,
+    rows: range,
+    method: Upsampler = "bicubic",
+) -> NDArray[np.floating]:
+    """Return some rows of :func:`upsample`, the same values, without making the others.
+
+    Args:
+        image: (h, w[, C]) array.
+        scale: integer factor, at least 1.
+        phase: see :func:`phase`.
+        rows: of the HR picture, from the first to the last without a gap.
+        method: one of :data:`UPSAMPLERS`.
+    """
+    reach = math.ceil(abs(phase) / scale) + 3  # the cubic has two taps to either side
+    first = max(0, rows.start // scale - reach)
+    last = min(len(image), rows.stop // scale + reach)
+    part = upsample(image[first:last], scale, phase=phase, method=method)
+    return part[rows.start - first * scale : rows.stop - first * scale]
 
 
 def _downsample_axis(
@@ -182,10 +206,11 @@ def _slice(image: ArrayOrTensor, axis: int, start: int, length: int, step: int) 
 
 def _pad_symmetric(image: ArrayOrTensor, pad: int, axis: int) -> ArrayOrTensor:
     """Mirror both ends with the edge pixel repeated, as often as a short side needs."""
-    index = np.pad(np.arange(image.shape[axis]), pad, mode="symmetric")
-    if isinstance(image, torch.Tensor):
-        return image.index_select(axis, torch.from_numpy(index).to(image.device))
-    return np.take(image, index, axis=axis)
+    length = image.shape[axis]
+    if isinstance(image, torch.Tensor):  # in torch, so that an export keeps the length open
+        index = torch.arange(-pad, length + pad, device=image.device) % (2 * length)
+        return image.index_select(axis, torch.minimum(index, 2 * length - 1 - index))
+    return np.take(image, np.pad(np.arange(length), pad, mode="symmetric"), axis=axis)
 
 
 def _interleave(parts: list[ArrayOrTensor], axis: int) -> ArrayOrTensor:

@@ -1,19 +1,39 @@
 """Weights in and out: official checkpoints, our own, safe reading."""
 
+from .anchor import Anchor, anchor_of_branch, build_anchor, read_anchor, read_average
+from .anchor_names import anchor_state
 from .checkpoint import NetworkFile, build_network, read_network
 from .estimator import LoadedEstimator, load_estimator
 from .export import from_official, save_official, save_safetensors, to_official
 from .official import load_official
+from .pbasr import (
+    PBaSRWeights,
+    average_branches,
+    read_pbasr,
+    read_pbasr_official,
+    read_pbasr_run,
+)
 from .reading import read_state_dict
 
 __all__ = [
+    "Anchor",
     "LoadedEstimator",
     "NetworkFile",
+    "PBaSRWeights",
+    "anchor_of_branch",
+    "anchor_state",
+    "average_branches",
+    "build_anchor",
     "build_network",
     "from_official",
     "load_estimator",
     "load_official",
+    "read_anchor",
+    "read_average",
     "read_network",
+    "read_pbasr",
+    "read_pbasr_official",
+    "read_pbasr_run",
     "read_state_dict",
     "save_official",
     "save_safetensors",

@@ -9,23 +9,20 @@ alone, so only networks of the official architecture can be written as one.
 from __future__ import annotations
 
 import inspect
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from blindsr import __version__
-from blindsr.errors import FileError, WeightsError
-from blindsr.imaging.io import atomic_path
+from blindsr.errors import WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.build import network_settings
 
 from .checkpoint import SETTINGS_KEY, Layout, NetworkFile, read_network
 from .official import LAYOUT_KEY, OFFICIAL, official_names, our_names
+from .writing import write_pth, write_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -112,12 +109,9 @@ def save_safetensors(path: str | Path, file: NetworkFile) -> nn.Module:
         FileError: if the file cannot be written.
         WeightsError: if tensors and settings contradict each other.
     """
-    from safetensors.torch import save
-
     _require(file, official=False)
     network = file.network()
-    description = json.dumps(describe(file))
-    _write(path, save(_alone(file.state), {"format": "pt", SETTINGS_KEY: description}))
+    write_safetensors(path, file.state, {SETTINGS_KEY: json.dumps(describe(file))})
     return network
 
 
@@ -131,9 +125,7 @@ def save_official(path: str | Path, file: NetworkFile) -> nn.Module:
     """
     state = to_official(file)
     network = file.network()
-    buffer = io.BytesIO()
-    torch.save(_alone(state), buffer)
-    _write(path, buffer.getvalue())
+    write_pth(path, state)
     return network
 
 
@@ -221,24 +213,3 @@ def _refuse_other_architecture(file: NetworkFile) -> None:
 def _shown(value: Any) -> str:
     """A setting as text that is the same for tuples and the lists that JSON makes of them."""
     return repr(list(value) if isinstance(value, tuple) else value)
-
-
-def _alone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that share no memory: views would be refused, or stored with all they are part of."""
-    return {
-        name: tensor.detach().clone(memory_format=torch.contiguous_format)
-        for name, tensor in state.items()
-    }
-
-
-def _write(path: str | Path, content: bytes) -> None:
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise FileError(
-            path,
-            found=f"cannot be written ({error.strerror})",
-            expected="a place to write to",
-            fix="Check the folder, its rights and the free space.",
-        ) from error

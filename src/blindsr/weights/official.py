@@ -26,7 +26,7 @@ OFFICIAL: dict[type, dict[str, str]] = {
 }
 """Network -> {prefix of the official names: prefix of our names}; the longest match counts."""
 LAYOUT_KEY = "window_layout"
-HIDDEN = {"condition": "hr", "skip": "none"}
+HIDDEN = {"condition": "hr", "skip": "none", "residual": 0.2}
 """Options of RRDBSFT that change its function but none of its tensors -> value when released."""
 SHOWN = 3
 MARKS = {"CMOS": "heads.0.", "RRDB-SFT": "RRDB_trunk.0."}
@@ -153,28 +153,36 @@ def _compare(
     where: str, own: dict[str, Tensor], found: dict[str, Tensor], network: nn.Module
 ) -> None:
     """Raise one error that names what is missing, unknown and of another shape."""
-    missing = [name for name in own if name not in found]
-    unknown = [name for name in found if name not in own]
-    shapes = [name for name in own if name in found and own[name].shape != found[name].shape]
-    different = [
-        f"{name} {tuple(found[name].shape)} instead of {tuple(own[name].shape)}" for name in shapes
-    ]
-    parts = [
-        f"{len(names)} {what} ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"
-        for names, what in (
-            (missing, "missing"),
-            (unknown, "unknown"),
-            (different, "of another shape"),
-        )
-        if names
-    ]
+    parts = differences(own, found)
     if parts:
+        missing = [name for name in own if name not in found]
+        unknown = [name for name in found if name not in own]
+        shapes = [n for n in own if n in found and own[n].shape != found[n].shape]
         raise WeightsError(
             where,
-            found=f"of {len(found)} tensors " + ", ".join(parts),
+            found=f"of {len(found)} tensors {parts}",
             expected=f"the {len(own)} tensors of {type(network).__name__}",
             fix=_advice(network, missing, unknown, shapes, found),
         )
+
+
+def differences(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """What is missing in ``found``, unknown to ``own`` and of another shape; empty if nothing."""
+    shapes = [
+        f"{name} {tuple(found[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in own
+        if name in found and own[name].shape != found[name].shape
+    ]
+    named = (
+        ([name for name in own if name not in found], "missing"),
+        ([name for name in found if name not in own], "unknown"),
+        (shapes, "of another shape"),
+    )
+    return ", ".join(
+        f"{len(names)} {what} ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})"
+        for names, what in named
+        if names
+    )
 
 
 def _advice(

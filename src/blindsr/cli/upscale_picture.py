@@ -1,0 +1,188 @@
+"""One picture through ``blindsr upscale``: read, restored in strips, written as they come."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from blindsr.errors import BlindSRError, DataError
+from blindsr.imaging.comparison import Comparison, open_comparison
+from blindsr.imaging.find_phase import find_phase, phase_pattern
+from blindsr.imaging.photo import Photo, read_photo
+from blindsr.imaging.photo_format import Layout, fit, format_of, profile_for, to_samples
+from blindsr.imaging.photo_writer import PhotoWriter, open_writer
+from blindsr.imaging.prefilter import Prefilter, prefilter
+from blindsr.imaging.resize import upsample_rows
+from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
+
+from .maps import MapFacts, MapFiles, open_maps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from blindsr.restore import Restorer, Strip
+
+    from .progress import Teller
+    from .upscale_plan import Job
+
+_BLOCK = 64  # rows converted at a time
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for all pictures.
+
+    Attributes:
+        tile: of the engine.
+        before: filter before the model.
+        quality: of JPEG and WebP.
+        phase: of the model, see :func:`model_phase`; asked for by alpha and comparisons.
+        method: name of the model over its column of a comparison.
+    """
+
+    tile: int | Literal["auto"]
+    before: Prefilter
+    quality: int
+    phase: Callable[[], float]
+    method: str
+
+
+def model_phase(model: Restorer) -> float:
+    """Return where a model puts LR pixels, by trying it on a small pattern."""
+    pattern = phase_pattern()
+    parts = [strip.sr for strip in model.strips(pattern) if strip.sr is not None]
+    return find_phase(pattern, np.concatenate(parts), model.scale)
+
+
+def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -> str:
+    """Write all files of a job and return one line about them.
+
+    Raises:
+        BlindSRError: the picture cannot be read, restored or written; nothing is left of it.
+    """
+    start = time.monotonic()
+    photo = read_photo(job.source)
+    color = prefilter(photo.color, options.before)
+    lr = np.repeat(color[..., None], 3, axis=2) if photo.grey else color
+    height, width = (side * model.scale for side in lr.shape[:2])
+    layout, notes = fit(photo, format_of(job.out))
+    if photo.icc is not None and profile_for(layout, photo.icc) is None:
+        notes.append("colour profile dropped, as it is one of grey")
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(
+            open_writer(
+                job.out,
+                width=width,
+                height=height,
+                layout=layout,
+                icc=photo.icc,
+                exif=photo.exif,
+                quality=options.quality,
+            )
+        )
+        maps, sheet = _open_extras(stack, model, job, options, lr)
+        work = _Work(photo, layout, options.phase, model.scale, writer, maps, sheet)
+        with_maps = maps is not None or (sheet is not None and model.can_estimate)
+        with _memory_error(job):
+            for strip in model.strips(lr, tile=options.tile, maps=with_maps, on_progress=tell):
+                work.take(strip)
+        if maps is not None:
+            maps.finish()
+        if sheet is not None:
+            sheet.save(
+                title=f"{job.source.name}, {lr.shape[1]} × {lr.shape[0]} → {width} × {height}",
+                method=options.method,
+                sigma_max=_sigma_max(model),
+            )
+    size = f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}"
+    seconds = f"{time.monotonic() - start:.1f} s"
+    facts = [size, str(layout), *_extra_names(job, maps), seconds]
+    return "; ".join([f"{job.source} -> {job.out}: {', '.join(facts)}", *photo.notes, *notes])
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Where strips go."""
+
+    photo: Photo
+    layout: Layout
+    phase: Callable[[], float]
+    scale: int
+    writer: PhotoWriter
+    maps: MapFiles | None
+    sheet: Comparison | None
+
+    def take(self, strip: Strip) -> None:
+        """Hand on one strip, some rows at a time: what is made of them is small."""
+        assert strip.sr is not None
+        for start in range(0, len(strip.sr), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            top, sr = strip.top + start, strip.sr[rows]
+            if not np.isfinite(sr).all():
+                raise DataError(
+                    "model",
+                    found="values that are no numbers",
+                    expected="a picture",
+                    fix="Try --precision float32.",
+                )
+            sigma = None if strip.sigma is None else strip.sigma[rows]
+            self.writer.write(to_samples(sr, self._alpha(top, len(sr)), self.layout))
+            if self.sheet is not None:
+                self.sheet.add(top, sr, sigma)
+            if self.maps is not None:
+                self.maps.add(top, sigma, None if strip.classes is None else strip.classes[rows])
+
+    def _alpha(self, top: int, count: int) -> NDArray[np.floating] | None:
+        alpha = self.photo.alpha
+        if alpha is None or self.layout.channels not in (2, 4):
+            return None
+        rows = range(top, top + count)
+        enlarged = upsample_rows(alpha, self.scale, phase=self.phase(), rows=rows)
+        return enlarged / np.iinfo(alpha.dtype).max
+
+
+def _open_extras(
+    stack: contextlib.ExitStack,
+    model: Restorer,
+    job: Job,
+    options: Options,
+    lr: NDArray[np.integer],
+) -> tuple[MapFiles | None, Comparison | None]:
+    maps = sheet = None
+    if job.maps is not None:
+        facts = MapFacts(model.scale, _sigma_max(model), model.class_names)
+        maps = stack.enter_context(open_maps(job.maps, lr, facts))
+    if job.compare is not None:
+        sheet = stack.enter_context(
+            open_comparison(job.compare, lr, scale=model.scale, phase=options.phase())
+        )
+    return maps, sheet
+
+
+def _sigma_max(model: Restorer) -> float:
+    return DEFAULT_SIGMA_MAX if model.sigma_max is None else model.sigma_max
+
+
+def _extra_names(job: Job, maps: MapFiles | None) -> list[str]:
+    paths = [*(maps.paths if maps is not None else []), *([job.compare] if job.compare else [])]
+    return [path.name for path in paths]
+
+
+@contextlib.contextmanager
+def _memory_error(job: Job) -> Iterator[None]:
+    """Turn running out of memory into an error of this picture: others may be smaller."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        known = (MemoryError, torch.OutOfMemoryError)
+        if not isinstance(error, known) and "can't allocate memory" not in str(error):
+            raise
+        raise BlindSRError(
+            job.source, found="memory ran out", fix="Choose smaller tiles, such as --tile 96."
+        ) from error

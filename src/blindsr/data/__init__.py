@@ -10,10 +10,17 @@ from typing import Any
 
 _LAZY = {
     "BSRDataset": "bsr",
+    "HRFolder": "hr_folder",
+    "HRFolderDataset": "picture_set",
     "NYUv2BSR": "nyuv2",
+    "PBaSRScenes": "pbasr_scenes",
     "PairedDataModule": "datamodule",
+    "ReBlurSR": "reblursr",
     "Scenes": "scenes_datamodule",
+    "TwoStreamDataModule": "two_stream_datamodule",
     "check_folder": "check",
+    "intended_defocus": "intended_blur",
+    "mask_from_sigma": "masks",
     "prepare_nyuv2": "prepare_nyuv2",
     "render_scene": "scenes",
 }

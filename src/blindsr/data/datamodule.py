@@ -11,6 +11,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from blindsr.data.evaluation import EvalSet
+from blindsr.data.resumable import ResumableLoader
 from blindsr.data.sampler import EvalSampler, SeededSampler
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import Downsampler, phase
@@ -80,7 +81,7 @@ class PairedDataModule(LightningDataModule):
         return tuple(f"Group{g}" if isinstance(g, int) and g else str(g or "test") for g in groups)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the training loader: seeded order and augmentation.
+        """Return the training loader: seeded order and augmentation, resumable within an epoch.
 
         The last partial batch of an epoch is dropped unless it is the only one.
         """
@@ -91,6 +92,7 @@ class PairedDataModule(LightningDataModule):
         )
         return self._loader(
             self.train_set,
+            kind=ResumableLoader,
             batch_size=self.batch_size,
             sampler=sampler,
             drop_last=len(sampler) >= self.batch_size,
@@ -123,12 +125,14 @@ class PairedDataModule(LightningDataModule):
         sampler = EvalSampler(len(dataset), rank=rank, world_size=world_size)
         return self._loader(dataset, batch_size=self.eval_batch_size, sampler=sampler)
 
-    def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Batch]:
+    def _loader(
+        self, dataset: Dataset[Any], *, kind: type[DataLoader] = DataLoader, **options: Any
+    ) -> DataLoader[Batch]:
         if self.num_workers > 0:
             # Workers are forked: threads that OpenCV has here would be missing there, and the
             # first filter would wait for them for ever.
             cv2.setNumThreads(1)
-        return DataLoader(
+        return kind(
             dataset,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,

@@ -47,8 +47,11 @@ class SeededSampler(DistributedSampler[Draw]):
         super().__init__(range(length), num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]
         self.length = length
         self.epoch = epoch
+        self.skip = 0
+        """Items that the next iteration leaves out at its start; the one after is whole again."""
 
     def __iter__(self) -> Iterator[Draw]:
+        skip, self.skip = self.skip, 0
         rng = np.random.default_rng([self.seed, self.epoch])
         self.epoch += 1
         order = rng.permutation(self.length)
@@ -58,7 +61,8 @@ class SeededSampler(DistributedSampler[Draw]):
         items = np.resize(order, self.total_size)
         drawn = np.concatenate([seeds[order], seeds[fillers]])
         mine = slice(self.rank, None, self.num_replicas)
-        return iter([Draw(int(i), int(s)) for i, s in zip(items[mine], drawn[mine], strict=True)])
+        draws = [Draw(int(i), int(s)) for i, s in zip(items[mine], drawn[mine], strict=True)]
+        return iter(draws[skip:])
 
 
 class EvalSampler(DistributedSampler[int], SequentialSampler):

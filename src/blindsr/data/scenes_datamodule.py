@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from blindsr.data.augmentation import training_transform
 from blindsr.data.blur_draw import BlurDraw, draw_blur
 from blindsr.data.datamodule import PairedDataModule
+from blindsr.data.photographs import photo_frame
 from blindsr.data.regenerate import Regenerate, Sharp
 from blindsr.data.sampler import Draw
 from blindsr.data.scene_layout import SCENE_CLASSES
@@ -53,6 +54,8 @@ class SceneDataset(Dataset[Sample]):
             blur of every sample anew.
         group: number of the test group, 0 for none. Groups differ in blur alone.
         frames: sharp scenes shared between groups, filled as they are rendered.
+        photographs: share of frames that are cut from photographs instead of rendered.
+        held_out: cut them from the photograph that is kept for validation and test.
     """
 
     def __init__(
@@ -70,7 +73,10 @@ class SceneDataset(Dataset[Sample]):
         transform: PairedTransform | Regenerate | None = None,
         group: int = 0,
         frames: dict[int, SceneFrame] | None = None,
+        photographs: float = 0.0,
+        held_out: bool = False,
     ) -> None:
+        self.photographs, self.held_out = photographs, held_out
         self.seed, self.first, self.count, self.size = seed, first, count, size
         self.scale, self.sigma_max = scale, sigma_max
         self.downsampler: Downsampler = downsampler
@@ -132,10 +138,16 @@ class SceneDataset(Dataset[Sample]):
 
     def _frame(self, number: int) -> SceneFrame:
         if self._frames is None:
-            return render_scene(self.seed, number, self.size)
+            return self._sharp(number)
         if number not in self._frames:
-            self._frames[number] = render_scene(self.seed, number, self.size)
+            self._frames[number] = self._sharp(number)
         return self._frames[number]
+
+    def _sharp(self, number: int) -> SceneFrame:
+        """Render the scene, or cut a photograph: every n-th frame, evenly spread."""
+        if int((number + 1) * self.photographs) > int(number * self.photographs):
+            return photo_frame(self.seed, number, self.size, held_out=self.held_out)
+        return render_scene(self.seed, number, self.size)
 
 
 class Scenes(PairedDataModule):
@@ -169,6 +181,8 @@ class Scenes(PairedDataModule):
             and blur the sharp picture again.
         photometric: with ``on_the_fly``, strength 0..1 of changes of colour before the blur.
         iva_only: train on invariantly blurred pictures alone (an ablation).
+        photographs: share of frames cut from the public-domain photographs of scikit-image, with
+            a made-up depth and no classes (:mod:`blindsr.data.photographs`).
         test_groups: number of test groups: the same scenes with other blur.
         seed: of scenes, blur, order and augmentation.
         pin_memory: for faster copies to a GPU.
@@ -201,6 +215,7 @@ class Scenes(PairedDataModule):
         on_the_fly: bool = False,
         photometric: float = 0.0,
         iva_only: bool = False,
+        photographs: float = 0.0,
         test_groups: int = 1,
         seed: int = 0,
         pin_memory: bool = False,
@@ -228,7 +243,9 @@ class Scenes(PairedDataModule):
             raise ConfigError("iva", found=str(iva), expected="0..1")
         if test_groups < 1:
             raise ConfigError("test_groups", found=str(test_groups), expected="1 or more")
-        self.iva_only = iva_only
+        if not 0 <= photographs <= 1:
+            raise ConfigError("photographs", found=str(photographs), expected="0..1")
+        self.iva_only, self.photographs = iva_only, photographs
         self.transform = training_transform(
             scale=scale,
             sigma_max=sigma_max,
@@ -282,6 +299,8 @@ class Scenes(PairedDataModule):
             transform=transform,
             group=group,
             frames=frames,
+            photographs=self.photographs,
+            held_out=split != "train",
         )
 
 

@@ -13,18 +13,21 @@ from blindsr.degradation.defocus import (
 )
 from blindsr.degradation.kernels import gaussian_window, window_size
 from blindsr.degradation.layered import layered_blur
+from blindsr.degradation.named import DEGRADATIONS, degrade_by_name
 from blindsr.degradation.pipelines import degrade
 from blindsr.degradation.realesrgan import degrade_realesrgan, sample_realesrgan
 from blindsr.degradation.recipe import Degraded, Recipe, apply_recipe
 from blindsr.degradation.spatial_blur import gather_blur
 
 __all__ = [
+    "DEGRADATIONS",
     "Degraded",
     "Recipe",
     "apply_recipe",
     "degrade",
     "degrade_bsrgan",
     "degrade_bsrgan_plus",
+    "degrade_by_name",
     "degrade_realesrgan",
     "gather_blur",
     "gaussian_window",

@@ -127,6 +127,11 @@ def checked_scale(scale: int) -> int:
     return int(scale)
 
 
+def smallest_side(scale: int) -> int:
+    """Return the shortest HR side that recipes take."""
+    return max(SMALLEST_SIDE, _SMALLEST_LR_SIDE * scale)
+
+
 def shuffled(rng: np.random.Generator, draws: list[Callable[[], list[Step]]]) -> list[Step]:
     """Run the draws in random order and return their steps in that order."""
     return [step for index in rng.permutation(len(draws)) for step in draws[index]()]
@@ -140,7 +145,7 @@ def _check_image(hr: NDArray[np.float32], scale: int) -> None:
             expected="(H, W, 3) float32 in [0, 1]",
             fix="Read it with read_rgb",
         )
-    least = max(SMALLEST_SIDE, _SMALLEST_LR_SIDE * scale)
+    least = smallest_side(scale)
     if min(hr.shape[:2]) < least:
         raise DataError(
             "hr",

@@ -88,7 +88,7 @@ class RestorationGrid(Callback):
             path,
             self._samples,
             methods=_METHODS,
-            sigma_max=float(pl_module.hparams["sigma_max"]),
+            sigma_max=float(pl_module.hparams.get("sigma_max", 0.0)),
             title=f"step {trainer.global_step}",
         )
         for logger in trainer.loggers:

@@ -3,6 +3,7 @@
 from .estimate import EstimateScores
 from .lpips import load_lpips
 from .modules import PSNRY, SSIMY, BlurPSNR, BlurSSIM, MeanIoU, MeanOverImages
+from .preservation import PreservationScores, texture_ratio
 from .quality import (
     best_constant_blur_psnr,
     blur_psnr,
@@ -24,6 +25,7 @@ __all__ = [
     "MeanIoU",
     "MeanOverImages",
     "PSNRY",
+    "PreservationScores",
     "RestorationScores",
     "SSIMY",
     "best_constant_blur_psnr",
@@ -37,5 +39,6 @@ __all__ = [
     "psnr_y",
     "ssim",
     "ssim_y",
+    "texture_ratio",
     "vif",
 ]

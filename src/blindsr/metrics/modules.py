@@ -32,9 +32,9 @@ class MeanOverImages(Metric):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("exact", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, estimate: Tensor, target: Tensor) -> None:
-        """Score a batch (N, C, H, W) and add its images."""
-        scores = self.score(estimate, target)
+    def update(self, estimate: Tensor, target: Tensor, *more: Tensor) -> None:
+        """Score a batch (N, C, H, W) and add its images; ``more`` goes to the score as it is."""
+        scores = self.score(estimate, target, *more)
         finite = torch.isfinite(scores)
         self.total += scores[finite].sum()
         self.count += finite.sum()

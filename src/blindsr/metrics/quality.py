@@ -55,6 +55,19 @@ def ssim(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
     Raises:
         DataError: if the shapes differ or an image is smaller than the window.
     """
+    full = ssim_map(estimate, target, data_range)
+    inner = full[..., SSIM_BORDER:-SSIM_BORDER, SSIM_BORDER:-SSIM_BORDER]
+    return inner.flatten(1).mean(1)
+
+
+def ssim_map(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
+    """SSIM around every pixel, (N, C, H, W) -> (N, C, H, W) float64; see :func:`ssim`.
+
+    The outer 5 pixels are of windows that do not fit; no mean should count them.
+
+    Raises:
+        DataError: if the shapes differ or an image is smaller than the window.
+    """
     _require_same_shape("ssim", estimate, target)
     if min(target.shape[-2:]) <= 2 * SSIM_BORDER:
         raise DataError(
@@ -71,8 +84,7 @@ def ssim(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
         reduction="none",
         return_full_image=True,
     )
-    inner = full[..., SSIM_BORDER:-SSIM_BORDER, SSIM_BORDER:-SSIM_BORDER]
-    return inner.flatten(1).mean(1)
+    return full
 
 
 def luma_8bit(image: Tensor, crop: int = 0) -> Tensor:

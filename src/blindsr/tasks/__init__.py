@@ -2,6 +2,7 @@
 
 from .blind import BlindSRTask
 from .cmos import CMOSTask
+from .pbasr import PBaSRTask
 from .rrdb_sft import RRDBSFTTask
 
-__all__ = ["BlindSRTask", "CMOSTask", "RRDBSFTTask"]
+__all__ = ["BlindSRTask", "CMOSTask", "PBaSRTask", "RRDBSFTTask"]

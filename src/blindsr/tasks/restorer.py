@@ -37,7 +37,7 @@ class RestorerTask(RestorationTask):
     def __init__(self, crop_border: int) -> None:
         super().__init__()
         self.val_scores = RestorationScores(crop_border)
-        self.test_scores: dict[str, dict[str, RestorationScores]] = {}
+        self.test_scores: dict[str, dict[str, nn.Module]] = {}
         self._lpips: list[nn.Module] = []  # in a list: no part of the task's own weights
 
     def restore(self, batch: Batch) -> tuple[Tensor, Any]:
@@ -97,25 +97,35 @@ class RestorerTask(RestorationTask):
         for index in counted(batch):
             hr = batch["hr"][index : index + 1]
             for row, image in results.items():
-                self._scores(groups[index], row).update(image[index : index + 1], hr)
+                one = image[index : index + 1]
+                self.add_scores(self._scores(groups[index], row), one, hr, batch, index)
         self.score_estimate(batch, estimate)
+
+    def new_scores(self) -> nn.Module:
+        """Collector of all the scores of one row and group."""
+        crop, lpips = int(self.hparams["crop_border"]), self._lpips[0] if self._lpips else None
+        return RestorationScores(crop, full=True, lpips=lpips)
+
+    def add_scores(
+        self, scores: nn.Module, sr: Tensor, hr: Tensor, batch: Batch, index: int
+    ) -> None:
+        """Add one image, both (1, 3, H, W), the one at ``index`` of the batch."""
+        scores.update(sr, hr)  # type: ignore[operator]
 
     def score_estimate(self, batch: Batch, estimate: Any) -> None:
         """Score the maps behind the SR image, where a task has some."""
 
-    def _scores(self, group: str, row: str) -> RestorationScores:
+    def _scores(self, group: str, row: str) -> nn.Module:
         rows = self.test_scores[group]
         if row not in rows:
-            crop = int(self.hparams["crop_border"])
-            lpips = self._lpips[0] if self._lpips else None
-            rows[row] = RestorationScores(crop, full=True, lpips=lpips).to(self.device)
+            rows[row] = self.new_scores().to(self.device)
         return rows[row]
 
     def on_test_epoch_end(self) -> None:
         """Log all scores by group and row, and their means over the groups."""
         rows = self._all_rows()
         for row in rows:
-            table = {group: self._scores(group, row).compute() for group in self.test_scores}
+            table = {g: self._scores(g, row).compute() for g in self.test_scores}  # type: ignore[operator]
             self.log_rows(table, row)
 
     def _all_rows(self) -> list[str]:

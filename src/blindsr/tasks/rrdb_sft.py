@@ -42,6 +42,8 @@ class RRDBSFTTask(RestorerTask):
         features: channels of the trunk.
         growth: growth of its dense blocks.
         blocks: number of its blocks.
+        residual: share of a block that is added to its input; 0.2 as in the paper, 1 for one or two
+            blocks in a short training.
         window: rows and columns of the windows of GIA.
         skip: ``"bicubic"`` lets the network learn what bicubic enlargement lacks; ``"none"`` as in
             the paper.
@@ -81,6 +83,7 @@ class RRDBSFTTask(RestorerTask):
         features: int = 64,
         growth: int = 32,
         blocks: int = 10,
+        residual: float = 0.2,
         window: tuple[int, int] = (15, 20),
         skip: Literal["none", "bicubic"] = "none",
         phase: float = 0.0,

@@ -147,6 +147,22 @@ def test_start_values():
     assert network.fuse.spatial.s1.item() == network.fuse.channel.c2.item() == 0
 
 
+def test_residual_is_the_share_of_every_branch():
+    whole, part = small(blocks=1, residual=1.0), small(blocks=1, residual=0.5)
+    part.load_state_dict(whole.state_dict())
+    x, condition = torch.randn(1, 8, 6, 7), torch.randn(1, 8, 6, 7)
+    for network, share in ((whole, 1.0), (part, 0.5)):
+        block = network.RRDB_trunk[0]
+        dense = block.SFT(x, condition)
+        for layer in (block.RDB1, block.RDB2, block.RDB3):
+            branch = (layer(dense) - dense) / share
+            kept, layer.residual = layer.residual, 1.0
+            torch.testing.assert_close(branch, layer(dense) - dense, atol=1e-5, rtol=1e-5)
+            layer.residual = kept
+            dense = layer(dense)
+        torch.testing.assert_close(block(x, condition), x + share * dense)
+
+
 def test_layout_reaches_gia_and_can_be_switched():
     network = filled(small(window_layout="legacy")).eval()
     legacy = network(*inputs())

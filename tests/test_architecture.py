@@ -97,9 +97,9 @@ check('import blindsr')
 from blindsr.cli import app, lightning_script
 lightning_script.main(['--help'])
 check('lightning --help')
-for words in (['--help'], ['prepare', '--help'], ['convert', 'official', '--help']):
-    app.main(words)
-    check(' '.join(words))
+for words in ('--help', 'prepare --help', 'convert official --help', 'upscale --help'):
+    app.main(words.split())
+    check(words)
 """
 
 

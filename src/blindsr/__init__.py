@@ -6,7 +6,10 @@ Importing the package loads nothing heavy: subpackages load when they are first 
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .restore import load
 
 __version__ = "0.1.0"
 
@@ -20,15 +23,18 @@ _SUBPACKAGES = (
     "losses",
     "metrics",
     "networks",
+    "restore",
     "tasks",
     "types",
     "weights",
 )
 
-__all__ = ["__version__", *_SUBPACKAGES]
+__all__ = ["__version__", "load", *_SUBPACKAGES]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name == "load":
+        return importlib.import_module(f"{__name__}.restore").load
     if name in _SUBPACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,6 +16,7 @@ TINY = [
     "--data.batch_size=2",
     "--data.iva=0",
     "--data.size=[64,96]",
+    "--data.crop=[16,24]",
 ]
 
 
@@ -47,9 +48,36 @@ def test_a_restorer_that_fails_is_one_line(configs, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_missing_configurations_are_one_line(tmp_path, capsys):
-    assert main(["demo", "-c", str(tmp_path), "-o", str(tmp_path / "demo")]) == 2
+def test_pbasr_compares_four_trainings(configs, tmp_path, capsys):
+    out = tmp_path / "demo"
+    tiny = [
+        "--trainer.max_epochs=1",
+        "--data.train_count=3",  # mixed after two: then the branches go on
+        "--data.val_count=1",
+        "--data.test_count=1",
+        "--data.batch_size=1",
+        "--data.size=[64,64]",
+        "--data.crop=32",
+    ]
+    assert main(["demo", "--method", "pbasr", "-c", configs, "-o", str(out), "--", *tiny]) == 0
+    printed = capsys.readouterr().out
+    content = json.loads((out / "scores.json").read_text())["pbasr"]
+    assert list(content) == [
+        *("bicubic", "unified training", "general branch, not mixed"),
+        *("blur branch, not mixed", "average, not mixed", "PBaSR"),
+    ]
+    assert all(row in printed for row in content)
+    assert content["PBaSR"]["blur"]["psnr"] != content["average, not mixed"]["blur"]["psnr"]
+    assert content["PBaSR"]["blur"]["texture"] > 0
+    assert read_array(out / "pbasr.png").std() > 10
+
+
+@pytest.mark.parametrize(
+    ("words", "name"), [([], "cmos_demo"), (["--method", "pbasr"], "pbasr_demo")]
+)
+def test_missing_configurations_are_one_line(words, name, tmp_path, capsys):
+    assert main(["demo", *words, "-c", str(tmp_path), "-o", str(tmp_path / "demo")]) == 2
     error = capsys.readouterr().err
-    assert "cmos_demo.yaml: no such file" in error
+    assert f"{name}.yaml: no such file" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "demo").exists()

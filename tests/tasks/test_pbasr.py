@@ -17,7 +17,7 @@ from blindsr.networks import UNetDiscriminator
 from blindsr.tasks import PBaSRTask
 from blindsr.weights import average_branches, read_average
 
-TINY = {"class_path": "esrgan", "init_args": {"num_filters": 8, "num_blocks": 1}}
+TINY = {"arch": "esrgan", "init_args": {"num_filters": 8, "num_blocks": 1}}
 
 
 def task(**options: Any) -> PBaSRTask:
@@ -268,6 +268,7 @@ def test_a_loss_that_is_not_finite_costs_a_step(tmp_path: Path) -> None:
         ({"losses": {"gan": -1.0}}, r"losses\.gan: -1\.0, expected 0 or more"),
         ({"scale": 2}, "anchor: a network of x4, expected x2"),
         ({"frozen": [""]}, "frozen.*leave parameters free"),
+        ({"anchor": {"architecture": "esrgan"}}, "'architecture', expected of arch, class_path"),
         ({"anchor": {}}, "anchor: neither weights nor a class"),
     ],
 )

@@ -1,4 +1,4 @@
-"""``blindsr demo``: all three stages, small, on embedded scenes; a table and two pictures."""
+"""``blindsr demo``: a method, small, on embedded scenes; tables and pictures."""
 
 from __future__ import annotations
 
@@ -33,10 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", type=Path, default=Path("demo"), help="folder to write into (%(default)s)"
     )
     parser.add_argument(
+        "--method",
+        choices=("cmos", "pbasr"),
+        default="cmos",
+        help="CMOS with RRDB-SFT, or PBaSR (pbasr_demo.yaml) (default: %(default)s)",
+    )
+    parser.add_argument(
         "--stage",
         choices=("1", "all"),
         default="all",
-        help="1 trains the estimator alone (default: %(default)s)",
+        help="of CMOS: 1 trains the estimator alone (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of weights, scenes and draws (default: %(default)s)"
@@ -55,8 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from .background import Background
+    from .demo_pbasr import run_pbasr
     from .main import quiet
 
+    quiet()
+    # networks this small are slower on two threads, and the other core has the loader or restorers
+    torch.set_num_threads(1)
+    if arguments.method == "pbasr":
+        return run_pbasr(arguments)
     stages = STAGES[:1] if arguments.stage == "1" else STAGES
     for name in stages:
         if not (arguments.configs / f"{name}.yaml").is_file():
@@ -66,9 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
                 expected="a training configuration",
                 fix="Run this in the repository's folder, or name theirs with -c.",
             )
-    quiet()
-    # networks this small are slower on two threads, and the other core has the loader or restorers
-    torch.set_num_threads(1)
     console = Console(highlight=False, soft_wrap=True)
     if arguments.stage == "1":
         train_estimator(arguments, console)

@@ -6,12 +6,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.types import Estimate
 
 from .backbones import create_backbone
+from .blocks.frame import resize
 from .blocks.residual import BasicBlock
 from .blocks.spatial import WindowLayout
 from .gia import GIA, GIAParts, default_groups
@@ -207,7 +207,7 @@ class Prediction(nn.Module):
 def _resize(x: Tensor, size: tuple[int, ...]) -> Tensor:
     if x.shape[2:] == size:
         return x
-    return interpolate(x, size, mode="bilinear", align_corners=False)
+    return resize(x, size)
 
 
 def _resize_if(x: Tensor | None, size: tuple[int, ...]) -> Tensor | None:

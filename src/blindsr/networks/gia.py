@@ -7,13 +7,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from blindsr.errors import ConfigError
 
 from .blocks.align import FlowAlign
 from .blocks.channel import ChannelStream
 from .blocks.conv import ConvBN
+from .blocks.frame import resize
 from .blocks.spatial import SpatialStream, WindowLayout
 
 GIAParts = Literal["", "F", "FC", "FCS"]
@@ -117,7 +117,7 @@ class GIA(nn.Module):
         x1 = self.upsample_layer(x1)
         if x1.shape[2:] == x2.shape[2:]:
             return x1
-        return interpolate(x1, x2.shape[2:], mode="bilinear", align_corners=False)
+        return resize(x1, x2.shape[2:])
 
 
 def _check(channels: int, groups: int, parts: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+
+from .blocks.frame import resize
 
 BN_MOMENTUM = 0.01
 STAGES = ("stage2", "stage3", "stage4")
@@ -68,8 +69,7 @@ class BilinearFusion(nn.Module):
         for j, (layer, feature) in enumerate(zip(row, features, strict=True)):
             part = layer(feature)
             if j > i:
-                size = features[i].shape[2:]
-                part = interpolate(part, size, mode="bilinear", align_corners=False)
+                part = resize(part, features[i].shape[2:])
             total = part if total is None else total + part
         assert total is not None
         return total

@@ -41,9 +41,9 @@ class PBaSRTask(TwoBranchTask):
 
     Args:
         anchor: the network of both branches. ``weights: FILE`` takes architecture, scale and
-            dialect from any file that spandrel reads; ``class_path`` and ``init_args`` name a
-            class (short names: see :func:`blindsr.weights.build_anchor`), from scratch or, with
-            ``weights`` too, from a file of its tensors.
+            dialect from any file that spandrel reads. ``arch`` (a short name, see
+            :func:`blindsr.weights.build_anchor`) or ``class_path`` with ``init_args`` name a
+            class, from scratch or, with ``weights`` too, from a file of its tensors.
         scale: HR size over LR size; follows the data on the command line.
         branches: ``"two"``, or ``"unified"``: one network and one discriminator learn from both
             streams joined, the paper's baseline.

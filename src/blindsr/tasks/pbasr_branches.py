@@ -35,7 +35,7 @@ class TwoBranchTask(RestorerTask):
     the average of both branches, the rows ``general branch`` and ``blur branch`` those of each.
 
     Args:
-        anchor: arguments of :func:`blindsr.weights.build_anchor`.
+        anchor: arguments of :func:`blindsr.weights.build_anchor`, or ``arch``, a short name.
         scale: the anchor must have this scale.
         unified: there is but one network, ``general``.
         crop_border: pixels left out on every side before scoring.
@@ -51,7 +51,7 @@ class TwoBranchTask(RestorerTask):
     ) -> None:
         super().__init__(crop_border)
         self.unified = unified
-        built = build_anchor(**anchor)
+        built = build_anchor(**_arguments(anchor))
         if built.scale != scale:
             raise ConfigError(
                 "model.anchor", found=f"a network of x{built.scale}", expected=f"x{scale}"
@@ -206,6 +206,22 @@ class TwoBranchTask(RestorerTask):
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Restore without targets."""
         return self(batch["lr"])
+
+
+def _arguments(anchor: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of :func:`build_anchor`; ``arch`` is the short name of a class.
+
+    The command line takes what stands under ``class_path`` for an import path, so short names have
+    a key of their own.
+    """
+    known = ("arch", "class_path", "init_args", "weights")
+    for name in anchor:
+        if name not in known:
+            raise ConfigError("model.anchor", found=f"{name!r}", expected=f"of {', '.join(known)}")
+    arguments = dict(anchor)
+    if "arch" in arguments:
+        arguments["class_path"] = arguments.pop("arch")
+    return arguments
 
 
 def _select(values: Mapping[str, Tensor]) -> Tensor:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import grid_sample, interpolate
+from torch.nn.functional import grid_sample
+
+from .frame import flow_grid, resize
 
 
 class FlowAlign(nn.Module):
@@ -28,7 +30,7 @@ class FlowAlign(nn.Module):
         """(N, C_l, h, w) and (N, C_h, H, W) -> (N, C_h, H, W), ``x1`` aligned with ``x2``."""
         high, low = self.down_h(x1), self.down_l(x2)
         if self.upsample:
-            high = interpolate(high, x2.shape[2:], mode="bilinear", align_corners=True)
+            high = resize(high, x2.shape[2:], align_corners=True)
         flow = self.flow_make(torch.cat([high, low], dim=1))
         return self.conv_last(warp(x1, flow))
 
@@ -39,14 +41,7 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
     ``flow`` holds x, then y; outside of the map is zero. The grid is kept in at least float32,
     because half precision cannot address the pixels of a map.
     """
-    height, width = flow.shape[2:]
-    dtype = torch.promote_types(flow.dtype, torch.float32)
-    ys = torch.linspace(-1, 1, height, dtype=dtype, device=flow.device)
-    xs = torch.linspace(-1, 1, width, dtype=dtype, device=flow.device)
-    flow = flow.to(dtype)
-    grid = torch.stack(
-        [xs + flow[:, 0] / width, ys[:, None] + flow[:, 1] / height], dim=-1
-    )  # (N, H, W, 2)
+    grid = flow_grid(x, flow)  # (N, H, W, 2)
     return grid_sample(
-        x.to(dtype), grid, mode="bilinear", padding_mode="zeros", align_corners=True
+        x.to(grid.dtype), grid, mode="bilinear", padding_mode="zeros", align_corners=True
     ).to(x.dtype)

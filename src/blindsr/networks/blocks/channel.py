@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .conv import ConvBN
+from .frame import picture_mean
 
 
 class ChannelAttention(nn.Module):
@@ -23,7 +24,7 @@ class ChannelAttention(nn.Module):
 
     def describe(self, feature: Tensor) -> Tensor:
         """Feature (N, C, H, W) -> its pooled descriptor (N, C, 1, 1)."""
-        return self.conv_1x1(feature.mean(dim=(2, 3), keepdim=True))
+        return self.conv_1x1(picture_mean(self, feature))
 
 
 class ChannelStream(nn.Module):

@@ -92,7 +92,7 @@ def affinity_sum(own: Tensor, other: Tensor, reduce: nn.Conv2d) -> Tensor:
         own, other = own.to(dtype), other.to(dtype)
         weight, bias = reduce.weight.to(dtype), reduce.bias
         own_flat, other_flat = own.flatten(2), other.flatten(2)  # (B, C, P), without a copy
-        weights = weight.view(1, -1, 1).expand(len(own), -1, -1)  # (B, P, 1)
+        weights = weight.view(1, -1, 1).expand(own.shape[0], -1, -1)  # (B, P, 1)
         pooled = torch.bmm(other_flat, weights)  # (B, C, 1)
         m = torch.bmm(pooled.transpose(1, 2), own_flat).unflatten(2, own.shape[2:])
         return m if bias is None else m + bias.to(dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,10 @@ def pad_to_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
     ``torch.nn.functional.pad(mode="reflect")`` wherever that is defined.
     """
     for axis, side in zip((2, 3), window, strict=True):
+        # What is recorded (for ONNX) must hold for pictures of any size.
+        if torch.jit.is_tracing():
+            x = x.index_select(axis, _mirrored(x, axis, side))
+            continue
         target = -(-x.shape[axis] // side) * side
         while (length := x.shape[axis]) < target:
             if length == 1:
@@ -26,12 +32,21 @@ def pad_to_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
     return x
 
 
+def _mirrored(x: Tensor, axis: int, side: int) -> Tensor:
+    """Which rows or columns :func:`pad_to_windows` takes, for any length: no loop, no branch."""
+    length = cast("Tensor", x.shape[axis])  # it is one while operations are being recorded
+    target = (length + side - 1) // side * side
+    period = (2 * length - 2).clamp(min=1)
+    index = torch.arange(cast("int", target), device=x.device) % period
+    return torch.minimum(index, period - index).clamp(max=length - 1)
+
+
 def split_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
     """(N, C, a*h, b*w) -> (N*a*b, C, h, w), windows in row-major order within an image."""
     n, c, rows, columns = x.shape
     h, w = window
     a, b = rows // h, columns // w
-    if a == b == 1:
+    if a == b == 1 and not torch.jit.is_tracing():
         return x
     tiles = x.view(n, c, a, h, b, w)
     if x.is_contiguous(memory_format=torch.channels_last):  # copy in this order, keep the format
@@ -43,7 +58,7 @@ def join_windows(windows: Tensor, size: tuple[int, ...]) -> Tensor:
     """(N*a*b, C, h, w) -> (N, C, a*h, b*w) with ``size`` = (a*h, b*w); undoes split_windows."""
     _, c, h, w = windows.shape
     a, b = size[0] // h, size[1] // w
-    if a == b == 1:
+    if a == b == 1 and not torch.jit.is_tracing():
         return windows
     tiles = windows.reshape(-1, a, b, c, h, w)
     return tiles.permute(0, 3, 1, 4, 2, 5).reshape(-1, c, *size)

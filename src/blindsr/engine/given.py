@@ -1,0 +1,69 @@
+"""Maps that a user gives to a restorer without an estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindsr.errors import DataError
+from blindsr.imaging.tiling import Arrays
+
+from .pictures import Picture
+
+
+class GivenRows:
+    """Maps at HR size, by row.
+
+    Args:
+        maps: (s*H, s*W) each; views that repeat one number are fine.
+    """
+
+    def __init__(self, maps: list[NDArray[Any]]) -> None:
+        self._maps = maps
+
+    def rows(self, start: int, stop: int) -> Arrays:
+        """(rows, s*W, 1) of every map."""
+        return tuple(map_[start:stop, :, None] for map_ in self._maps)
+
+
+def given_maps(picture: Picture, scale: int, sigma: Any, classes: Any) -> GivenRows | None:
+    """Check what a user gave and bring it to the size that the network sees.
+
+    Args:
+        picture: that they belong to.
+        scale: HR size over LR size.
+        sigma: number or (s*H, s*W) in HR pixels, or ``None``.
+        classes: index or (s*H, s*W), or ``None``.
+
+    Raises:
+        DataError: if one has another shape, negative or non-finite numbers, or classes are no
+            integers in 0..255.
+    """
+    maps = []
+    if sigma is not None:
+        maps.append(_fitted("sigma", np.asarray(sigma, np.float32), picture, scale))
+    if classes is not None:
+        indices = np.asarray(classes)
+        if not np.issubdtype(indices.dtype, np.integer):
+            raise DataError("classes", found=f"{indices.dtype}", expected="integer class indices")
+        maps.append(_fitted("classes", indices, picture, scale).astype(np.uint8, copy=False))
+    return GivenRows(maps) if maps else None
+
+
+def _fitted(name: str, map_: NDArray[Any], picture: Picture, scale: int) -> NDArray[Any]:
+    expected = tuple(scale * side for side in picture.size)
+    if map_.shape not in ((), expected):
+        found = f"shape {map_.shape}"
+        raise DataError(name, found=found, expected=f"{expected}, {scale} times the picture")
+    low, high = float(map_.min()), float(map_.max())
+    if not (low >= 0 and high < (np.inf if name == "sigma" else 256)):
+        raise DataError(name, found=f"values from {low:g} to {high:g}", expected="0 or more")
+    seen = tuple(scale * side for side in picture.padded)
+    if map_.shape == ():
+        if name == "classes":
+            map_ = map_.astype(np.uint8)
+        return np.broadcast_to(map_, seen)
+    pads = [(0, whole - own) for whole, own in zip(seen, expected, strict=True)]
+    return np.pad(map_, pads, mode="symmetric") if any(pad[1] for pad in pads) else map_

@@ -1,0 +1,159 @@
+"""From a file to a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from blindsr.errors import ConfigError, WeightsError
+from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
+from blindsr.networks.fast import FastRRDBSFT
+from blindsr.networks.needs import tile_needs
+from blindsr.weights.checkpoint import SETTINGS_KEY, NetworkFile, read_network
+from blindsr.weights.reading import is_safetensors, read_state_dict
+
+from .model import Estimator, Model, Precision, Upscaler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+SMALL = "small"
+TRAINED_FOR = "trained_for"
+"""Key of a safetensors file, beside its description or in it, that says what it was trained for."""
+TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "BlindSR (CMOS + RRDB-SFT)"}
+
+
+def open_model(
+    source: str | Path | None,
+    device: torch.device,
+    precision: Precision,
+    layout: Literal["fixed", "legacy"] | None,
+) -> Model:
+    """Read a file that this package or spandrel knows, and put its networks on a device.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it cannot be read, or nobody knows its network.
+    """
+    path = _path(source)
+    try:
+        file = read_network(path)
+    except WeightsError as error:
+        from .foreign import open_foreign
+
+        return open_foreign(path, device, precision, error)
+    if file.official and layout is None:
+        raise WeightsError(
+            path,
+            found="a file with official names, which tells no window layout",
+            expected="layout='legacy' or 'fixed'",
+            fix="The six released files need 'legacy' by all evidence; weights trained after "
+            "March 2024 need 'fixed'.",
+        )
+    return _own(file, device, precision, layout)
+
+
+def _path(source: str | Path | None) -> Path:
+    if source is not None and str(source) != SMALL:
+        return Path(source)
+    path = ASSETS / f"{SMALL}.safetensors"
+    if not path.is_file():
+        raise WeightsError(
+            SMALL,
+            found="no weights in this installation",
+            expected=f"{path.name} in {path.parent}",
+            fix="Install the package again, or name a file of weights.",
+        )
+    return path
+
+
+def _own(
+    file: NetworkFile,
+    device: torch.device,
+    precision: Precision,
+    layout: Literal["fixed", "legacy"] | None,
+) -> Model:
+    network = file.network(layout)
+    settings = file.settings["estimator"] if file.kind == "blind" else file.settings
+    classes = settings.get("num_classes")
+    estimator, upscaler = None, None
+    if isinstance(network, (CMOS, BlindSR)):
+        part = network if isinstance(network, CMOS) else cast("CMOS", network.estimator)
+        estimator = _estimator(part, device)
+        classes = part.num_classes if "seg" in part.tasks else None
+    if isinstance(network, (RRDBSFT, BlindSR)):
+        part_ = network if isinstance(network, RRDBSFT) else cast("RRDBSFT", network.restorer)
+        upscaler = _upscaler(part_, device)
+    return Model(
+        TITLES[file.kind],
+        file.path,
+        int(settings.get("scale", 4)),
+        device,
+        precision,
+        estimator,
+        upscaler,
+        file.sigma_max,
+        None if classes is None else int(classes),
+        file.class_names,
+        _trained_for(file.path),
+    )
+
+
+def _estimator(network: CMOS, device: torch.device) -> Estimator:
+    fast = cast("CMOS", accelerate(network))
+    for heads in fast.heads:  # the auxiliary maps are for training
+        heads.decoders = nn.ModuleDict()
+    return Estimator(fast.to(device), tile_needs(network))
+
+
+def _upscaler(network: RRDBSFT, device: torch.device) -> Upscaler:
+    fast = cast("RRDBSFT | FastRRDBSFT", accelerate(network).to(device))
+    encode: Callable[[Tensor, Tensor], Any]
+    encode = fast.encoder if isinstance(fast, FastRRDBSFT) else fast.encode
+    needs = tile_needs(network)
+    condition = encode if needs.picture_means else None
+    return Upscaler(fast, needs, network.use_blur, network.use_semantics, condition)
+
+
+def _trained_for(path: str) -> str:
+    if not is_safetensors(path):
+        return ""
+    _, metadata = read_state_dict(path)
+    if TRAINED_FOR in metadata:
+        return metadata[TRAINED_FOR]
+    about = json.loads(metadata.get(SETTINGS_KEY, "{}"))
+    return str(about.get(TRAINED_FOR, ""))
+
+
+def pick_device(name: str | torch.device) -> torch.device:
+    """``"auto"`` -> the first accelerator there is, else the CPU; others are tried out.
+
+    Raises:
+        ConfigError: if there is no such device.
+    """
+    if str(name) == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            "device",
+            found=f"{name} ({str(error).splitlines()[0]})",
+            expected="auto, cpu, or an accelerator of this machine",
+        ) from error
+
+
+def pick_precision(name: str) -> Precision:
+    """Check the name; ``"auto"`` is float32, which is exact on every device.
+
+    Raises:
+        ConfigError: if it is another.
+    """
+    if name not in ("auto", "float32", "bf16", "fp16"):
+        raise ConfigError("precision", found=repr(name), expected="auto, float32, bf16 or fp16")
+    return "float32" if name == "auto" else cast("Precision", name)

@@ -1,0 +1,300 @@
+"""Restore and look at pictures: the object behind :func:`blindsr.load`.
+
+>>> import blindsr
+>>> model = blindsr.load("weights.safetensors")  # doctest: +SKIP
+>>> sharp = model.upscale(image)  # doctest: +SKIP
+>>> sigma, classes = model.estimate(image)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from blindsr.errors import ConfigError, DataError
+
+from .engine.flow import Flow, Progress, Strip
+from .engine.model import Model, Precision
+from .engine.open import open_model, pick_device, pick_precision
+from .engine.pictures import Picture, read_pictures
+from .engine.tiles import TileChoice, check_tile, lay_tiles
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+SR_BYTES = 30
+"""Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
+MAP_BYTES = 18
+"""Of a strip of maps: a float32 and a byte, in up to three strips and while one is made."""
+__all__ = ["Maps", "Restorer", "Strip", "load"]
+
+
+class Maps(NamedTuple):
+    """What an estimator says of a picture, at HR size; arrays, or for tensors tensors."""
+
+    sigma: Any
+    """(s*H, s*W) float32 in HR pixels, or ``None``."""
+    classes: Any
+    """(s*H, s*W) uint8 class indices, or ``None``."""
+
+
+def load(
+    source: str | Path | None = None,
+    *,
+    device: str | torch.device = "auto",
+    precision: Precision = "auto",
+    layout: Literal["fixed", "legacy"] | None = None,
+) -> Restorer:
+    """Load a model that is ready to restore pictures.
+
+    Args:
+        source: a checkpoint of ``lightning fit``, an export of ``blindsr convert``, an official
+            ``.pth``, any network that spandrel reads (ESRGAN, SwinIR, HAT and so on), or
+            ``"small"``, the network that comes with the package, which is the default. Nothing in
+            a file is run.
+        device: ``"auto"`` (the accelerator, if there is one), ``"cpu"``, ``"cuda:1"`` and so on.
+        precision: ``"float32"``, ``"bf16"`` or ``"fp16"``; ``"auto"`` is float32.
+        layout: how official files put back their windows, see
+            :func:`~blindsr.weights.load_official`; other files say it themselves.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it cannot be read, or holds a network that nobody knows.
+        ConfigError: if an option has an unknown value.
+    """
+    return Restorer(open_model(source, pick_device(device), pick_precision(precision), layout))
+
+
+class Restorer:
+    """A loaded model; made by :func:`load`. It keeps no state, so threads may share it.
+
+    Large pictures are computed in tiles that overlap, are blended, and lie on the windows of the
+    attention; means over the picture are those of the whole picture. Memory follows the tile, not
+    the picture.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    @property
+    def title(self) -> str:
+        """Name of the architecture."""
+        return self._model.title
+
+    @property
+    def scale(self) -> int:
+        """Size of the result over size of the picture."""
+        return self._model.scale
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._model.device
+
+    @property
+    def sigma_max(self) -> float | None:
+        """Largest sigma of its training data in HR pixels, where it is known."""
+        return self._model.sigma_max
+
+    @property
+    def num_classes(self) -> int | None:
+        """Classes of its class map, if it has one."""
+        return self._model.num_classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Their names; empty where the file has none."""
+        return self._model.class_names
+
+    @property
+    def can_upscale(self) -> bool:
+        """Whether :meth:`upscale` works."""
+        return self._model.upscaler is not None
+
+    @property
+    def can_estimate(self) -> bool:
+        """Whether :meth:`estimate` works."""
+        return self._model.estimator is not None
+
+    @property
+    def needs_maps(self) -> bool:
+        """Whether it must be told sigma or classes: a restorer without its estimator."""
+        upscaler = self._model.upscaler
+        alone = upscaler is not None and self._model.estimator is None
+        return alone and (upscaler.uses_sigma or upscaler.uses_classes)  # type: ignore[union-attr]
+
+    def describe(self) -> str:
+        """One line: which model, from where, trained for what."""
+        model = self._model
+        line = f"{model.title} x{model.scale} from {Path(model.origin).name}"
+        if model.sigma_max is not None:
+            line += f", sigma up to {model.sigma_max:g} HR pixels"
+        if model.num_classes is not None:
+            line += f", {model.num_classes} classes"
+        return f"{line}; trained for {model.trained_for}" if model.trained_for else line
+
+    def __repr__(self) -> str:
+        return f"<{self.describe()}, on {self.device}>"
+
+    def upscale(
+        self,
+        image: Any,
+        *,
+        tile: TileChoice = "auto",
+        sigma: float | NDArray[np.floating] | None = None,
+        classes: int | NDArray[np.integer] | None = None,
+    ) -> Any:
+        """Restore a picture at ``scale`` times its size.
+
+        Args:
+            image: (H, W, 3) array of uint8, uint16 or float32 in [0, 1]; PIL image (RGB or L); or
+                floating-point tensor (3, H, W) or (N, 3, H, W) in [0, 1].
+            tile: rows and columns from one tile to the next in pixels of ``image``, rounded up to
+                what the network needs; 0 computes the picture whole; ``"auto"`` keeps to about
+                1 GB on a CPU, and to the free memory elsewhere.
+            sigma: for a restorer without an estimator: blur in HR pixels, one number or a map
+                (s*H, s*W).
+            classes: likewise the class, one index or a map.
+
+        Returns:
+            The same kind of image: type, range and device as ``image`` has them.
+
+        Raises:
+            DataError: if the image has another shape, type or range, or a map does not fit.
+            ConfigError: if the model cannot restore, needs maps, or ``tile`` is wrong.
+        """
+        self._require_upscaler(sigma, classes)
+        pictures = read_pictures(image, self._minimum)
+        flows = [
+            self._flow(one, check_tile(tile), given=(sigma, classes)) for one in pictures.items
+        ]
+        strips = ((strip.sr for strip in flow.strips(maps=False)) for flow in flows)
+        return pictures.give_back(strips)  # type: ignore[arg-type]
+
+    def estimate(self, image: Any, *, tile: TileChoice = "auto") -> Maps:
+        """Estimate sigma and classes of every HR pixel of a picture.
+
+        Args:
+            image: as in :meth:`upscale`.
+            tile: likewise.
+
+        Returns:
+            Maps (s*H, s*W), for a tensor (N, 3, H, W) with N in front.
+
+        Raises:
+            DataError: if the image has another shape, type or range.
+            ConfigError: if the model has no estimator, or ``tile`` is wrong.
+        """
+        self._require_estimator()
+        pictures = read_pictures(image, self._minimum)
+        found: dict[str, list[NDArray[Any]]] = {"sigma": [], "classes": []}
+        for picture in pictures.items:
+            flow = self._flow(picture, check_tile(tile), upscale=False)
+            strips = list(flow.strips(maps=True))
+            for name, maps in found.items():
+                parts = [getattr(strip, name) for strip in strips]
+                if parts[0] is not None:
+                    maps.append(np.concatenate(parts))
+        given = {name: pictures.give_maps(maps) for name, maps in found.items() if maps}
+        return Maps(given.get("sigma"), given.get("classes"))
+
+    def strips(
+        self,
+        image: Any,
+        *,
+        tile: TileChoice = "auto",
+        maps: bool = False,
+        on_progress: Progress | None = None,
+    ) -> Iterator[Strip]:
+        """Restore one picture in strips from top to bottom, for results too large to hold.
+
+        An estimator alone gives strips of maps, with ``maps``.
+
+        Args:
+            image: one picture as in :meth:`upscale`.
+            tile: likewise.
+            maps: keep the maps beside the SR image.
+            on_progress: called with tiles done and tiles in all after every tile.
+
+        Raises:
+            DataError, ConfigError: as :meth:`upscale` and :meth:`estimate`, at once.
+        """
+        if maps:
+            self._require_estimator()
+        if not (maps and not self.can_upscale):
+            self._require_upscaler(None, None)
+        pictures = read_pictures(image, self._minimum)
+        if len(pictures.items) != 1:
+            found = f"{len(pictures.items)} pictures"
+            raise DataError("image", found=found, expected="one at a time")
+        flow = self._flow(pictures.items[0], check_tile(tile), on_progress=on_progress)
+        return flow.strips(maps=maps)
+
+    @property
+    def _minimum(self) -> int:
+        parts = (self._model.estimator, self._model.upscaler)
+        return max(part.needs.minimum for part in parts if part is not None)
+
+    def _flow(
+        self,
+        picture: Picture,
+        tile: TileChoice,
+        *,
+        upscale: bool = True,
+        given: tuple[Any, Any] = (None, None),
+        on_progress: Progress | None = None,
+    ) -> Flow:
+        from .engine.given import given_maps
+
+        model, budget = self._model, self._model.budget()
+        upscaler = model.upscaler if upscale else None
+        parts = ((model.estimator, MAP_BYTES), (upscaler, SR_BYTES))
+        grids = [
+            None
+            if part is None
+            else lay_tiles(
+                picture.padded, part.needs, tile, budget, strip_bytes=size * model.scale**2
+            )
+            for part, size in parts
+        ]
+        maps = given_maps(picture, model.scale, *given)
+        return Flow(model, picture, grids[0], grids[1], maps, on_progress)
+
+    def _require_estimator(self) -> None:
+        if not self.can_estimate:
+            raise ConfigError(
+                self._model.origin,
+                found=f"{self.title}, which estimates no maps",
+                expected="a CMOS or BlindSR network",
+            )
+
+    def _require_upscaler(self, sigma: object, classes: object) -> None:
+        upscaler = self._model.upscaler
+        if upscaler is None:
+            raise ConfigError(
+                self._model.origin,
+                found=f"{self.title}, which estimates maps and restores nothing",
+                expected="a BlindSR network, or another that restores",
+                fix="Call .estimate, or train the later stages.",
+            )
+        uses = {"sigma": upscaler.uses_sigma, "classes": upscaler.uses_classes}
+        for (name, used), value in zip(uses.items(), (sigma, classes), strict=True):
+            wanted = self.needs_maps and used
+            if wanted == (value is not None):
+                continue
+            if wanted:
+                raise ConfigError(
+                    self._model.origin,
+                    found=f"a restorer without an estimator, and no {name}",
+                    expected=f"upscale(image, {name}=...), a number or a map at HR size",
+                    fix="Or load a BlindSR network, which estimates it.",
+                )
+            raise ConfigError(
+                name,
+                found=f"a value for {self.title}",
+                expected="none: it estimates or ignores it",
+            )

@@ -48,7 +48,7 @@ def photo_frame(
     rgb = _cut(picture, size, rng)
     if picture.ndim == 2:
         rgb = _coloured(rgb, rng)
-    return SceneFrame(rgb, _depth(size, rng), np.full(size, IGNORE_INDEX, np.uint8))
+    return SceneFrame(rgb, made_up_depth(size, rng), np.full(size, IGNORE_INDEX, np.uint8))
 
 
 @cache
@@ -90,7 +90,7 @@ def _coloured(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.rint(dark + grey[..., None] / 255.0 * (light - dark)).astype(np.uint8)
 
 
-def _depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def made_up_depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """(H, W) float32 metres: a smooth relief on a slope, and perhaps a nearer shape."""
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Layout = Literal["fixed", "legacy"]
 LAYOUTS = ("fixed", "legacy")
 SAFETENSORS = ".safetensors"
-FORMATS = {SAFETENSORS: "safetensors", ".pth": "official"}
+FORMATS = {SAFETENSORS: "safetensors", ".pth": "official", ".onnx": "onnx"}
+AVERAGE_SUFFIXES = (SAFETENSORS, ".pth")
 BRANCHES = ("average", "general", "blur")
 TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "CMOS + RRDB-SFT"}
 WHY_LAYOUT = (
@@ -29,7 +30,12 @@ WHY_LAYOUT = (
 
 _OFFICIAL_HELP = "CMOS_*.pth, RRDB_SFT_*.pth or BlindSR_*.pth -> .safetensors that says what it is"
 _AVERAGE_HELP = "PBaSR's two branches -> one network in the anchor's dialect, .pth or .safetensors"
-_EXPORT_HELP = "checkpoint of a training -> .safetensors, or .pth with the official names"
+_EXPORT_HELP = "checkpoint -> .safetensors, .pth with the official names, or .onnx"
+_EXPORT_MORE = (
+    "Of a training with averaged weights these are written, of PBaSR the average of both branches. "
+    "An .onnx takes pictures of any size and number; PBaSR's networks, their anchors and released "
+    "files can become one as well."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = directions.add_parser(
         "export",
         help=_EXPORT_HELP,
-        description=f"{_EXPORT_HELP}. Of a training with averaged weights these are written.",
+        description=f"{_EXPORT_HELP}. {_EXPORT_MORE}",
     )
     export.add_argument(
         "source", metavar="CHECKPOINT", type=Path, help="checkpoint of `lightning fit`, or export"
@@ -53,7 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--format",
         choices=tuple(FORMATS.values()),
-        help="format of OUT [safetensors for .safetensors, official for .pth]",
+        help="format of OUT [safetensors for .safetensors, official for .pth, onnx for .onnx]",
+    )
+    export.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help="window layout of a released file that becomes an .onnx, asked for if left out",
     )
     average = directions.add_parser(
         "average",
@@ -86,6 +97,12 @@ def run(arguments: argparse.Namespace) -> int:
     official = arguments.direction == "official"
     kind = choose_format(arguments.out, "safetensors" if official else arguments.format)
     refuse_existing(arguments.out, force=arguments.force)
+    if kind == "onnx":
+        from .convert_onnx import run_onnx
+
+        return run_onnx(arguments)
+    if not official:
+        refuse_layout(arguments.layout, "a file of another format")
 
     from blindsr.weights.export import (
         from_official,
@@ -109,11 +126,11 @@ def run(arguments: argparse.Namespace) -> int:
 def run_average(arguments: argparse.Namespace) -> int:
     """Write one network out of the branches of a training."""
     out, which = arguments.out, arguments.branch
-    if out.suffix not in FORMATS:
+    if out.suffix not in AVERAGE_SUFFIXES:
         raise ConfigError(
             "--out",
             found=f"{out}, whose suffix names no format",
-            expected=f"a name that ends in {' or '.join(FORMATS)}",
+            expected=f"a name that ends in {' or '.join(AVERAGE_SUFFIXES)}",
         )
     refuse_existing(out, force=arguments.force)
 
@@ -159,6 +176,17 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     if out.exists() and not force:
         raise FileError(
             out, found="exists", expected="a new file", fix="Choose another, or --force."
+        )
+
+
+def refuse_layout(layout: str | None, found: str) -> None:
+    """Raise ConfigError if ``--layout`` is given where it would have no effect."""
+    if layout is not None:
+        raise ConfigError(
+            "--layout",
+            found=f"{layout} for {found}",
+            expected="an .onnx of a released file, which does not say its layout",
+            fix="Leave it out.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Write files of tensors whole or not at all."""
+"""Write files of weights whole or not at all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_safetensors(
     """
     from safetensors.torch import save
 
-    _write(path, save(_alone(state), {"format": "pt", **(metadata or {})}))
+    write_bytes(path, save(_alone(state), {"format": "pt", **(metadata or {})}))
 
 
 def write_pth(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ def write_pth(path: str | Path, content: Mapping[str, Any]) -> None:
     wrapped = {key: value for key, value in content.items() if isinstance(value, Mapping)}
     alone = {key: _alone(value) for key, value in wrapped.items()} if wrapped else _alone(content)
     torch.save(alone, buffer)
-    _write(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def _alone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -50,7 +50,12 @@ def _alone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _write(path: str | Path, content: bytes) -> None:
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a whole file; an existing one is replaced.
+
+    Raises:
+        FileError: if the file cannot be written; nothing half-written stays behind.
+    """
     try:
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)

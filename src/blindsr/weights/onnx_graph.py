@@ -1,0 +1,119 @@
+"""Our networks with tensors alone going in and out, as an ONNX graph has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from blindsr.networks.blocks.windows import pad_to_windows
+from blindsr.networks.cmos import MIN_SIZE
+
+if TYPE_CHECKING:
+    from blindsr.networks import CMOS, RRDBSFT, BlindSR
+    from blindsr.types import Estimate
+
+MAPS = {"blur": "sigma", "seg": "classes"}
+"""Task of an estimator -> name of its map as an output."""
+
+
+class Graph(nn.Module):
+    """Base: ``forward(*inputs)`` gives one tensor per output.
+
+    Attributes:
+        inputs: names of the tensors that go in, ``"lr"`` first.
+        outputs: names of those that come out.
+        scale: s.
+        minimum: smallest h and w.
+        tolerance: by which share of the largest value of an output float rounding may change it.
+            Below 1e-5 was measured of trained networks; 2e-4 of a CMOS with random running
+            statistics, whose flows lead far.
+    """
+
+    inputs: tuple[str, ...] = ("lr",)
+    outputs: tuple[str, ...] = ("sr",)
+    scale: int
+    minimum: int = 1
+    tolerance: float = 1e-3
+
+
+class EstimatorGraph(Graph):
+    """:class:`~blindsr.networks.CMOS`: ``lr`` -> the maps it estimates.
+
+    ``sigma`` (n, 1, s*h, s*w), and ``classes`` (n, s*h, s*w), the arg-max of the logits.
+    """
+
+    minimum = MIN_SIZE
+
+    def __init__(self, network: CMOS) -> None:
+        super().__init__()
+        self.network, self.scale = network, network.scale
+        self.outputs = _outputs(network)
+
+    def forward(self, lr: Tensor) -> tuple[Tensor, ...]:
+        """(n, 3, h, w) -> the maps."""
+        return _maps(self.network(lr))
+
+
+class BlindGraph(Graph):
+    """:class:`~blindsr.networks.BlindSR`: ``lr`` -> ``sr`` and the maps it was restored with."""
+
+    minimum = MIN_SIZE
+
+    def __init__(self, network: BlindSR) -> None:
+        super().__init__()
+        self.network, self.scale = network, network.restorer.scale  # type: ignore[assignment]
+        self.outputs = ("sr", *_outputs(network.estimator))  # type: ignore[arg-type]
+
+    def forward(self, lr: Tensor) -> tuple[Tensor, ...]:
+        """(n, 3, h, w) -> (n, 3, s*h, s*w) and the maps."""
+        sr, estimate = self.network(lr)
+        return (sr, *_maps(estimate))
+
+
+class RestorerGraph(Graph):
+    """:class:`~blindsr.networks.RRDBSFT`: ``lr`` and the maps it uses, no others -> ``sr``."""
+
+    def __init__(self, network: RRDBSFT) -> None:
+        super().__init__()
+        self.network, self.scale = network, network.scale
+        used = {"blur": network.use_blur, "seg": network.use_semantics}
+        self.inputs = ("lr", *(name for name, use in used.items() if use))
+
+    def forward(self, lr: Tensor, *maps: Tensor) -> Tensor:
+        """(n, 3, h, w), ``blur`` (n, 1, s*h, s*w), ``seg`` (n, s*h, s*w) -> (n, 3, s*h, s*w)."""
+        return self.network(lr, **dict(zip(self.inputs[1:], maps, strict=True)))
+
+
+class PlainGraph(Graph):
+    """Any network from ``lr`` to ``sr``; sizes that it does not take are mirrored to one it does.
+
+    Args:
+        network: (n, 3, h, w) -> (n, 3, s*h, s*w).
+        scale: s.
+        multiple: h and w that it takes are multiples of it.
+        minimum: smallest h and w.
+    """
+
+    tolerance = 1e-4  # a size recorded as a constant was 2e-4 in an untrained SwinIR
+
+    def __init__(self, network: nn.Module, scale: int, multiple: int = 1, minimum: int = 1) -> None:
+        super().__init__()
+        self.network, self.scale, self.multiple = network, scale, multiple
+        self.minimum = minimum
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """(n, 3, h, w) -> (n, 3, s*h, s*w)."""
+        if self.multiple == 1:
+            return self.network(lr)
+        height, width = self.scale * lr.shape[2], self.scale * lr.shape[3]
+        return self.network(pad_to_windows(lr, (self.multiple,) * 2))[:, :, :height, :width]
+
+
+def _outputs(estimator: CMOS) -> tuple[str, ...]:
+    return tuple(name for task, name in MAPS.items() if task in estimator.tasks)
+
+
+def _maps(estimate: Estimate) -> tuple[Tensor, ...]:
+    classes = None if estimate.seg_logits is None else estimate.seg_logits.argmax(dim=1)
+    return tuple(found for found in (estimate.blur, classes) if found is not None)

@@ -108,3 +108,18 @@ def test_the_global_backend_is_left_alone(tmp_path):
     before = matplotlib.rcParams._get("backend")
     save_blur_strips(tmp_path / "strip.png", [sample()], sigma_max=5)
     assert matplotlib.rcParams._get("backend") is before
+
+
+def test_a_long_legend_is_spread_under_all_tiles(tmp_path):
+    names = [f"some class {index}" for index in range(40)]
+    heights = {}
+    for count in (6, 40):
+        seg = np.arange(48 * 64).reshape(48, 64) % count
+        one = sample(blur=None, seg=None, seg_estimate=seg)
+        save_blur_strips(tmp_path / f"{count}.png", [one], sigma_max=5, class_names=names)
+        picture = read_rgb(tmp_path / f"{count}.png")
+        heights[count] = picture.shape[0]
+        below = picture[picture.shape[0] * 3 // 4 :, : picture.shape[1] // 3]
+        assert (below.std() > 0.05) == (count == 40)  # under the first tile
+    line = 0.15 * 130
+    assert heights[40] - heights[6] < 12 * line  # not 34 lines more

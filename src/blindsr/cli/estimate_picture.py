@@ -15,7 +15,7 @@ from blindsr.engine.pyramid import estimate_pyramid, sigma_limit
 from blindsr.errors import ConfigError
 from blindsr.imaging.io import atomic_path, write_png
 from blindsr.imaging.photo import read_photo
-from blindsr.imaging.pyramid import pyramid_factors
+from blindsr.imaging.pyramid import pyramid_factors, reduce_copy
 from blindsr.imaging.resize import downsample
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
@@ -109,12 +109,12 @@ def _by_strips(
                 write(strip.sigma)
             if options.mask is not None:
                 small.append(downsample(strip.sigma, scale, "area"))
-        maps.finish()
         if options.mask is not None:
             if not small:
                 raise ConfigError("--mask", found=f"{model.title} that estimates no sigma")
             sigma = np.concatenate(small) * np.float32(reduced / scale)
             more.append(_write_mask(base, sigma, options.mask, image.shape[:2], reduced))
+        maps.finish()
     return [*maps.paths, *more]
 
 
@@ -144,7 +144,7 @@ def _by_pyramid(
 
 
 def _reduced(image: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Means over blocks in [0, 1]; rows and columns that fill no block are left out."""
+    """A reduced copy; rows and columns that do not make a whole pixel of it are left out."""
     if factor == 1:
         return image
     height, width = (side // factor * factor for side in image.shape[:2])
@@ -152,9 +152,7 @@ def _reduced(image: NDArray[Any], factor: int) -> NDArray[Any]:
         raise ConfigError(
             "--reduce", found=f"{factor}, of a picture of {image.shape[1]}x{image.shape[0]} pixels"
         )
-    peak = np.float32(np.iinfo(image.dtype).max)
-    reduced = downsample(image[:height, :width] / peak, factor, "area")
-    return np.clip(reduced, 0, 1, dtype=np.float32)
+    return reduce_copy(image[:height, :width], factor)
 
 
 def _write_mask(

@@ -83,11 +83,12 @@ def merge_levels(levels: Sequence[Level], limit: float) -> NDArray[np.float32]:
 
     From the coarsest level to the finest, with L = ``limit`` times the factor of the level:
 
-        merged = w sigma + (1 - w) max(sigma, coarser merged),
+        merged = w sigma + (1 - w) max(0.6 L, coarser merged),
         w = 1 below 0.6 L, 0 above 0.9 L, a straight line between.
 
-    A saturated estimate is still a lower bound, hence the maximum. Coarser levels are enlarged
-    bilinearly; pixel i of a copy lies at ``factor * i + (factor - 1) / 2`` of the input.
+    Beyond 0.6 L a level still says that sigma is at least so much, hence the maximum. Coarser
+    levels are enlarged bilinearly; pixel i of a copy lies at ``factor * i + (factor - 1) / 2`` of
+    the input.
 
     Args:
         levels: from the finest to the coarsest; each factor a multiple of the one before, each map
@@ -110,9 +111,9 @@ def merge_levels(levels: Sequence[Level], limit: float) -> NDArray[np.float32]:
         enlarged = upsample(merged, ratio, phase=(ratio - 1) / 2, method="bilinear")
         height, width = fine.sigma.shape
         sigma = np.maximum(fine.sigma, 0)
-        trust = _trust(sigma / (limit * fine.factor))
-        merged = np.maximum(sigma, enlarged[:height, :width])
-        merged += trust * (sigma - merged)
+        reach = limit * fine.factor
+        merged = np.maximum(enlarged[:height, :width], TRUSTED * reach)
+        merged += _trust(sigma / reach) * (sigma - merged)
     return merged.astype(np.float32, copy=False)
 
 

@@ -215,7 +215,7 @@ def _pad_symmetric(image: ArrayOrTensor, pad: int, axis: int) -> ArrayOrTensor:
 
 def _interleave(parts: list[ArrayOrTensor], axis: int) -> ArrayOrTensor:
     shape = list(parts[0].shape)
-    shape[axis] *= len(parts)
+    shape[axis] = shape[axis] * len(parts)  # not in place: an export records the sizes
     if isinstance(parts[0], torch.Tensor):
         return torch.stack(cast(list[torch.Tensor], parts), dim=axis + 1).reshape(shape)
     return np.stack(cast(list[NDArray[np.floating]], parts), axis=axis + 1).reshape(shape)

@@ -1,0 +1,161 @@
+"""``blindsr estimate`` with an estimator that measures blur, in-process."""
+
+import cv2
+import numpy as np
+import pytest
+from tests.cli.fake_estimator import FakeEstimator, half_blurred
+
+from blindsr.cli import app
+from blindsr.data.masks import mask_from_sigma, read_mask, read_sigma_mask
+from blindsr.imaging.io import read_array, read_png_text, write_png
+
+SHARP, BLURRED = (slice(30, -30), slice(30, 190)), (slice(30, -30), slice(286, -30))
+
+
+@pytest.fixture
+def model(monkeypatch):
+    fake = FakeEstimator()
+    monkeypatch.setattr("blindsr.cli.estimate.open_estimator", lambda *_: fake)
+    return fake
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """Sharp on the left, 6 pixels of blur on the right."""
+    path = tmp_path / "photo.png"
+    write_png(path, half_blurred(6.0, height=256))
+    return path
+
+
+def run(*words):
+    return app.main(["estimate", "any.ckpt", *(str(word) for word in words)])
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_maps_without_a_pyramid_are_in_hr_pixels(model, photo, tmp_path, capsys):
+    assert run(photo, "-o", tmp_path / "out", "--npy") == 0
+    assert "photo_sigma.png, photo_classes.png, photo_preview.png" in capsys.readouterr().out
+    stored = read_array(tmp_path / "out" / "photo_sigma.png")
+    text = read_png_text(tmp_path / "out" / "photo_sigma.png")
+    assert stored.shape == (4 * 256, 4 * 512)
+    assert (text["unit"], text["scale"], text["sigma_max"]) == ("HR pixels", "4", "5")
+    assert "levels" not in text
+    assert stored[1000, 1900] == 5000  # saturated
+    sigma = np.load(tmp_path / "out" / "photo_sigma.npy")
+    assert sigma.dtype == np.float32
+    np.testing.assert_allclose(stored / 1000, sigma, atol=6e-4)
+
+
+def test_a_pyramid_is_in_pixels_of_the_input(model, photo, tmp_path):
+    out = tmp_path / "out"
+    assert run(photo, "-o", out, "--npy", "--pyramid", "4") == 0
+    assert model.sizes == [(256, 512), (128, 256), (64, 128), (32, 64)]
+    text = read_png_text(out / "photo_sigma.png")
+    assert text["unit"] == "input pixels"
+    assert (text["scale"], text["input_reduced"]) == ("1", "1")
+    assert (text["levels"], text["sigma_max"]) == ("1 2 4 8", "10")
+    stored = read_array(out / "photo_sigma.png") / float(text["steps_per_unit"])
+    assert stored.shape == (256, 512)
+    assert np.median(stored[BLURRED]) == pytest.approx(6, rel=0.25)
+    assert stored[SHARP].max() < 0.3
+    np.testing.assert_allclose(stored, np.load(out / "photo_sigma.npy"), atol=6e-4)
+    assert read_array(out / "photo_classes.png").shape == (256, 512)
+    assert read_array(out / "photo_preview.png").std() > 10
+
+
+def test_levels_follow_the_size(model, photo, tmp_path):
+    assert run(photo, "-o", tmp_path / "a", "--pyramid") == 0
+    assert model.sizes == [(256, 512), (128, 256), (64, 128)]
+    model.sizes.clear()
+    assert run(photo, "-o", tmp_path / "b", "--reduce", "2", "--pyramid", "2") == 0
+    assert model.sizes == [(128, 256), (64, 128)]
+    assert read_array(tmp_path / "b" / "photo_sigma.png").shape == (256, 512)
+    assert read_png_text(tmp_path / "b" / "photo_sigma.png")["levels"] == "2 4"
+
+
+@pytest.mark.parametrize("options", [[], ["--pyramid"], ["--reduce", "2"]])
+def test_masks_are_read_back_at_the_size_of_the_input(model, tmp_path, options):
+    photo, out = tmp_path / "photo.png", tmp_path / "out"
+    write_png(photo, half_blurred(6.0, height=256)[:251, :509])
+    assert run(photo, "-o", out, "--mask", "1", *options) == 0
+    stored = read_array(out / "photo_mask.png")
+    assert stored.dtype == np.uint8
+    assert set(np.unique(stored)) == {0, 255}
+    mask = read_mask(out / "photo_mask.png")
+    assert mask.shape == (251, 509)
+    assert mask[SHARP].all()
+    assert not mask[BLURRED].any()
+    text = read_png_text(out / "photo_mask.png")
+    assert (text["threshold"], text["unit"]) == ("1", "input pixels")
+    # The reader of ReBlurSR makes the same of the sigma map.
+    again = read_sigma_mask(out / "photo_sigma.png", photo, (251, 509), threshold=1.0)
+    assert (again == mask).mean() > 0.995
+
+
+def test_a_pyramid_tells_large_blurs_apart(model, photo, tmp_path):
+    out = tmp_path / "out"
+    assert run(photo, "-o", out, "--mask", "3.5", "--pyramid", "--npy") == 0
+    mask = read_mask(out / "photo_mask.png")
+    assert not mask[BLURRED].any()
+    sigma = np.load(out / "photo_sigma.npy")
+    np.testing.assert_array_equal(mask, mask_from_sigma(sigma, threshold=3.5))
+
+
+def test_thresholds_beyond_what_the_model_tells(model, photo, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(photo, "-o", out, "--mask", "1.25") == 2
+    error = capsys.readouterr().err
+    assert "--mask: 1.25 input pixels, expected less than 1.25" in error
+    assert "--pyramid reaches further" in error
+    assert run(photo, "-o", out, "--mask", "5", "--pyramid") == 1
+    assert "expected less than 5, where this model is saturated" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--mask", "0"], "'0', expected a sigma above 0, in input pixels"),
+        (["--mask", "nan"], "expected a sigma above 0"),
+        (["--pyramid", "0"], "'0', expected a number of levels"),
+        (["--pyramid", "photo.png"], "write a bare --pyramid after the pictures"),
+    ],
+)
+def test_wrong_words_are_one_line(words, part, photo, tmp_path, capsys):
+    assert run("-o", tmp_path / "out", photo, *words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert part in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_sigma_makes_no_mask(model, photo, tmp_path, capsys, monkeypatch):
+    strips = model.strips
+    monkeypatch.setattr(
+        model, "strips", lambda *a, **k: (s._replace(sigma=None) for s in strips(*a, **k))
+    )
+    assert run(photo, "-o", tmp_path / "out", "--npy") == 0
+    assert names(tmp_path / "out") == ["photo_classes.png", "photo_preview.png"]
+    (tmp_path / "not").mkdir()
+    for option in ("--mask=1", "--pyramid"):
+        assert run(photo, "-o", tmp_path / "not", option) == 1
+        assert "estimates no sigma" in capsys.readouterr().err
+    assert not names(tmp_path / "not")
+
+
+def test_large_and_deep_and_grey_pictures(model, tmp_path):
+    """More than the one and a half megapixels that were the limit once."""
+    model.scale = 1
+    deep = half_blurred(2.0, height=64, width=128)[..., 0].astype(np.uint16) * 257
+    write_png(tmp_path / "deep.png", deep)
+    wide = cv2.resize(half_blurred(2.0, height=64, width=128), (1600, 1000))
+    cv2.imwrite(str(tmp_path / "large.jpg"), wide)
+    out = tmp_path / "out"
+    assert run(tmp_path / "deep.png", tmp_path / "large.jpg", "-o", out, "--pyramid", "2") == 0
+    assert read_array(out / "deep_sigma.png").shape == (64, 128)
+    assert read_array(out / "large_sigma.png").shape == (1000, 1600)
+    assert run(tmp_path / "large.jpg", "-o", out) == 0
+    assert read_array(out / "large_sigma.png").shape == (1000, 1600)

@@ -44,6 +44,19 @@ def test_a_share_of_the_scenes() -> None:
     assert sum(without_class) == 3
 
 
+def test_half_of_the_crops_are_soft(monkeypatch: pytest.MonkeyPatch) -> None:
+    def detail(number: int) -> float:
+        rgb = photo_frame(2, number, (64, 96)).rgb.astype(np.float32)
+        return float(np.abs(np.diff(rgb, axis=1)).mean())
+
+    with_soft = np.array([detail(number) for number in range(30)])
+    monkeypatch.setattr(photographs, "_SOFT_SHARE", 0.0)
+    without = np.array([detail(number) for number in range(30)])
+    softer = with_soft < 0.97 * without
+    assert 8 <= softer.sum() <= 22
+    assert (with_soft <= without * 1.01).all()
+
+
 def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"photographs: 1\.5, expected 0\.\.1"):
         Scenes(photographs=1.5)

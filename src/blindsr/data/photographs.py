@@ -3,7 +3,8 @@
 The pictures come with scikit-image (CC0): two photographs and four grey textures, which get random
 colours. Depth is invented: a slope, a smooth relief, now and then a nearer shape with an edge. It
 has nothing to do with what is seen, so it teaches what blur looks like on photographs, not where it
-lies. ``rocket`` is kept for validation and test; ``astronaut`` is never used, pictures in the
+lies. Half of the crops are made soft before: photographs hold defocus and smooth surfaces of their
+own, which a restorer must leave alone, and these six are sharp everywhere. ``rocket`` is kept for validation and test; ``astronaut`` is never used, pictures in the
 documentation are made of it.
 """
 
@@ -15,7 +16,10 @@ import cv2
 import numpy as np
 
 from blindsr.data.scenes import SceneFrame
+from blindsr.degradation.defocus import sample_focus_rank, sigma_from_depth
+from blindsr.degradation.spatial_blur import gather_blur
 from blindsr.errors import ConfigError
+from blindsr.imaging.io import to_uint8
 from blindsr.types import IGNORE_INDEX
 
 TRAIN = ("chelsea", "coffee", "camera", "brick", "grass", "gravel")
@@ -23,6 +27,9 @@ HELD_OUT = ("rocket",)
 _NEAR, _FAR = 1.0, 10.0  # metres
 _SHAPE_SHARE = 0.5  # of the crops with a nearer shape
 _LARGEST_REDUCTION = 2.0
+_SOFT_SHARE = 0.5  # of the crops that are softened
+_SOFTEST = (1.0, 8.0)  # range of their largest sigma, pixels
+_EVEN_SHARE = 0.3  # of those that are soft everywhere alike
 
 
 def photo_frame(
@@ -48,6 +55,8 @@ def photo_frame(
     rgb = _cut(picture, size, rng)
     if picture.ndim == 2:
         rgb = _coloured(rgb, rng)
+    if rng.random() < _SOFT_SHARE:
+        rgb = _softened(rgb, rng)
     return SceneFrame(rgb, made_up_depth(size, rng), np.full(size, IGNORE_INDEX, np.uint8))
 
 
@@ -88,6 +97,18 @@ def _coloured(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """From one colour to another along the grey levels."""
     dark, light = rng.uniform(0, 110, 3), rng.uniform(140, 255, 3)
     return np.rint(dark + grey[..., None] / 255.0 * (light - dark)).astype(np.uint8)
+
+
+def _softened(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture as if taken out of focus: no part of the blur that is to be removed."""
+    strength = float(rng.uniform(*_SOFTEST))
+    if rng.random() < _EVEN_SHARE:
+        sigma = np.full(rgb.shape[:2], strength, np.float32)
+    else:
+        depth = made_up_depth(rgb.shape[:2], rng)
+        sigma = sigma_from_depth(depth, sigma_max=strength, focus_rank=sample_focus_rank(rng))
+    picture = rgb.astype(np.float32) / np.float32(255)
+    return to_uint8(gather_blur(picture, sigma, sigma_max=strength))
 
 
 def made_up_depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -31,7 +31,7 @@ from blindsr.imaging.io import atomic_path, read_array, read_rgb, to_uint8, writ
 
 PHOTOS = 9  # for training, in the order of their names; those with intended blur are left out
 BLURRED_PHOTOS = ("LadyBird", "YellowFlower", "TwoWings", "RainDrops", "FreshFlower", "cuhk")
-TRAIN_FRAMES, TEST_FRAMES = 120, 24
+TRAIN_FRAMES, TEST_FRAMES = 40, 12
 SIGMA_MAX, THRESHOLD = 5.0, 1.0
 SCORES = ("psnr", "ssim", "gmsd", "vif", "blurred_psnr", "blurred_gmsd", "texture")
 TITLES = ("PSNR", "SSIM", "GMSD", "VIF", "PSNR blurred", "GMSD blurred", "texture")

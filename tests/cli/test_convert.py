@@ -10,6 +10,7 @@ import torch
 from blindsr.cli import app
 from blindsr.imaging.io import write_png
 from blindsr.networks import RRDBSFT
+from blindsr.restore import load
 from blindsr.weights import read_network
 
 
@@ -153,6 +154,10 @@ def test_an_export_of_a_training_serves_estimate(trained, tmp_path, capsys):
         assert ": CMOS, 8 classes, sigma_max 5, " in line
         assert line.endswith(" parameters, window layout fixed\n")
     assert read_network(tmp_path / "a.safetensors").class_names[:2] == ("wall", "floor")
+    words = ["--trained-for", "rooms without noise", "--force"]
+    assert convert("export", checkpoint, "-o", tmp_path / "a.safetensors", *words) == 0
+    described = load(tmp_path / "a.safetensors").describe()
+    assert described.endswith("8 classes; trained for rooms without noise")
     picture = tmp_path / "photo.png"
     write_png(picture, np.random.default_rng(0).integers(0, 256, (33, 47, 3), dtype=np.uint8))
     maps = []

@@ -44,22 +44,21 @@ def test_a_share_of_the_scenes() -> None:
     assert sum(without_class) == 3
 
 
-def test_half_of_the_crops_are_soft(monkeypatch: pytest.MonkeyPatch) -> None:
-    def detail(number: int) -> float:
-        rgb = photo_frame(2, number, (64, 96)).rgb.astype(np.float32)
+def test_a_share_of_the_crops_is_soft() -> None:
+    def detail(number: int, soft: float) -> float:
+        rgb = photo_frame(2, number, (64, 96), soft=soft).rgb.astype(np.float32)
         return float(np.abs(np.diff(rgb, axis=1)).mean())
 
-    with_soft = np.array([detail(number) for number in range(30)])
-    monkeypatch.setattr(photographs, "_SOFT_SHARE", 0.0)
-    without = np.array([detail(number) for number in range(30)])
-    softer = with_soft < 0.97 * without
-    assert 8 <= softer.sum() <= 22
-    assert (with_soft <= without * 1.01).all()
+    without, mixed = (np.array([detail(n, soft) for n in range(30)]) for soft in (0.0, 0.5))
+    assert 8 <= (mixed < 0.97 * without).sum() <= 22
+    assert (mixed <= without * 1.01).all()
 
 
 def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"photographs: 1\.5, expected 0\.\.1"):
         Scenes(photographs=1.5)
+    with pytest.raises(ConfigError, match=r"soft_photographs: -1, expected 0\.\.1"):
+        Scenes(soft_photographs=-1)
     with pytest.raises(ConfigError, match="size of a photograph"):
         photo_frame(0, 0, (2000, 2000))
     real = builtins.__import__

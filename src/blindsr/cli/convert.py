@@ -66,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=LAYOUTS,
         help="window layout of a released file that becomes an .onnx, asked for if left out",
     )
+    export.add_argument(
+        "--trained-for",
+        metavar="TEXT",
+        default="",
+        help="a few words on its pictures, kept in a .safetensors and shown by `blindsr upscale`",
+    )
     average = directions.add_parser(
         "average",
         help=_AVERAGE_HELP,
@@ -117,8 +123,10 @@ def run(arguments: argparse.Namespace) -> int:
         file = from_official(file, arguments.layout or ask_layout())
     else:
         file = read_own(arguments.source)
-    save = save_safetensors if kind == "safetensors" else save_official
-    network = save(arguments.out, file)
+    if kind == "safetensors":
+        network = save_safetensors(arguments.out, file, getattr(arguments, "trained_for", ""))
+    else:
+        network = save_official(arguments.out, file)
     report(arguments, file, network, names=kind)
     return 0
 

@@ -3,8 +3,9 @@
 The pictures come with scikit-image (CC0): two photographs and four grey textures, which get random
 colours. Depth is invented: a slope, a smooth relief, now and then a nearer shape with an edge. It
 has nothing to do with what is seen, so it teaches what blur looks like on photographs, not where it
-lies. Half of the crops are made soft before: photographs hold defocus and smooth surfaces of their
-own, which a restorer must leave alone, and these six are sharp everywhere. ``rocket`` is kept for validation and test; ``astronaut`` is never used, pictures in the
+lies. On request a share of the crops is made soft before: photographs hold defocus and smooth
+surfaces of their own, which a restorer must leave alone, and these six are sharp everywhere.
+``rocket`` is kept for validation and test; ``astronaut`` is never used, pictures in the
 documentation are made of it.
 """
 
@@ -27,13 +28,17 @@ HELD_OUT = ("rocket",)
 _NEAR, _FAR = 1.0, 10.0  # metres
 _SHAPE_SHARE = 0.5  # of the crops with a nearer shape
 _LARGEST_REDUCTION = 2.0
-_SOFT_SHARE = 0.5  # of the crops that are softened
-_SOFTEST = (1.0, 8.0)  # range of their largest sigma, pixels
+_SOFTEST = (1.0, 12.0)  # range of their largest sigma, pixels
 _EVEN_SHARE = 0.3  # of those that are soft everywhere alike
 
 
 def photo_frame(
-    seed: int, number: int, size: tuple[int, int], *, held_out: bool = False
+    seed: int,
+    number: int,
+    size: tuple[int, int],
+    *,
+    soft: float = 0.0,
+    held_out: bool = False,
 ) -> SceneFrame:
     """Cut frame ``number`` of the series ``seed``: random place, reduction, colours and depth.
 
@@ -41,6 +46,7 @@ def photo_frame(
         seed: of the series.
         number: of the frame.
         size: height and width.
+        soft: probability that the crop is out of focus by itself.
         held_out: from the photograph that is kept for validation and test.
 
     Returns:
@@ -55,7 +61,7 @@ def photo_frame(
     rgb = _cut(picture, size, rng)
     if picture.ndim == 2:
         rgb = _coloured(rgb, rng)
-    if rng.random() < _SOFT_SHARE:
+    if soft and rng.random() < soft:
         rgb = _softened(rgb, rng)
     return SceneFrame(rgb, made_up_depth(size, rng), np.full(size, IGNORE_INDEX, np.uint8))
 

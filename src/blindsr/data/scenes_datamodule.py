@@ -55,6 +55,7 @@ class SceneDataset(Dataset[Sample]):
         group: number of the test group, 0 for none. Groups differ in blur alone.
         frames: sharp scenes shared between groups, filled as they are rendered.
         photographs: share of frames that are cut from photographs instead of rendered.
+        soft: share of those that are out of focus by themselves.
         held_out: cut them from the photograph that is kept for validation and test.
     """
 
@@ -74,9 +75,10 @@ class SceneDataset(Dataset[Sample]):
         group: int = 0,
         frames: dict[int, SceneFrame] | None = None,
         photographs: float = 0.0,
+        soft: float = 0.0,
         held_out: bool = False,
     ) -> None:
-        self.photographs, self.held_out = photographs, held_out
+        self.photographs, self.soft, self.held_out = photographs, soft, held_out
         self.seed, self.first, self.count, self.size = seed, first, count, size
         self.scale, self.sigma_max = scale, sigma_max
         self.downsampler: Downsampler = downsampler
@@ -146,7 +148,8 @@ class SceneDataset(Dataset[Sample]):
     def _sharp(self, number: int) -> SceneFrame:
         """Render the scene, or cut a photograph: every n-th frame, evenly spread."""
         if int((number + 1) * self.photographs) > int(number * self.photographs):
-            return photo_frame(self.seed, number, self.size, held_out=self.held_out)
+            options = {"soft": self.soft, "held_out": self.held_out}
+            return photo_frame(self.seed, number, self.size, **options)  # type: ignore[arg-type]
         return render_scene(self.seed, number, self.size)
 
 
@@ -183,6 +186,8 @@ class Scenes(PairedDataModule):
         iva_only: train on invariantly blurred pictures alone (an ablation).
         photographs: share of frames cut from the public-domain photographs of scikit-image, with
             a made-up depth and no classes (:mod:`blindsr.data.photographs`).
+        soft_photographs: share of those that are out of focus by themselves, which is no part of
+            the blur map: a restorer has to leave it alone.
         test_groups: number of test groups: the same scenes with other blur.
         seed: of scenes, blur, order and augmentation.
         pin_memory: for faster copies to a GPU.
@@ -216,6 +221,7 @@ class Scenes(PairedDataModule):
         photometric: float = 0.0,
         iva_only: bool = False,
         photographs: float = 0.0,
+        soft_photographs: float = 0.0,
         test_groups: int = 1,
         seed: int = 0,
         pin_memory: bool = False,
@@ -243,9 +249,10 @@ class Scenes(PairedDataModule):
             raise ConfigError("iva", found=str(iva), expected="0..1")
         if test_groups < 1:
             raise ConfigError("test_groups", found=str(test_groups), expected="1 or more")
-        if not 0 <= photographs <= 1:
-            raise ConfigError("photographs", found=str(photographs), expected="0..1")
-        self.iva_only, self.photographs = iva_only, photographs
+        for key, share in (("photographs", photographs), ("soft_photographs", soft_photographs)):
+            if not 0 <= share <= 1:
+                raise ConfigError(key, found=str(share), expected="0..1")
+        self.iva_only, self.photographs, self.soft = iva_only, photographs, soft_photographs
         self.transform = training_transform(
             scale=scale,
             sigma_max=sigma_max,
@@ -300,6 +307,7 @@ class Scenes(PairedDataModule):
             group=group,
             frames=frames,
             photographs=self.photographs,
+            soft=self.soft,
             held_out=split != "train",
         )
 

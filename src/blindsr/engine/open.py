@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -13,7 +12,8 @@ from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
 from blindsr.networks.fast import FastRRDBSFT
 from blindsr.networks.needs import tile_needs
-from blindsr.weights.checkpoint import SETTINGS_KEY, NetworkFile, read_network
+from blindsr.weights.checkpoint import NetworkFile, read_network
+from blindsr.weights.export import TRAINED_FOR
 from blindsr.weights.reading import is_safetensors, read_state_dict
 
 from .model import Estimator, Model, Precision, Upscaler
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 SMALL = "small"
-TRAINED_FOR = "trained_for"
-"""Key of a safetensors file, beside its description or in it, that says what it was trained for."""
 TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "BlindSR (CMOS + RRDB-SFT)"}
 
 
@@ -124,10 +122,7 @@ def _trained_for(path: str) -> str:
     if not is_safetensors(path):
         return ""
     _, metadata = read_state_dict(path)
-    if TRAINED_FOR in metadata:
-        return metadata[TRAINED_FOR]
-    about = json.loads(metadata.get(SETTINGS_KEY, "{}"))
-    return str(about.get(TRAINED_FOR, ""))
+    return metadata.get(TRAINED_FOR, "")
 
 
 def pick_device(name: str | torch.device) -> torch.device:

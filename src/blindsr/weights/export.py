@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CLASSES: dict[str, type[nn.Module]] = {"cmos": CMOS, "rrdb_sft": RRDBSFT, "blind": BlindSR}
 PARTS: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
 CLASS_COUNT = "num_classes"
+TRAINED_FOR = "trained_for"
+"""Key of a safetensors file's metadata."""
 FREE = (CLASS_COUNT, "code_length", LAYOUT_KEY)
 """Settings in which an official network may differ from our defaults."""
 
@@ -95,12 +97,13 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
     return official_names(file.state, OFFICIAL[CLASSES[file.kind]])
 
 
-def save_safetensors(path: str | Path, file: NetworkFile) -> nn.Module:
+def save_safetensors(path: str | Path, file: NetworkFile, trained_for: str = "") -> nn.Module:
     """Write weights with their description; nothing half-written stays behind.
 
     Args:
         path: an existing file is replaced.
         file: with our own names.
+        trained_for: what kind of pictures, a few words that :func:`blindsr.load` repeats.
 
     Returns:
         The network that the file describes, built to prove that its tensors fit.
@@ -111,7 +114,8 @@ def save_safetensors(path: str | Path, file: NetworkFile) -> nn.Module:
     """
     _require(file, official=False)
     network = file.network()
-    write_safetensors(path, file.state, {SETTINGS_KEY: json.dumps(describe(file))})
+    words = {TRAINED_FOR: trained_for} if trained_for else {}
+    write_safetensors(path, file.state, {SETTINGS_KEY: json.dumps(describe(file)), **words})
     return network
 
 

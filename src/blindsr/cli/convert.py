@@ -67,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="window layout of a released file that becomes an .onnx, asked for if left out",
     )
     export.add_argument(
+        "--caution",
+        metavar="SHARE",
+        type=float,
+        help="of a blind pipeline: tell its restorer this share of the estimated sigma, 0..1, since "
+        "photographs hold softness that is none of the camera's blur",
+    )
+    export.add_argument(
         "--trained-for",
         metavar="TEXT",
         default="",
@@ -111,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_layout(arguments.layout, "a file of another format")
 
     from blindsr.weights.export import (
+        cautious,
         from_official,
         read_official,
         read_own,
@@ -123,6 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
         file = from_official(file, arguments.layout or ask_layout())
     else:
         file = read_own(arguments.source)
+        if arguments.caution is not None:
+            file = cautious(file, arguments.caution)
     if kind == "safetensors":
         network = save_safetensors(arguments.out, file, getattr(arguments, "trained_for", ""))
     else:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blindsr import __version__
-from blindsr.errors import WeightsError
+from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.build import network_settings
 
@@ -117,6 +117,32 @@ def save_safetensors(path: str | Path, file: NetworkFile, trained_for: str = "")
     words = {TRAINED_FOR: trained_for} if trained_for else {}
     write_safetensors(path, file.state, {SETTINGS_KEY: json.dumps(describe(file)), **words})
     return network
+
+
+def cautious(file: NetworkFile, share: float) -> NetworkFile:
+    """A pipeline whose restorer is told a share of the estimated sigma.
+
+    The first convolution of the sigma map is linear, so its weights times ``share`` do it. Natural
+    softness looks like blur to an estimator; a restorer that removes less of it does less harm.
+
+    Args:
+        file: of a blind pipeline, with our own names.
+        share: more than 0, at most 1.
+
+    Raises:
+        ConfigError: for another share.
+        WeightsError: if the file holds another network.
+    """
+    if not 0 < share <= 1:
+        raise ConfigError("share", found=f"{share:g}", expected="more than 0, at most 1")
+    name = "restorer.blur_conv.weight"
+    if file.kind != "blind" or name not in file.state:
+        raise WeightsError(
+            file.path,
+            found=f"a {file.kind} network" if file.kind != "blind" else "a restorer without sigma",
+            expected="a blind pipeline whose restorer sees sigma",
+        )
+    return replace(file, state={**file.state, name: file.state[name] * share})
 
 
 def save_official(path: str | Path, file: NetworkFile) -> nn.Module:

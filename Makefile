@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY = passive
 .PHONY: help setup demo test test-all lint clean
 
 help:
-	@echo "make demo      train a small CMOS on embedded scenes (15 to 20 minutes on 2 cores)"
+	@echo "make demo      train all three stages, small, on embedded scenes (20 to 30 minutes on 2 cores)"
 	@echo "make test      run the tests"
 	@echo "make test-all  run the tests and those that take minutes"
 	@echo "make lint      ruff and mypy"
@@ -29,8 +29,8 @@ setup: .venv/ready
 	@touch $@
 
 demo: setup
-	@echo "Training a small CMOS on embedded scenes, then scoring it on scenes it has never seen"
-	@$(BIN)/blindsr demo --stage 1 -o demo
+	@echo "Training all three stages, small, on embedded scenes, then scoring on scenes never seen"
+	@$(BIN)/blindsr demo -o demo
 
 test: setup
 	@echo "Running the tests (make test-all adds the slow ones)"

@@ -30,8 +30,10 @@ def scores_of(folder: Path) -> dict:
 
 
 def spread(values: list[float], decimals: int) -> str:
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.{decimals}f} ± {deviation:.{decimals}f}"
+    mean = f"{statistics.fmean(values):.{decimals}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {statistics.stdev(values):.{decimals}f}"
 
 
 def row_scores(content: dict, row: str) -> dict:
@@ -54,9 +56,7 @@ def main() -> None:
                 sys.exit(status)
         contents.append(scores_of(folder))
     lines = [
-        "# The demonstration over three seeds"
-        if len(contents) == 3
-        else f"# The demonstration over {len(contents)} seeds",
+        f"# The demonstration, seeds {', '.join(map(str, arguments.seeds))}",
         "",
         f"{datetime.date.today().isoformat()}, {processor()}, one thread a stage, torch "
         f"{torch.__version__}; `python benchmarks/demo.py --seeds "

@@ -13,8 +13,13 @@ from blindsr.weights.export import cautious
 SETTINGS = {
     "estimator": {"backbone": "pyramid_small", "tasks": "blur", "gia_parts": "", "scale": 2},
     "restorer": {
-        **{"code_length": 4, "scale": 2, "use_semantics": False, "condition": "lr"},
-        **{"features": 8, "growth": 4, "blocks": 1},
+        "code_length": 4,
+        "scale": 2,
+        "use_semantics": False,
+        "condition": "lr",
+        "features": 8,
+        "growth": 4,
+        "blocks": 1,
     },
 }
 

@@ -25,8 +25,8 @@ LOGGED = {
 }
 
 
-def text_of(table):
-    console = Console(record=True, width=120)
+def text_of(table, width=120):
+    console = Console(record=True, width=width)
     console.print(table)
     return console.export_text()
 
@@ -74,3 +74,61 @@ def test_the_paper_stands_beside_ours_only_on_its_full_test_set():
     assert not paper_rows("NYUv2BSR", 2, full, {"psnr"})
     assert not paper_rows("Scenes", 4, full, {"psnr"})
     assert not paper_rows("NYUv2BSR", 4, {"Group1": 654}, {"psnr"})
+
+
+REGIONAL = {
+    "test/psnr": 25.0,
+    "test/vif": 0.5,
+    "test/blurred_psnr": 30.0,
+    "test/general/psnr": 24.0,
+    "test/general/vif": 0.5,
+    "test/general/blurred_psnr": float("nan"),
+    "test/general/texture": float("nan"),
+    "test/blur/psnr": 26.0,
+    "test/blur/vif": 0.5,
+    "test/blur/blurred_psnr": 30.0,
+    "test/blur/sharp_psnr": 22.0,
+    "test/blur/texture": 1.25,
+}
+
+
+def test_regions_are_rows_below_their_group():
+    rows = rows_of(REGIONAL, "ours")
+    lines = as_markdown(rows, "t").splitlines()
+    assert lines[2] == "| method | group | PSNR [dB] | VIF | texture (1 = kept) |"
+    assert lines[4:] == [
+        "| ours | general | 24.00 | 0.5000 | – |",
+        "| ours | blur | 26.00 | 0.5000 | – |",
+        "| ours | blur: blurred | 30.00 | – | 1.25 |",
+        "| ours | blur: sharp | 22.00 | – | – |",
+        "| ours | mean | 25.00 | 0.5000 | – |",  # of one region there is no mean
+    ]
+    assert "│ ours   │   blurred │" in text_of(as_table(rows, "t"))
+    flat = next(csv.DictReader(io.StringIO(as_csv(rows[1:]))))
+    assert (flat["group"], flat["blurred_psnr"], flat["texture"]) == ("blur", "30.0", "1.25")
+
+
+def test_the_mean_has_regions_where_several_groups_have():
+    more = {**REGIONAL, "test/motion/blurred_psnr": 34.0, "test/mean/bicubic/blurred_psnr": 29.0}
+    lines = as_markdown(rows_of(more, "ours"), "t").splitlines()
+    assert "| ours | mean: blurred | 30.00 | – | – |" in lines
+    assert not any("mean: sharp" in line for line in lines)
+
+
+def test_one_group_with_regions_shows_them():
+    rows = rows_of({"test/psnr": 25.0, "test/sharp_psnr": 22.0, "test/blur/psnr": 25.0}, "ours")
+    assert as_markdown(rows, "t").splitlines()[4:] == [
+        "| ours | mean | 25.00 |",
+        "| ours | mean: sharp | 22.00 |",
+    ]
+
+
+def test_a_narrow_terminal_loses_columns_and_no_digits():
+    rows = rows_of(REGIONAL, "ours")
+    whole, narrow = (text_of(as_table(rows, "t", width=width), width) for width in (80, 48))
+    assert "VIF" in whole
+    assert "narrow" not in whole
+    assert "too narrow for VIF" in narrow
+    assert "26.00" in narrow
+    assert "0.5000" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 48

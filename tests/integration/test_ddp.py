@@ -2,12 +2,14 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 import torch
 from tests.cli.conftest import write_config
+from tests.cli.test_pbasr import tiny_config
 from tests.conftest import REPOSITORY
 
 from blindsr.cli.main import main
@@ -23,8 +25,9 @@ def run(*words):
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=500,
         cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
 
 
@@ -73,23 +76,63 @@ def test_validation_and_test_scores_equal_those_of_one_process(fitted, capsys):
         assert float(fit_scores[name]) == pytest.approx(float(alone[name]), abs=1e-4), name
 
 
-@pytest.mark.parametrize("model", ["rrdb_sft", "blind"])
-def test_restoration_scores_equal_those_of_one_process(model, tmp_path):
-    config = write_config(tmp_path, model, model, max_epochs=1)
-    logs = tmp_path / "logs" / model
-    checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
-    words = ["-c", str(config), *UNEVEN, "--ckpt_path", checkpoint]
-    fit = ["fit", "-c", str(config), *TWO, *UNEVEN, "--data.batch_size", "1"]
-    done = run(*fit, "--then", "test", *words, *TWO)
+@pytest.fixture(scope="module")
+def restored(tmp_path_factory):
+    """Folder of three restorers that two processes, started once, trained and tested."""
+    folder = tmp_path_factory.mktemp("restored")
+    for model in ("rrdb_sft", "blind"):
+        write_config(folder, model, model, max_epochs=1)
+    states = {
+        "class_path": "tests.integration.rank_state.RankState",
+        "init_args": {"folder": str(folder)},
+    }
+    tiny_config(folder, "pbasr", states)
+    commands = []
+    for model in ("rrdb_sft", "blind", "pbasr"):
+        last = ["--ckpt_path", str(folder / "logs" / model / "version_0/checkpoints/last.ckpt")]
+        words = ["-c", str(folder / f"{model}.yaml"), *UNEVEN, *TWO]
+        commands += ["--then", "fit", *words, "--data.batch_size", "1"]
+        commands += ["--then", "test", *words, *last]
+    done = run(*commands)
     assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.mark.parametrize("model", ["rrdb_sft", "blind", "pbasr"])
+def test_restoration_scores_equal_those_of_one_process(model, restored):
+    logs = restored / "logs" / model
+    checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
+    words = ["-c", str(restored / f"{model}.yaml"), *UNEVEN, "--ckpt_path", checkpoint]
     assert {path.name for path in logs.iterdir()} == {"version_0", "version_1"}
     two = scores(logs / "version_1")
     assert main(["test", *words]) == 0
     one = scores(logs / "version_2")
-    assert two["images_by_group"] == one["images_by_group"] == {"Group1": 3, "Group2": 3}
+    assert set(two["images_by_group"].values()) == {3}
+    assert two["images_by_group"] == one["images_by_group"]
     for rows in (["scores"], *(["others", name] for name in one["others"])):
         mine, theirs = one, two
         for key in rows:
             mine, theirs = mine[key], theirs[key]
         for group, row in mine.items():
             assert theirs[group] == pytest.approx(row, abs=1e-6), (rows, group)
+
+
+def test_both_ranks_hold_the_same_branches_and_discriminators(restored):
+    first, second = (
+        torch.load(restored / f"rank{rank}.pt", weights_only=True) for rank in range(2)
+    )
+    assert len(first["names"]) == len(second["names"]) == 4
+    for mine, theirs in zip(first["names"], second["names"], strict=True):
+        assert mine != theirs  # each rank saw its own pictures
+    assert first["logged"] == second["logged"]
+    assert 0.99 < first["logged"]["lambda"] < 1
+    assert first["logged"]["distance"] > 0
+    assert {name.partition(".")[0] for name in first["weights"]} == {
+        *("general", "blur", "discriminators")
+    }
+    for name, tensor in first["weights"].items():
+        assert torch.equal(tensor, second["weights"][name]), name
+    still = {n for n, tensor in first["weights"].items() if torch.equal(tensor, first["start"][n])}
+    assert not any(name.startswith(("general", "blur")) for name in still)
+    # in the last bias of a discriminator both halves of the hinge loss cancel
+    assert still <= {f"discriminators.{name}.conv9.bias" for name in ("general", "blur")}

@@ -15,6 +15,9 @@ from blindsr.imaging.io import atomic_path
 from .paper import FULL_GROUPS, FULL_IMAGES, paper_rows
 from .score_rows import as_csv, as_json, as_markdown, as_table, rows_of
 
+WIDE = 160
+"""Characters of a line where there is no terminal: a file has room for all columns."""
+
 
 class ScoreTable(Callback):
     """Print the scores of ``lightning test``; write them to the run's folder.
@@ -69,8 +72,8 @@ class ScoreTable(Callback):
         title = f"{own}: {images} test images"
         if data == "NYUv2BSR" and not paper:
             title += f" (the paper's test set has {FULL_GROUPS} x {FULL_IMAGES})"
-        console = Console(highlight=False, soft_wrap=True)
-        console.print(as_table([*paper, *rows], title))
+        console = table_console()
+        console.print(as_table([*paper, *rows], title, width=console.width))
         if folder is None:
             return
         content = {"images": images, "images_by_group": dict(self._images), **as_json(rows, own)}
@@ -83,3 +86,9 @@ class ScoreTable(Callback):
             with atomic_path(Path(folder) / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         console.print(f"scores written to {Path(folder) / 'scores.json'} (also .csv, .md)")
+
+
+def table_console() -> Console:
+    """Where tables are printed: the terminal, or wide lines into a file."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=WIDE)

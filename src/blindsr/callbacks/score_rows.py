@@ -6,7 +6,8 @@ import csv
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -21,19 +22,32 @@ TITLES = {
     "blur_psnr": "blur PSNR [dB]",
     "blur_ssim": "blur SSIM",
     "miou": "mIoU",
+    "texture": "texture (1 = kept)",
 }
 """Titles of the scores, in the order of the columns."""
-DECIMALS = {"psnr": 2, "blur_psnr": 2}
+DECIMALS = {"psnr": 2, "blur_psnr": 2, "texture": 2}
 """Decimals where they are not 4."""
+REGIONS = ("blurred", "sharp")
+"""Scores named ``<region>_<score>`` hold inside that region of the images."""
+BLURRED_ONLY = ("texture",)
+"""Scores that only the blurred region has, whose names do not say so."""
+EXPENDABLE = ("vif", "gmsd", "ssim")
+"""Scores that a narrow terminal goes without, the first one first."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Scores of one way to do it, on one group or on average."""
+    """Scores of one way to do it, on one group or on average, or in a region of its images."""
 
     method: str
     group: str
     scores: Mapping[str, float]
+    region: str = ""
+
+    @property
+    def where(self) -> str:
+        """Group and region as words."""
+        return f"{self.group}: {self.region}" if self.region else self.group
 
 
 def rows_of(metrics: Mapping[str, float], own: str) -> list[Row]:
@@ -74,41 +88,118 @@ def show(name: str, value: float | None) -> str:
     return f"{value:.{DECIMALS.get(name, 4)}f}"
 
 
+def by_region(rows: list[Row]) -> list[Row]:
+    """Put scores of a region into a row of their own, below that of the whole images.
+
+    A region nobody scored gets none. The mean gets some only if several groups have the region.
+    """
+    result: list[Row] = []
+    for row in rows:
+        parts: dict[str, dict[str, float]] = {place: {} for place in ("", *REGIONS)}
+        for name, value in row.scores.items():
+            place, _, rest = name.partition("_")
+            if name in BLURRED_ONLY:
+                parts[REGIONS[0]][name] = value
+            elif rest and place in REGIONS:
+                parts[place][rest] = value
+            else:
+                parts[""][name] = value
+        result.append(Row(row.method, row.group, parts.pop("")))
+        result += [
+            Row(row.method, row.group, scores, place)
+            for place, scores in parts.items()
+            if any(math.isfinite(value) for value in scores.values())
+        ]
+    seen = {(row.region, row.group) for row in result if row.group != MEAN}
+    once = [place for place in REGIONS if [region for region, _ in seen].count(place) == 1]
+    return [row for row in result if row.group != MEAN or row.region not in once]
+
+
 def as_cells(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
     """Titles and cells as text; the group column is left out where there is but one group."""
     names = columns(rows)
-    single = len({row.group for row in rows if row.group != MEAN}) <= 1
-    chosen = [row for row in rows if row.group == MEAN] if single else rows
+    single = is_single(rows)
     titles = ["method", *([] if single else ["group"]), *(TITLES.get(n, n) for n in names)]
     cells = [
         [
             row.method,
-            *([] if single else [row.group]),
+            *([] if single else [row.where]),
             *(show(name, row.scores.get(name)) for name in names),
         ]
-        for row in chosen
+        for row in rows
     ]
     return titles, cells
 
 
-def as_table(rows: list[Row], title: str) -> Table:
-    """Rich table of the rows."""
+def is_single(rows: list[Row]) -> bool:
+    """Whether there is nothing to tell the rows of a method apart by."""
+    return not any(row.region for row in rows) and all(row.group == MEAN for row in rows)
+
+
+def chosen(rows: list[Row]) -> list[Row]:
+    """Rows of a table: regions apart, and the mean alone where there is but one group."""
+    if len({row.group for row in rows if row.group != MEAN}) > 1:
+        return by_region(rows)
+    means = [row for row in rows if row.group == MEAN]
+    return by_region(means or rows)
+
+
+def as_table(rows: list[Row], title: str, *, width: int | None = None) -> Table:
+    """Rich table of the rows.
+
+    Args:
+        rows: see :func:`rows_of`.
+        title: above it.
+        width: characters there are. Titles are folded to fit in; scores that still do not, see
+            :data:`EXPENDABLE`, are left out and named below. ``None`` leaves nothing out.
+    """
+    shown = chosen(rows)
+    table = _table(shown, title)
+    if width is None or _width(table) <= width:
+        return table
+    left: list[str] = []
+    table = _table(shown, title, fold=True)
+    for name in (name for name in EXPENDABLE if name in columns(shown)):
+        if _width(table) <= width:
+            break
+        left.append(TITLES[name])
+        shown = [
+            replace(row, scores={k: v for k, v in row.scores.items() if k != name}) for row in shown
+        ]
+        table = _table(shown, title, fold=True)
+    if left:
+        table.caption = Text(f"too narrow for {', '.join(left)}")
+    return table
+
+
+def _width(table: Table) -> int:
+    """Characters of a line: columns, a blank on each side of them, lines between them."""
+    return sum((column.width or 0) + 3 for column in table.columns) + 1
+
+
+def _table(rows: list[Row], title: str, *, fold: bool = False) -> Table:
+    """A table whose columns are as wide as their cells, and as their titles or words of these."""
     titles, cells = as_cells(rows)
-    words = titles.index("group") + 1 if "group" in titles else 1
+    words = 1 if is_single(rows) else 2
+    for row, line in zip(rows, cells, strict=True):
+        if row.region:
+            line[1] = f"  {row.region}"
     table = Table(title=Text(title), title_justify="left")
     for position, name in enumerate(titles):
-        is_word = position < words  # names stay whole in a narrow terminal, titles may fold
-        table.add_column(Text(name), justify="left" if is_word else "right", no_wrap=is_word)
-    for number, row in enumerate(cells):
-        if words == 2 and number and (row[1] == MEAN or row[0] != cells[number - 1][0]):
+        whole = [*(name.split() if fold else [name]), *(line[position] for line in cells)]
+        justify: Literal["left", "right"] = "left" if position < words else "right"
+        table.add_column(Text(name), justify=justify, width=max(map(len, whole)))
+    for number, (row, line) in enumerate(zip(rows, cells, strict=True)):
+        before = rows[number - 1] if number else row
+        if words == 2 and (row.method, row.group == MEAN) != (before.method, before.group == MEAN):
             table.add_section()
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in line))
     return table
 
 
 def as_markdown(rows: list[Row], title: str) -> str:
     """The same as a Markdown table."""
-    titles, cells = as_cells(rows)
+    titles, cells = as_cells(chosen(rows))
     lines = [titles, ["---"] * len(titles), *cells]
     return "\n".join([f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines)]) + "\n"
 

@@ -26,13 +26,12 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: without the configuration, or if it does not mix.
     """
-    from rich.console import Console
-
+    from blindsr.callbacks.report import table_console
     from blindsr.callbacks.score_rows import Row, as_table
 
     from .demo import best_of, write_scores
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = table_console()
     apart = f"--trainer.callbacks={json.dumps(callbacks_without_mixing(arguments.configs))}"
     last: Any = None
     tables: dict[str, dict[str, Any]] = {}
@@ -57,7 +56,8 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
         for group, scores in by_group.items()
         if group != "mean"
     ]
-    console.print(as_table(rows, "PBaSR on held-out scenes, after the last step of each training"))
+    title = "PBaSR on held-out scenes, after the last step of each training"
+    console.print(as_table(rows, title, width=console.width))
     draw(arguments.out / "pbasr.png", last.model.eval(), last.datamodule)
     write_scores(arguments, {"pbasr": collected(tables)})
     console.print(f"scores:  {arguments.out / 'scores.json'}")

@@ -13,7 +13,12 @@ from blindsr.losses.branch import BranchLosses
 from blindsr.losses.codebook import CodebookLoss, quantiser, watch
 
 from .pbasr_branches import BRANCHES, TwoBranchTask
-from .pbasr_parts import discriminators, optimizers, start_discriminators
+from .pbasr_parts import (
+    discriminators,
+    optimizers,
+    refuse_other_networks,
+    start_discriminators,
+)
 from .pbasr_recipes import RECIPES, RecipeName, merged_losses
 
 if TYPE_CHECKING:
@@ -84,6 +89,7 @@ class PBaSRTask(TwoBranchTask):
     """
 
     title = "PBaSR"
+    architecture = ("branches", "condition", "discriminator_features")
     automatic_optimization = False
 
     def __init__(
@@ -180,6 +186,9 @@ class PBaSRTask(TwoBranchTask):
     def setup(self, stage: str) -> None:
         """Check the data; load what :meth:`preflight` has not loaded yet."""
         super().setup(stage)
+        # a backward pass reaches one network of four; the others are no error to DDP then
+        options = getattr(self.trainer.strategy, "_ddp_kwargs", {})
+        options.setdefault("find_unused_parameters", True)
         self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
 
     def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:  # type: ignore[override]
@@ -289,5 +298,10 @@ class PBaSRTask(TwoBranchTask):
         checkpoint["anchor"] = self.anchor_facts
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the count of iterations."""
+        """Take up the count of iterations.
+
+        Raises:
+            WeightsError: if the checkpoint is of other networks.
+        """
+        refuse_other_networks(self.state_dict(), checkpoint)
         self.iterations = checkpoint["iterations"]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
 from blindsr.metrics import PreservationScores
+from blindsr.metrics.preservation import REGIONS, TEXTURE
 from blindsr.networks.padding import any_size
 from blindsr.weights import average_branches, build_anchor, read_average
 
@@ -197,11 +198,17 @@ class TwoBranchTask(RestorerTask):
             for row, scores in rows.items():
                 values = scores.compute()
                 prefix = f"val/{group}/{row}/" if row else f"val/{group}/"
-                self.log_dict({f"{prefix}{name}": value for name, value in values.items()})
+                # computed over all ranks, so that all agree on what there is
+                found = {n: v for n, v in values.items() if not (_of_region(n) and v.isnan())}
+                self.log_dict({f"{prefix}{name}": value for name, value in found.items()})
                 if not row:
                     chosen.append(_select(values))
         self.log(SELECT, torch.stack(chosen).mean(), prog_bar=True)
         self._average = []  # no third network in memory while training
+
+    def mean_of_groups(self, name: str, values: Tensor) -> Tensor:
+        """Mean of a score over the groups; that of a region over the groups with masks."""
+        return values.nanmean() if _of_region(name) else values.mean()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Restore without targets."""
@@ -222,6 +229,11 @@ def _arguments(anchor: Mapping[str, Any]) -> dict[str, Any]:
     if "arch" in arguments:
         arguments["class_path"] = arguments.pop("arch")
     return arguments
+
+
+def _of_region(name: str) -> bool:
+    """Whether a score is undefined for images without a mask."""
+    return name == TEXTURE or name.startswith(tuple(f"{region}_" for region in REGIONS))
 
 
 def _select(values: Mapping[str, Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Discriminators and optimisers of PBaSR."""
+"""Discriminators, optimisers and checkpoints of PBaSR."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from blindsr.errors import WeightsError
 from blindsr.networks import ConditionalDiscriminator, UNetDiscriminator
+from blindsr.weights.official import differences
 from blindsr.weights.reading import read_checkpoint
 
 from .schedulers import Halving
@@ -74,6 +75,22 @@ def start_discriminators(networks: nn.ModuleDict, path: str) -> None:
                 expected="an unconditional U-Net discriminator, as RealESRGAN_x4plus_netD.pth",
                 fix="The blur branch takes it with --model.condition identity alone.",
             ) from error
+
+
+def refuse_other_networks(own: Mapping[str, Tensor], checkpoint: Mapping[str, Any]) -> None:
+    """Compare tensors by name and shape: the anchor's file may lie elsewhere than in training.
+
+    Raises:
+        WeightsError: if the checkpoint is of other networks or of another task.
+    """
+    different = differences(own, checkpoint["state_dict"])
+    if different or "iterations" not in checkpoint:
+        raise WeightsError(
+            "checkpoint",
+            found=different or "no training of PBaSR",
+            expected="the same anchor, branches and discriminators as in the configuration",
+            fix="Use the configuration of its training, config.yaml in the folder of the run.",
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -15,7 +15,7 @@ from blindsr.data import PBaSRScenes
 from blindsr.errors import ConfigError, FileError, WeightsError
 from blindsr.networks import UNetDiscriminator
 from blindsr.tasks import PBaSRTask
-from blindsr.weights import average_branches, read_average
+from blindsr.weights import average_branches, read_anchor
 
 TINY = {"arch": "esrgan", "init_args": {"num_filters": 8, "num_blocks": 1}}
 
@@ -114,7 +114,7 @@ def test_a_run_is_read_back_as_its_average(tmp_path: Path) -> None:
     loop = trainer(tmp_path, limit_val_batches=0)
     loop.fit(model, data())
     loop.save_checkpoint(tmp_path / "run.ckpt")
-    network = read_average(tmp_path / "run.ckpt").network.eval()
+    network = read_anchor(tmp_path / "run.ckpt").network.eval()
     lr = torch.rand(1, 3, 12, 12)
     with torch.no_grad():
         assert torch.equal(network(lr), model.average()(lr))
@@ -166,7 +166,7 @@ def test_unified_training_has_one_branch_and_sees_both_streams(tmp_path: Path) -
     assert list(model.discriminators) == ["general"]
     assert isinstance(model.discriminators["general"], UNetDiscriminator)
     loop.save_checkpoint(tmp_path / "run.ckpt")
-    assert equal(state(read_average(tmp_path / "run.ckpt").network), state(model.general))
+    assert equal(state(read_anchor(tmp_path / "run.ckpt").network), state(model.general))
 
 
 def test_frozen_words_iterations_and_schedule(tmp_path: Path) -> None:

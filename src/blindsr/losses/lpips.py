@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from torch import nn
 
-from blindsr.errors import ConfigError, DataError
+from blindsr.errors import ConfigError
 
+from .images import require_images
 from .torchvision_file import read_features
 
 if TYPE_CHECKING:
@@ -57,15 +58,6 @@ class LPIPSLoss(nn.Module):
         Raises:
             DataError: if the shapes differ, or the images are smaller than 32 x 32.
         """
-        if sr.ndim != 4 or sr.shape[1] != 3 or min(sr.shape[-2:]) < MIN_SIZE:
-            raise DataError(
-                "sr",
-                found=f"shape {tuple(sr.shape)}",
-                expected=f"(N, 3, H, W) of at least {MIN_SIZE} x {MIN_SIZE} pixels",
-            )
-        if sr.shape != hr.shape:
-            raise DataError(
-                "hr", found=f"shape {tuple(hr.shape)}", expected=f"{tuple(sr.shape)} as SR"
-            )
+        require_images(sr, hr, MIN_SIZE)
         network = self._network[0].to(sr.device)
         return network(sr.float(), hr.float(), normalize=True).mean()

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from blindsr.errors import ConfigError, DataError
+from blindsr.errors import ConfigError
 
+from .images import require_images
 from .torchvision_file import read_features
 
 VGG = Literal["vgg19", "vgg16"]
@@ -63,7 +64,7 @@ class PerceptualLoss(nn.Module):
         Raises:
             DataError: if the shapes differ, or the images are too small for the deepest layer.
         """
-        _check_images(sr, hr, self.min_size)
+        require_images(sr, hr, self.min_size)
         network = self._network[0].to(sr.device)
         restored = network(sr.float())
         with torch.no_grad():
@@ -126,16 +127,3 @@ def _check_options(layers: Mapping[str, float], net: str) -> None:
     for name in layers:
         if name not in known:
             raise ConfigError("layers", found=repr(name), expected=f"of {', '.join(known)}")
-
-
-def _check_images(sr: Tensor, hr: Tensor, min_size: int) -> None:
-    if sr.ndim != 4 or sr.shape[1] != 3 or min(sr.shape[-2:]) < min_size:
-        raise DataError(
-            "sr",
-            found=f"shape {tuple(sr.shape)}",
-            expected=f"(N, 3, H, W) of at least {min_size} x {min_size} pixels",
-        )
-    if sr.shape != hr.shape:
-        raise DataError(
-            "hr", found=f"shape {tuple(hr.shape)}", expected=f"{tuple(sr.shape)} as the SR image"
-        )

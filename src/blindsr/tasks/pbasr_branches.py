@@ -13,7 +13,7 @@ from blindsr.errors import ConfigError
 from blindsr.metrics import PreservationScores
 from blindsr.metrics.preservation import REGIONS, TEXTURE
 from blindsr.networks.padding import any_size
-from blindsr.weights import average_branches, build_anchor, read_average
+from blindsr.weights import average_branches, build_anchor, read_anchor
 
 from .batches import counted, datamodule, group_names
 from .restorer import RestorerTask
@@ -108,7 +108,7 @@ class TwoBranchTask(RestorerTask):
         super().preflight("test", resumed=resumed)  # LPIPS also chooses the checkpoint
         if stage == "test" and not self.others:
             for name, path in (self.hparams["compare"] or {}).items():
-                network = read_average(path).network.eval().requires_grad_(False)
+                network = read_anchor(path).network.eval().requires_grad_(False)
                 self.others[name] = [network]
 
     def forward(self, lr: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Weights in and out: official checkpoints, our own, safe reading."""
 
-from .anchor import Anchor, anchor_of_branch, build_anchor, read_anchor, read_average
+from .anchor import Anchor, anchor_of_branch, build_anchor, read_anchor
 from .anchor_names import anchor_state
 from .checkpoint import NetworkFile, build_network, read_network
 from .estimator import LoadedEstimator, load_estimator
@@ -29,7 +29,6 @@ __all__ = [
     "load_estimator",
     "load_official",
     "read_anchor",
-    "read_average",
     "read_network",
     "read_pbasr",
     "read_pbasr_official",

@@ -106,14 +106,6 @@ def read_anchor(path: str | Path) -> Anchor:
     return anchor_of(state, wrapper, where)
 
 
-def read_average(path: str | Path) -> Anchor:
-    """What a training of PBaSR restores with: the average of its branches, see `read_anchor`.
-
-    Any other network counts as its own average, so that trainings and anchors can be compared.
-    """
-    return read_anchor(path)
-
-
 def build_anchor(
     class_path: str | None = None,
     init_args: dict[str, Any] | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import upsample
 from blindsr.imaging.zoom_boxes import choose_boxes, crop_side
-from blindsr.metrics.quality import psnr_y
+
+from .restoration_samples import sheet_sample
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
-
     from blindsr.types import Batch
 
 _CROPS = 2
@@ -109,40 +105,17 @@ def to_sheet(
         scale: HR size over LR size.
         phase: see :func:`blindsr.imaging.resize.phase`.
     """
-    lr, hr, sr = (x[index : index + 1].float() for x in (batch["lr"], batch["hr"], outputs["sr"]))
-    cubic = upsample(lr, scale, phase=phase, method="bicubic")
-    pictures = {
-        "LR": upsample(lr, scale, phase=phase, method="nearest"),
-        "bicubic": cubic,
-        "SR": sr,
-        "HR": hr,
-    }
-    images = {name: _array(picture) for name, picture in pictures.items()}
-    sheet: dict[str, Any] = {
-        "name": batch["name"][index] if "name" in batch else str(index),
-        "images": images,
-        "scores": {"bicubic": _score(cubic, hr), "SR": _score(sr, hr), "HR": "PSNR (Y)"},
-        "boxes": choose_boxes(
-            images["bicubic"],
-            [images["HR"]],
-            reference=images["HR"],
-            count=_CROPS,
-            side=crop_side(*images["HR"].shape[:2]),
-        ),
-    }
+    bicubic = upsample(batch["lr"].float(), scale, phase=phase, method="bicubic")
+    results = {"bicubic": bicubic, "SR": outputs["sr"]}
     estimate = outputs.get("estimate")
-    if "blur" in batch:
-        sheet["blur"] = batch["blur"][index, 0].float().cpu().numpy()
-    if estimate is not None and estimate.blur is not None:
-        sheet["blur_estimate"] = estimate.blur[index, 0].float().cpu().numpy()
+    sheet = sheet_sample(batch, results, index, scale=scale, phase=phase, estimate=estimate)
+    sheet["scores"]["HR"] = "PSNR (Y)"
+    images = sheet["images"]
+    sheet["boxes"] = choose_boxes(
+        images["bicubic"],
+        [images["HR"]],
+        reference=images["HR"],
+        count=_CROPS,
+        side=crop_side(*images["HR"].shape[:2]),
+    )
     return sheet
-
-
-def _array(picture: Tensor) -> NDArray[np.float32]:
-    """(1, 3, H, W) of any range -> (H, W, 3) in [0, 1]; NaN stays."""
-    return picture[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-
-
-def _score(image: Tensor, hr: Tensor) -> str:
-    value = float(psnr_y(image, hr))
-    return f"{value:.2f} dB" if math.isfinite(value) else "–"

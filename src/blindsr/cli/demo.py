@@ -126,6 +126,12 @@ def fit(arguments: argparse.Namespace, config: str, name: str, *more: str) -> An
     return BlindSRCLI([*words(arguments, config, name), *more])
 
 
+def script(arguments: argparse.Namespace, config: str, name: str, *more: str) -> list[str]:
+    """The command that trains a stage in a process of its own."""
+    command = [*words(arguments, config, name), *more]
+    return [sys.executable, "-m", "blindsr.cli.lightning_script", *command]
+
+
 def clear(folder: Path) -> None:
     """Remove the run of an earlier demonstration."""
     import shutil
@@ -144,18 +150,17 @@ def restorer_commands(arguments: argparse.Namespace) -> Iterator[list[str]]:
     for name, off in switches.items():
         clear(arguments.out / name)
         options = [f"--model.init_args.{option}" for option in off]
-        command = [*words(arguments, "rrdb_sft_demo", name), *options]
-        yield [sys.executable, "-m", "blindsr.cli.lightning_script", *command]
+        yield script(arguments, "rrdb_sft_demo", name, *options)
 
 
 def wait(background: Background, console: Any) -> None:
-    """Wait for the restorers; say what they are at."""
+    """Wait for what runs beside this process; say what it is at."""
     import time
 
-    with console.status("waiting for the restorers") as status:
+    with console.status("waiting for the other process") as status:
         while background.running():
             line = background.last_line()
-            status.update(f"waiting for the restorers: {line}" if line else "waiting")
+            status.update(f"waiting for the other process: {line}" if line else "waiting")
             time.sleep(1)
     background.check()
 
@@ -189,36 +194,27 @@ def draw_restoration(path: Path, model: Any, datamodule: Any) -> None:
     """Draw the first test scenes, restored in all ways of the table, with zoomed crops."""
     import torch
 
-    from blindsr.imaging.plot_restoration import save_restoration_sheet
-    from blindsr.imaging.resize import upsample
-    from blindsr.metrics import psnr_y
-
     batch = next(iter(datamodule.test_dataloader()))
     with torch.inference_mode():
         sr, estimate = model.restore(batch)
         results = {**model.rivals(batch), model.title: sr}
-    enlarged = upsample(
-        batch["lr"], model.hparams["scale"], phase=datamodule.phase, method="nearest"
-    )
-    samples = []
-    for index in range(min(SHOWN, len(sr))):
-        hr = batch["hr"][index]
-        images = {"LR": enlarged[index], **{k: v[index] for k, v in results.items()}, "HR": hr}
-        samples.append(
-            {
-                "name": batch["name"][index],
-                "images": {k: v.clamp(0, 1).permute(1, 2, 0).numpy() for k, v in images.items()},
-                "blur": batch["blur"][index, 0].numpy(),
-                "blur_estimate": estimate.blur[index, 0].numpy(),
-                "scores": {
-                    name: f"{float(psnr_y(image[index : index + 1], hr[None])):.2f} dB"
-                    for name, image in results.items()
-                },
-            }
-        )
-    save_restoration_sheet(
-        path, samples, methods=list(results), sigma_max=float(datamodule.sigma_max)
-    )
+    draw_sheet(path, batch, results, datamodule, estimate=estimate)
+
+
+def draw_sheet(
+    path: Path, batch: Any, results: dict[str, Any], datamodule: Any, estimate: Any = None
+) -> None:
+    """Draw the first samples of a batch as every method restored them."""
+    from blindsr.callbacks.restoration_samples import sheet_sample
+    from blindsr.imaging.plot_restoration import save_restoration_sheet
+
+    where = {"scale": datamodule.scale, "phase": datamodule.phase}
+    samples = [
+        sheet_sample(batch, results, index, estimate=estimate, **where)
+        for index in range(min(SHOWN, len(batch["lr"])))
+    ]
+    sigma_max = float(datamodule.sigma_max) if estimate is not None else 0.0
+    save_restoration_sheet(path, samples, methods=list(results), sigma_max=sigma_max)
 
 
 def write_scores(arguments: argparse.Namespace, content: dict[str, Any]) -> None:

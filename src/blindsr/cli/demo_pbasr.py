@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from blindsr.errors import ConfigError
 
+from .background import Background
+from .demo import best_of, clear, draw_sheet, fit, script, wait, write_scores
+
 if TYPE_CHECKING:
     import argparse
 
@@ -17,7 +20,6 @@ UNIFIED, POSTER, PBASR = "unified training", "average, not mixed", "PBaSR"
 GENERAL, BLUR = "general branch, not mixed", "blur branch, not mixed"
 BRANCH_ROWS = {"general branch": GENERAL, "blur branch": BLUR}
 COLUMNS = ("psnr", "ssim", "gmsd", "vif", "blurred_psnr", "blurred_gmsd", "texture")
-SHOWN = 3
 
 
 def run_pbasr(arguments: argparse.Namespace) -> int:
@@ -29,37 +31,34 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     from blindsr.callbacks.report import table_console
     from blindsr.callbacks.score_rows import Row, as_table
 
-    from .demo import best_of, write_scores
-
     console = table_console()
     apart = f"--trainer.callbacks={json.dumps(callbacks_without_mixing(arguments.configs))}"
-    last: Any = None
-    tables: dict[str, dict[str, Any]] = {}
-    arms = {
-        UNIFIED: ("unified", [apart, "--model.init_args.branches=unified"]),
-        POSTER: ("apart", [apart]),
-        PBASR: ("pbasr", []),
-    }
-    for row, (name, more) in arms.items():
-        console.print(f"training: {row}")
-        compare = {UNIFIED: str(best_of(arguments.out / "unified").with_name("last.ckpt"))}
-        if row == PBASR:
-            more = [*more, f"--model.init_args.compare={json.dumps(compare)}"]
-        last = train(arguments, name, *more)
-        checkpoint = best_of(arguments.out / name).with_name("last.ckpt")
-        last.trainer.test(last.model, last.datamodule, ckpt_path=str(checkpoint), verbose=False)
-        file = Path(last.trainer.log_dir) / "scores.json"
-        tables[row] = json.loads(file.read_text(encoding="utf-8"))
+    clear(arguments.out / "unified")
+    options = [apart, "--model.init_args.branches=unified"]
+    unified = Background(
+        [script(arguments, CONFIG, "unified", *options)], arguments.out / "unified.log"
+    )
+    tables = {}
+    with unified:
+        console.print("training: unified, and beside it two branches that are never mixed")
+        tables[POSTER], _ = trained(arguments, "apart", apart)
+        wait(unified, console)
+    console.print("training: PBaSR")
+    compare = {UNIFIED: str(last_of(arguments.out / "unified"))}
+    tables[PBASR], cli = trained(
+        arguments, "pbasr", f"--model.init_args.compare={json.dumps(compare)}"
+    )
+    scores = collected(tables)
     rows = [
-        Row(method, group, {k: v for k, v in scores.items() if k in COLUMNS and v is not None})
-        for method, by_group in collected(tables).items()
-        for group, scores in by_group.items()
+        Row(method, group, {k: v for k, v in one.items() if k in COLUMNS and v is not None})
+        for method, by_group in scores.items()
+        for group, one in by_group.items()
         if group != "mean"
     ]
     title = "PBaSR on held-out scenes, after the last step of each training"
     console.print(as_table(rows, title, width=console.width))
-    draw(arguments.out / "pbasr.png", last.model.eval(), last.datamodule)
-    write_scores(arguments, {"pbasr": collected(tables)})
+    draw(arguments.out / "pbasr.png", cli.model.eval(), cli.datamodule)
+    write_scores(arguments, {"pbasr": scores})
     console.print(f"scores:  {arguments.out / 'scores.json'}")
     console.print(f"picture: {arguments.out / 'pbasr.png'}")
     return 0
@@ -84,50 +83,36 @@ def callbacks_without_mixing(configs: Path) -> list[dict[str, Any]]:
     return kept
 
 
-def train(arguments: argparse.Namespace, name: str, *more: str) -> Any:
-    """Train one arm in this process."""
-    from .demo import fit
+def trained(arguments: argparse.Namespace, name: str, *more: str) -> tuple[dict[str, Any], Any]:
+    """Train one arm in this process and test it after its last step: scores, and the run."""
+    cli = fit(arguments, CONFIG, name, *more)
+    checkpoint = str(last_of(arguments.out / name))
+    cli.trainer.test(cli.model, cli.datamodule, ckpt_path=checkpoint, verbose=False)
+    file = Path(cli.trainer.log_dir) / "scores.json"
+    return json.loads(file.read_text(encoding="utf-8")), cli
 
-    return fit(arguments, CONFIG, name, *more)
+
+def last_of(folder: Path) -> Path:
+    """The last checkpoint of a run."""
+    return best_of(folder).with_name("last.ckpt")
 
 
 def collected(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by row and group: bicubic, unified, both branches apart, their average, PBaSR."""
-    apart = tables[POSTER]
-    rows = {"bicubic": apart["others"]["bicubic"], UNIFIED: tables[UNIFIED]["scores"]}
+    apart, pbasr = tables[POSTER], tables[PBASR]
+    rows = {"bicubic": pbasr["others"]["bicubic"], UNIFIED: pbasr["others"][UNIFIED]}
     rows |= {row: apart["others"][name] for name, row in BRANCH_ROWS.items()}
-    rows |= {POSTER: apart["scores"], PBASR: tables[PBASR]["scores"]}
-    return rows
+    return {**rows, POSTER: apart["scores"], PBASR: pbasr["scores"]}
 
 
 def draw(path: Path, model: Any, datamodule: Any) -> None:
     """Draw blurred test scenes: bicubic, unified training and PBaSR with zoomed crops."""
     import torch
 
-    from blindsr.imaging.plot_restoration import save_restoration_sheet
-    from blindsr.imaging.resize import upsample
-    from blindsr.metrics import psnr_y
-
-    batches = [b for b in datamodule.test_dataloader() if b["group"][0].startswith("blur")]
-    batch = batches[0]
+    batches = datamodule.test_dataloader()
+    batch = next(b for b in batches if b["group"][0].startswith("blur"))
     with torch.inference_mode():
         rivals = model.rivals(batch)
         results = {name: rivals[name] for name in ("bicubic", UNIFIED)}
         results[PBASR] = model.restore(batch)[0]
-    scale = int(model.hparams["scale"])
-    enlarged = upsample(batch["lr"], scale, phase=datamodule.phase, method="nearest")
-    samples = []
-    for index in range(min(SHOWN, len(batch["lr"]))):
-        hr = batch["hr"][index]
-        images = {"LR": enlarged[index], **{k: v[index] for k, v in results.items()}, "HR": hr}
-        samples.append(
-            {
-                "name": batch["name"][index],
-                "images": {k: v.clamp(0, 1).permute(1, 2, 0).numpy() for k, v in images.items()},
-                "scores": {
-                    name: f"{float(psnr_y(image[index : index + 1], hr[None])):.2f} dB"
-                    for name, image in results.items()
-                },
-            }
-        )
-    save_restoration_sheet(path, samples, methods=list(results), sigma_max=0.0)
+    draw_sheet(path, batch, results, datamodule)

@@ -63,17 +63,18 @@ def test_pbasr_compares_four_trainings(configs, tmp_path, capsys):
     printed = capsys.readouterr().out
     content = json.loads((out / "scores.json").read_text())["pbasr"]
     assert list(content) == [
-        *("bicubic", "unified training", "general branch, not mixed"),
+        *("bicubic", "anchor", "unified training", "general branch, not mixed"),
         *("blur branch, not mixed", "average, not mixed", "PBaSR"),
     ]
     assert all(row in printed for row in content)
     assert content["PBaSR"]["blur"]["psnr"] != content["average, not mixed"]["blur"]["psnr"]
     assert content["PBaSR"]["blur"]["texture"] > 0
+    assert content["unified training"]["blur"]["psnr"] != content["anchor"]["blur"]["psnr"]
     assert read_array(out / "pbasr.png").std() > 10
 
 
 @pytest.mark.parametrize(
-    ("words", "name"), [([], "cmos_demo"), (["--method", "pbasr"], "pbasr_demo")]
+    ("words", "name"), [([], "cmos_demo"), (["--method", "pbasr"], "pbasr_demo_anchor")]
 )
 def test_missing_configurations_are_one_line(words, name, tmp_path, capsys):
     assert main(["demo", *words, "-c", str(tmp_path), "-o", str(tmp_path / "demo")]) == 2

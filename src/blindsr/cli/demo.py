@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from blindsr.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .background import Background
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=("cmos", "pbasr"),
         default="cmos",
-        help="CMOS with RRDB-SFT, or PBaSR (pbasr_demo.yaml) (default: %(default)s)",
+        help="CMOS with RRDB-SFT, or PBaSR (pbasr_demo*.yaml) (default: %(default)s)",
     )
     parser.add_argument(
         "--stage",
@@ -69,15 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     if arguments.method == "pbasr":
         return run_pbasr(arguments)
-    stages = STAGES[:1] if arguments.stage == "1" else STAGES
-    for name in stages:
-        if not (arguments.configs / f"{name}.yaml").is_file():
-            raise ConfigError(
-                arguments.configs / f"{name}.yaml",
-                found="no such file",
-                expected="a training configuration",
-                fix="Run this in the repository's folder, or name theirs with -c.",
-            )
+    require(arguments.configs, STAGES[:1] if arguments.stage == "1" else STAGES)
     console = Console(highlight=False, soft_wrap=True)
     if arguments.stage == "1":
         train_estimator(arguments, console)
@@ -105,6 +97,18 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(f"checkpoint: {checkpoint}")
     console.print(f"pictures:   {arguments.out / 'blur_maps.png'}, restoration.png")
     return 0
+
+
+def require(folder: Path, names: Sequence[str]) -> None:
+    """Refuse to begin without one of the configurations."""
+    for name in names:
+        if not (folder / f"{name}.yaml").is_file():
+            raise ConfigError(
+                folder / f"{name}.yaml",
+                found="no such file",
+                expected="a training configuration",
+                fix="Run this in the repository's folder, or name theirs with -c.",
+            )
 
 
 def words(arguments: argparse.Namespace, config: str, name: str) -> list[str]:

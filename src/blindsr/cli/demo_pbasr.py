@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from blindsr.errors import ConfigError
 
 from .background import Background
-from .demo import best_of, clear, draw_sheet, fit, script, wait, write_scores
+from .demo import best_of, clear, draw_sheet, fit, require, script, wait, write_scores
 
 if TYPE_CHECKING:
     import argparse
 
-CONFIG = "pbasr_demo"
+ANCHOR, CONFIG = "pbasr_demo_anchor", "pbasr_demo"
 MIXING = "WeightInterpolation"
+ANCHOR_ROW = "anchor"
 UNIFIED, POSTER, PBASR = "unified training", "average, not mixed", "PBaSR"
 GENERAL, BLUR = "general branch, not mixed", "blur branch, not mixed"
 BRANCH_ROWS = {"general branch": GENERAL, "blur branch": BLUR}
@@ -32,21 +33,25 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     from blindsr.callbacks.score_rows import Row, as_table
 
     console = table_console()
+    require(arguments.configs, (ANCHOR, CONFIG))
     apart = f"--trainer.callbacks={json.dumps(callbacks_without_mixing(arguments.configs))}"
+    console.print("training: the anchor, from which all others start, by L1 alone")
+    anchor_file = train_anchor(arguments)
+    anchor = f"--model.init_args.anchor={json.dumps({'weights': str(anchor_file)})}"
     clear(arguments.out / "unified")
-    options = [apart, "--model.init_args.branches=unified"]
+    options = [anchor, apart, "--model.init_args.branches=unified"]
     unified = Background(
         [script(arguments, CONFIG, "unified", *options)], arguments.out / "unified.log"
     )
     tables = {}
     with unified:
         console.print("training: unified, and beside it two branches that are never mixed")
-        tables[POSTER], _ = trained(arguments, "apart", apart)
+        tables[POSTER], _ = trained(arguments, "apart", anchor, apart)
         wait(unified, console)
     console.print("training: PBaSR")
-    compare = {UNIFIED: str(last_of(arguments.out / "unified"))}
+    compare = {ANCHOR_ROW: str(anchor_file), UNIFIED: str(last_of(arguments.out / "unified"))}
     tables[PBASR], cli = trained(
-        arguments, "pbasr", f"--model.init_args.compare={json.dumps(compare)}"
+        arguments, "pbasr", anchor, f"--model.init_args.compare={json.dumps(compare)}"
     )
     scores = collected(tables)
     rows = [
@@ -69,18 +74,22 @@ def callbacks_without_mixing(configs: Path) -> list[dict[str, Any]]:
     import yaml
 
     path = configs / f"{CONFIG}.yaml"
-    if not path.is_file():
-        raise ConfigError(
-            path,
-            found="no such file",
-            expected="a training configuration",
-            fix="Run this in the repository's folder, or name theirs with -c.",
-        )
     every = yaml.safe_load(path.read_text(encoding="utf-8"))["trainer"]["callbacks"]
     kept = [one for one in every if not one["class_path"].endswith(MIXING)]
     if len(kept) == len(every):
         raise ConfigError(path, found=f"no {MIXING}", expected="it among trainer.callbacks")
     return kept
+
+
+def train_anchor(arguments: argparse.Namespace) -> Path:
+    """Train the anchor and write it as a file of its own dialect."""
+    from blindsr.weights.pbasr import read_pbasr
+    from blindsr.weights.writing import write_pth
+
+    fit(arguments, ANCHOR, "anchor")
+    file = arguments.out / "anchor.pth"
+    write_pth(file, read_pbasr(last_of(arguments.out / "anchor")).in_dialect("average"))
+    return file
 
 
 def trained(arguments: argparse.Namespace, name: str, *more: str) -> tuple[dict[str, Any], Any]:
@@ -98,9 +107,9 @@ def last_of(folder: Path) -> Path:
 
 
 def collected(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
-    """Scores by row and group: bicubic, unified, both branches apart, their average, PBaSR."""
+    """Scores by row and group, the rows in the order of the table."""
     apart, pbasr = tables[POSTER], tables[PBASR]
-    rows = {"bicubic": pbasr["others"]["bicubic"], UNIFIED: pbasr["others"][UNIFIED]}
+    rows = {name: pbasr["others"][name] for name in ("bicubic", ANCHOR_ROW, UNIFIED)}
     rows |= {row: apart["others"][name] for name, row in BRANCH_ROWS.items()}
     return {**rows, POSTER: apart["scores"], PBASR: pbasr["scores"]}
 

@@ -26,7 +26,7 @@ ANCHORS = {
 def tiny_config(folder, name="pbasr", *callbacks):
     """The demonstration's configuration, tiny, its runs under ``folder``; returns its path."""
     config = yaml.safe_load((EXPERIMENTS / "pbasr_demo.yaml").read_text(encoding="utf-8"))
-    config["trainer"]["max_epochs"] = 2
+    config["trainer"] |= {"max_epochs": 2, "check_val_every_n_epoch": 1}
     config["trainer"]["callbacks"] += callbacks
     config["trainer"]["logger"][0]["init_args"] = {"save_dir": str(folder / "logs"), "name": name}
     config["model"]["init_args"] |= {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from blindsr.errors import ConfigError
-
 HELP = "auto, cpu, cuda, cuda:1, mps"
 
 
@@ -20,16 +18,6 @@ def pick_device(name: str) -> str:
     Raises:
         ConfigError: there is no such device.
     """
-    import torch
+    from blindsr.engine.open import pick_device as pick
 
-    if name == "auto":
-        return str(torch.accelerator.current_accelerator(check_available=True) or "cpu")
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(
-            "--device",
-            found=f"{name} ({str(error).splitlines()[0]})",
-            expected="auto, cpu, or an accelerator of this machine",
-        ) from error
-    return name
+    return str(pick(name, "--device"))

@@ -125,8 +125,10 @@ def _trained_for(path: str) -> str:
     return metadata.get(TRAINED_FOR, "")
 
 
-def pick_device(name: str | torch.device) -> torch.device:
+def pick_device(name: str | torch.device, where: str = "device") -> torch.device:
     """``"auto"`` -> the first accelerator there is, else the CPU; others are tried out.
+
+    ``where`` is what an error calls the option.
 
     Raises:
         ConfigError: if there is no such device.
@@ -137,7 +139,7 @@ def pick_device(name: str | torch.device) -> torch.device:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
-            "device",
+            where,
             found=f"{name} ({str(error).splitlines()[0]})",
             expected="auto, cpu, or an accelerator of this machine",
         ) from error

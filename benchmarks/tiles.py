@@ -31,6 +31,7 @@ from hardware import processor
 
 import blindsr
 from blindsr.data.scenes import render_scene
+from blindsr.imaging.io import read_rgb, to_uint8
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
@@ -58,9 +59,13 @@ def random_model(path):
     save_safetensors(path, NetworkFile(str(path), "blind", settings, network.state_dict()))
 
 
-def picture(height, width):
-    """(height, width, 3) uint8: an enlarged scene and a little grain."""
-    scene = cv2.resize(render_scene(0, 1, (192, 256)).rgb, (width, height), interpolation=2)
+def picture(height, width, path=None):
+    """(height, width, 3) uint8: a photograph, or an enlarged scene and a little grain."""
+    if path:
+        return cv2.resize(to_uint8(read_rgb(path)), (width, height), interpolation=cv2.INTER_AREA)
+    scene = cv2.resize(
+        render_scene(0, 1, (192, 256)).rgb, (width, height), interpolation=cv2.INTER_CUBIC
+    )
     grain = np.random.default_rng(0).normal(0, 3, scene.shape)
     return np.clip(scene + grain, 0, 255).astype(np.uint8)
 
@@ -86,7 +91,7 @@ def run_size(arguments, megapixels):
 
 def run_difference(arguments):
     model = blindsr.load(arguments.model, device="cpu")
-    image = picture(*arguments.difference).astype(np.float32) / 255
+    image = picture(*arguments.difference, arguments.picture).astype(np.float32) / 255
     untiled = model.upscale(image, tile=0)
     tiled = model.upscale(image, tile=arguments.difference_tile)
     difference = 255 * np.abs(tiled - untiled)
@@ -137,9 +142,11 @@ def report(arguments):
         )
     if arguments.difference:
         rows, columns = arguments.difference
-        key = f"difference at {rows}x{columns}, tile {arguments.difference_tile}"
+        shown = arguments.picture.stem if arguments.picture else "a scene"
+        key = f"difference at {rows}x{columns}, {shown}, tile {arguments.difference_tile}"
         options = ["--difference", str(rows), str(columns), "--one", "-1"]
         options += ["--difference-tile", str(arguments.difference_tile)]
+        options += ["--picture", str(arguments.picture)] if arguments.picture else []
         numbers = measured(arguments, key, options)
         shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
         lines += ["", f"Difference from untiled in 1/255 ({key.partition(' at ')[2]}): {shown}."]
@@ -165,9 +172,10 @@ def header(arguments, name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="weights; default: full-size, random")
-    parser.add_argument("--megapixels", type=float, nargs="+", default=[0.25, 0.5, 1, 2])
+    parser.add_argument("--megapixels", type=float, nargs="*", default=[0.25, 0.5, 1, 2])
     parser.add_argument("--tile", type=int, help="LR pixels; default: auto")
     parser.add_argument("--difference", type=int, nargs=2, metavar=("H", "W"))
+    parser.add_argument("--picture", type=Path, help="for --difference; default: a scene")
     parser.add_argument("--difference-tile", type=int, default=240, help="LR pixels")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--state", type=Path, default=Path("tiles_state.json"))

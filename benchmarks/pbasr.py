@@ -6,7 +6,7 @@ General stream: the photographs of ``--photos``. Blur stream: frames in Cityscap
 (leftImg8bit, disparity) with intended defocus made by the library. The anchor is a small compact
 network of Real-ESRGAN; every seed first trains one by L1 alone, and all arms of the seed start
 from it, as the paper starts from released weights. Arms: unified training, two branches never
-mixed, and PBaSR mixing after every 1, 5 and 20 iterations. What is finished in ``--work`` is not
+mixed, and PBaSR mixing after every iteration and after every 20. What is finished in ``--work`` is not
 done again. Writes ``pbasr.md`` and ``pbasr.png`` (the curves) into ``-o``.
 """
 
@@ -41,11 +41,10 @@ ROWS = {
     "apart/blur branch": "blur branch, never mixed",
     "apart": "average, never mixed",
     "k20": "PBaSR, k = 20",
-    "k5": "PBaSR, k = 5",
     "k1": "PBaSR, k = 1",
 }
 ANCHOR = {"arch": "compact", "init_args": {"num_feat": 32, "num_conv": 8}}
-ARMS = {"unified": None, "apart": (1, 1.0), "k20": (20, 0.99), "k5": (5, 0.99), "k1": (1, 0.99)}
+ARMS = {"unified": None, "apart": (1, 1.0), "k20": (20, 0.99), "k1": (1, 0.99)}
 """Arm -> (k, lambda_0); lambda_0 = 1 never mixes but logs the distance."""
 
 

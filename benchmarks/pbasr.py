@@ -6,8 +6,8 @@ General stream: the photographs of ``--photos``. Blur stream: frames in Cityscap
 (leftImg8bit, disparity) with intended defocus made by the library. The anchor is a small compact
 network of Real-ESRGAN; every seed first trains one by L1 alone, and all arms of the seed start
 from it, as the paper starts from released weights. Arms: unified training, two branches never
-mixed, and PBaSR mixing after every iteration and after every 20. What is finished in ``--work`` is not
-done again. Writes ``pbasr.md`` and ``pbasr.png`` (the curves) into ``-o``.
+mixed, and PBaSR mixing after every iteration and after every 20. What is finished in ``--work`` is
+not done again. Writes ``pbasr.md`` and ``pbasr.png`` (the curves) into ``-o``.
 """
 
 from __future__ import annotations

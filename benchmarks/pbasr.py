@@ -43,6 +43,7 @@ ROWS = {
     "k20": "PBaSR, k = 20",
     "k1": "PBaSR, k = 1",
 }
+LEARNED = "\n## What was learned"
 ANCHOR = {"arch": "compact", "init_args": {"num_feat": 32, "num_conv": 8}}
 ARMS = {"unified": None, "apart": (1, 1.0), "k20": (20, 0.99), "k1": (1, 0.99)}
 """Arm -> (k, lambda_0); lambda_0 = 1 never mixes but logs the distance."""
@@ -224,6 +225,15 @@ def mixing(arm: str) -> list[dict]:
     return [{"class_path": "blindsr.callbacks.WeightInterpolation", "init_args": options}]
 
 
+def tables(results: list[dict], group: str) -> list[str]:
+    """The scores, and their differences from what PBaSR must beat."""
+    lines = table(results, group)
+    for arm in ("unified", "apart"):
+        title = f"Less those of the row *{ROWS[arm]}* of the same seed:"
+        lines += ["", title, "", *table(results, group, minus=arm)]
+    return lines
+
+
 def table(results: list[dict], group: str, minus: str | None = None) -> list[str]:
     """Markdown rows: mean and spread over the seeds; of the difference from a row, seed by seed."""
     names = [
@@ -274,15 +284,12 @@ def curves(arguments: argparse.Namespace, path: Path) -> dict[str, float]:
             if arm not in ARMS or not ARMS[arm]:
                 continue
             file = arguments.work / f"seed{arguments.seeds[-1]}" / arm / "metrics.csv"
+            key = f"interpolation/{name}"
             with file.open() as stream:
-                values = [
-                    float(row[f"interpolation/{name}"])
-                    for row in csv.DictReader(stream)
-                    if row.get(f"interpolation/{name}")
-                ]
-            every = ARMS[arm][0]
-            axes.plot([every * (i + 1) for i in range(len(values))], values, label=label)
-            ends[f"{name} {label}"] = values[-1]
+                rows = [row for row in csv.DictReader(stream) if row.get(key)]
+            values = [float(row[key]) for row in rows]
+            axes.plot([float(row["iterations"]) for row in rows], values, label=label)
+            ends[f"{title}, {label}"] = values[-1]
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("iteration", fontsize=8)
         axes.tick_params(labelsize=7)
@@ -325,19 +332,11 @@ def main() -> None:
         "",
         "## Pictures with intended blur",
         "",
-        *table(results, "blur"),
-        "",
-        "Less unified training of the same seed:",
-        "",
-        *table(results, "blur", minus="unified"),
+        *tables(results, "blur"),
         "",
         "## General pictures",
         "",
-        *table(results, "general"),
-        "",
-        "Less unified training of the same seed:",
-        "",
-        *table(results, "general", minus="unified"),
+        *tables(results, "general"),
         "",
         "## Curves (seed " + str(arguments.seeds[-1]) + ")",
         "",
@@ -347,8 +346,11 @@ def main() -> None:
         "|---|---|",
         *[f"| {name} | {value:.3g} |" for name, value in ends.items()],
     ]
-    with atomic_path(arguments.out / "pbasr.md") as temporary:
-        temporary.write_text("\n".join(report) + "\n", encoding="utf-8")
+    out = arguments.out / "pbasr.md"
+    if out.exists():  # what a person wrote below stays
+        report += ["".join(out.read_text(encoding="utf-8").partition(LEARNED)[1:]).rstrip()]
+    with atomic_path(out) as temporary:
+        temporary.write_text("\n".join(report).rstrip() + "\n", encoding="utf-8")
     print("\n".join(report))
 
 

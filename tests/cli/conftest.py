@@ -81,6 +81,11 @@ def write_config(folder, name="tiny", model="cmos", **trainer):
         config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
         del config["trainer"]["callbacks"][2]  # draws maps
     config["trainer"] |= trainer
+    return save_config(config, folder, name)
+
+
+def save_config(config, folder, name):
+    """Write a configuration whose runs go under ``folder``; returns its path."""
     config["trainer"]["logger"] = [
         {
             "class_path": "lightning.pytorch.loggers.CSVLogger",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tests.cli.conftest import save_config
 from tests.conftest import REPOSITORY
 
 import blindsr
@@ -28,7 +29,6 @@ def tiny_config(folder, name="pbasr", *callbacks):
     config = yaml.safe_load((EXPERIMENTS / "pbasr_demo.yaml").read_text(encoding="utf-8"))
     config["trainer"] |= {"max_epochs": 2, "check_val_every_n_epoch": 1}
     config["trainer"]["callbacks"] += callbacks
-    config["trainer"]["logger"][0]["init_args"] = {"save_dir": str(folder / "logs"), "name": name}
     config["model"]["init_args"] |= {
         "anchor": {"arch": "esrgan", "init_args": {"num_filters": 8, "num_blocks": 1}},
         "discriminator_features": 8,
@@ -36,9 +36,7 @@ def tiny_config(folder, name="pbasr", *callbacks):
     counts = {"train_count": 4, "val_count": 2, "test_count": 2, "batch_size": 2}
     sizes = {"size": [64, 80], "crop": 32, "operator": "gather"}
     config["data"]["init_args"] = counts | sizes
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    return path
+    return save_config(config, folder, name)
 
 
 @pytest.fixture(scope="module")

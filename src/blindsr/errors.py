@@ -6,8 +6,14 @@ exception is a defect of this library and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from pathlib import Path
 from typing import Any
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and bytes that are no UTF-8: names of files may hold them."""
 
 
 class BlindSRError(Exception):
@@ -29,7 +35,7 @@ class BlindSRError(Exception):
             message += f", expected {expected}"
         if fix:
             message += f". {fix}"
-        super().__init__(" ".join(message.split()))
+        super().__init__(_UNPRINTABLE.sub(_escaped, " ".join(message.split())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep the parts when the error travels between processes."""
@@ -38,6 +44,10 @@ class BlindSRError(Exception):
 
 def _rebuild(kind: type[BlindSRError], where: str, found: str, expected: str, fix: str) -> Any:
     return kind(where, found=found, expected=expected, fix=fix)
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return character[0].encode("unicode_escape").decode("ascii")
 
 
 def _last_error(text: str) -> str:
@@ -69,3 +79,80 @@ class WeightsError(BlindSRError):
 def missing_file(path: str | Path, expected: str, fix: str) -> FileError:
     """Return the error for a path that does not exist."""
     return FileError(path, found="no such file or folder", expected=expected, fix=fix)
+
+
+_ROOM = "Free some space or choose another folder."
+_RIGHTS = "Change its permissions, or choose another place."
+_NAME = "Give a shorter name or folder."
+_PATH = "Check the path."
+_OTHER_DISK = "Choose a folder on another disk."
+_AGAIN = "Check the disk, then run the same line again."
+_ADVICE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: "Raise the limit on the size of files (`ulimit -f unlimited`), or choose a folder "
+    "on a disk that holds files so large.",
+    errno.EMFILE: "Raise the limit on open files (`ulimit -n 4096`), or use fewer workers.",
+    errno.ENFILE: "Close other programs, then run the same line again.",
+    errno.EROFS: _OTHER_DISK,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.ELOOP: "Its symbolic links lead in a circle: mend them or give another path.",
+    errno.ENAMETOOLONG: _NAME,
+    errno.ENOENT: _PATH,
+    errno.ENOTDIR: "A part of the path is a file, not a folder: check the path.",
+    errno.EISDIR: "It is a folder: give the path of a file.",
+    errno.EEXIST: "Give another name, or remove it first.",
+    errno.ENOTEMPTY: "Give another name, or remove it first.",
+    errno.EIO: _AGAIN,
+    errno.ESTALE: _AGAIN,
+    errno.ETIMEDOUT: _AGAIN,
+    errno.ENXIO: "It is no ordinary file: give one.",
+    errno.ENODEV: "It is no ordinary file: give one.",
+    errno.ESPIPE: "It is no ordinary file: give one.",
+    errno.ETXTBSY: "Another program uses it: wait for that, or give another name.",
+    errno.EBUSY: "Another program uses it: wait for that, or give another name.",
+    errno.ENOMEM: "Close other programs, or use a machine with more memory.",
+    errno.EINVAL: "Check the name: this disk may not allow it.",
+    errno.EILSEQ: "Check the name: this disk may not allow it.",
+}
+"""What to do about each errno; :data:`_AGAIN` where the system says something rarer."""
+
+
+def os_error(error: OSError | ValueError, where: object, doing: str) -> FileError:
+    """Return the one line for what the operating system refused.
+
+    ``WHERE: cannot be written (no space left on device). Free some space or ...``
+
+    Args:
+        error: as caught; a ``ValueError`` for paths that the system was never asked about (with a
+            NUL, or with characters that have no encoding). Where a library raised it without an
+            errno, the one it was raised from counts.
+        where: the file or folder, or ``None`` for the one that the error names.
+        doing: what could not be done: ``"read"``, ``"written"``, ``"made"``.
+    """
+    place = where or getattr(error, "filename", None) or "file"
+    if isinstance(place, bytes):
+        place = os.fsdecode(place)
+    number = _errno(error)
+    if number is not None:
+        reason = os.strerror(number)
+        reason = reason[:1].lower() + reason[1:]
+        advice = _ADVICE.get(number, _AGAIN)
+    else:
+        lines = str(error).strip().splitlines()
+        reason = lines[-1] if lines else type(error).__name__
+        advice = _PATH if isinstance(error, ValueError) else _AGAIN
+    return FileError(place, found=f"cannot be {doing} ({reason})", fix=advice)
+
+
+def _errno(error: BaseException | None) -> int | None:
+    """The errno of an error or of the one it was raised from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        number = getattr(error, "errno", None)
+        if isinstance(error, OSError) and isinstance(number, int) and number > 0:
+            return number
+        error = error.__cause__ or error.__context__
+    return None

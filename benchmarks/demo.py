@@ -20,9 +20,9 @@ from hardware import processor
 
 from blindsr.cli.app import main as blindsr
 from blindsr.imaging.io import atomic_path
+from blindsr.metrics.table import METRICS, metrics_of
 
 ROWS = ("bicubic", "constant sigma", "no maps", "true maps", "CMOS + RRDB-SFT")
-TITLES = {"psnr": "PSNR [dB]", "ssim": "SSIM", "gmsd": "GMSD", "vif": "VIF"}
 
 
 def scores_of(folder: Path) -> dict:
@@ -55,6 +55,7 @@ def main() -> None:
             if status:
                 sys.exit(status)
         contents.append(scores_of(folder))
+    names = [n for n in metrics_of("image") if n in row_scores(contents[0], ROWS[0])]
     lines = [
         f"# The demonstration, seeds {', '.join(map(str, arguments.seeds))}",
         "",
@@ -67,12 +68,12 @@ def main() -> None:
         "restorer of the blind pipeline was trained for 24 epochs (20 on true maps, 4 on estimated "
         "ones), the one without maps for 20.",
         "",
-        f"| | {' | '.join(TITLES.values())} | over bicubic [dB] |",
-        f"|---|{'---|' * (len(TITLES) + 1)}",
+        f"| | {' | '.join(METRICS[n].column for n in names)} | over bicubic [dB] |",
+        f"|---|{'---|' * (len(names) + 1)}",
     ]
     for row in ROWS:
         scores = [row_scores(content, row) for content in contents]
-        cells = [spread([s[n] for s in scores], 2 if n == "psnr" else 4) for n in TITLES]
+        cells = [spread([float(s[n]) for s in scores], METRICS[n].decimals) for n in names]
         gains = [
             s["psnr"] - row_scores(c, "bicubic")["psnr"]
             for s, c in zip(scores, contents, strict=True)

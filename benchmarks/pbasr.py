@@ -28,13 +28,14 @@ from hardware import processor
 from blindsr.cli.main import main as lightning
 from blindsr.data.intended_blur import intended_defocus
 from blindsr.imaging.io import atomic_path, read_array, read_rgb, to_uint8, write_png
+from blindsr.metrics.table import METRICS, split_region
 
 BLURRED_PHOTOS = ("LadyBird", "YellowFlower", "TwoWings", "RainDrops", "FreshFlower", "cuhk")
 """Photographs with intended blur are no general ones."""
 TRAIN_FRAMES, TEST_FRAMES = 100, 20
 SIGMA_MAX, THRESHOLD = 5.0, 1.0
-SCORES = ("psnr", "ssim", "gmsd", "vif", "blurred_psnr", "blurred_gmsd", "texture")
-TITLES = ("PSNR", "SSIM", "GMSD", "VIF", "PSNR blurred", "GMSD blurred", "texture")
+SHOWN = {"general": ("",), "blur": ("", "blurred")}
+"""Regions whose scores the tables show: those of sharp regions stay in the files."""
 ROWS = {
     "unified": "unified training",
     "apart/general branch": "general branch, never mixed",
@@ -236,16 +237,14 @@ def tables(results: list[dict], group: str) -> list[str]:
 
 def table(results: list[dict], group: str, minus: str | None = None) -> list[str]:
     """Markdown rows: mean and spread over the seeds; of the difference from a row, seed by seed."""
-    names = [
-        (n, t) for n, t in zip(SCORES, TITLES, strict=True) if group != "general" or n in SCORES[:4]
-    ]
-    lines = [f"| | {' | '.join(title for _, title in names)} |", f"|---|{'---|' * len(names)}"]
+    names = scored(results, group)
+    lines = [f"| | {' | '.join(title_of(name) for name in names)} |", f"|---|{'---|' * len(names)}"]
     rows = {"apart/bicubic": "bicubic", "apart/anchor": "the anchor", **ROWS}
     for key, title in rows.items():
         if key == minus:
             continue
         cells = []
-        for name, _ in names:
+        for name in names:
             values = column(results, key, group, name)
             if minus:
                 less = column(results, minus, group, name)
@@ -255,9 +254,27 @@ def table(results: list[dict], group: str, minus: str | None = None) -> list[str
     return lines
 
 
+def scored(results: list[dict], group: str) -> list[str]:
+    """Names of the scores of the table of a group, whole images first."""
+    found = results[0]["apart"][by_group(results[0]["apart"], group)]
+    regions = {name: split_region(name) for name in found}
+    return [
+        name
+        for region in SHOWN[group]
+        for metric in METRICS
+        for name in found
+        if regions[name] == (region, metric)
+    ]
+
+
+def title_of(name: str) -> str:
+    region, metric = split_region(name)
+    return METRICS[metric].title + (f" {region}" if region and region in name else "")
+
+
 def column(results: list[dict], key: str, group: str, name: str) -> list[float]:
     """One score of a row, seed by seed."""
-    return [scores[key][by_group(scores[key], group)][name] for scores in results]
+    return [float(scores[key][by_group(scores[key], group)][name]) for scores in results]
 
 
 def by_group(scores: dict, stream: str) -> str:
@@ -265,7 +282,7 @@ def by_group(scores: dict, stream: str) -> str:
 
 
 def cell(name: str, values: list[float], *, signed: bool) -> str:
-    decimals = 2 if "psnr" in name or name == "texture" else 4
+    decimals = METRICS[split_region(name)[1]].decimals
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.fmean(values):{'+' if signed else ''}.{decimals}f} ± {spread:.{decimals}f}"
 

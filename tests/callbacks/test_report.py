@@ -10,8 +10,8 @@ from blindsr.callbacks.score_rows import (
     as_markdown,
     as_table,
     rows_of,
-    show,
 )
+from blindsr.metrics.table import show
 
 LOGGED = {
     "test/psnr": 25.0,
@@ -132,3 +132,28 @@ def test_a_narrow_terminal_loses_columns_and_no_digits():
     assert "26.00" in narrow
     assert "0.5000" not in narrow
     assert max(map(len, narrow.splitlines())) <= 48
+
+
+def test_a_region_of_exact_matches_keeps_its_row_and_its_count():
+    logged = {
+        "test/blur/psnr": 26.0,
+        "test/blur/blurred_psnr": float("inf"),
+        "test/blur/blurred_psnr_exact": 3.0,
+        "test/other/psnr": 25.0,
+        "test/psnr": 25.5,
+    }
+    rows = rows_of(logged, "ours")
+    lines = as_markdown(rows, "t").splitlines()
+    assert "| ours | blur: blurred | inf |" in lines
+    assert lines[-1] == "exact, not in the mean: PSNR of 3 (ours, blur: blurred)"
+    content = as_json(rows, "ours")["scores"]["blur"]
+    assert content == {"psnr": 26.0, "blurred_psnr": "inf", "blurred_psnr_exact": 3}
+    found = next(csv.DictReader(io.StringIO(as_csv(rows))))
+    assert (found["blurred_psnr"], found["blurred_psnr_exact"]) == ("inf", "3.0")
+
+
+def test_the_direction_is_said_where_lower_is_better():
+    rows = rows_of({"test/psnr": 25.0, "test/gmsd": 0.1, "test/lpips": 0.2}, "ours")
+    assert "lower is better: LPIPS, GMSD" in text_of(as_table(rows, "t"))
+    assert as_markdown(rows, "t").endswith("\nlower is better: LPIPS, GMSD\n")
+    assert as_json(rows, "ours")["better"] == {"psnr": "higher", "lpips": "lower", "gmsd": "lower"}

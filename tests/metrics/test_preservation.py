@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from blindsr.metrics import PreservationScores, psnr_y, ssim_y, texture_ratio
-from blindsr.metrics.preservation import psnr_y_inside, ssim_y_inside
+from blindsr.metrics.regions import psnr_y_inside, ssim_y_inside
 
 
 @pytest.fixture

@@ -12,27 +12,10 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
+from blindsr.metrics.regions import REGIONS
+from blindsr.metrics.table import EXACT, METRICS, show, split_region
+
 MEAN = "mean"
-TITLES = {
-    "psnr": "PSNR [dB]",
-    "ssim": "SSIM",
-    "lpips": "LPIPS",
-    "gmsd": "GMSD",
-    "vif": "VIF",
-    "blur_psnr": "blur PSNR [dB]",
-    "blur_ssim": "blur SSIM",
-    "miou": "mIoU",
-    "texture": "texture (1 = kept)",
-}
-"""Titles of the scores, in the order of the columns."""
-DECIMALS = {"psnr": 2, "blur_psnr": 2, "texture": 2}
-"""Decimals where they are not 4."""
-REGIONS = ("blurred", "sharp")
-"""Scores named ``<region>_<score>`` hold inside that region of the images."""
-BLURRED_ONLY = ("texture",)
-"""Scores that only the blurred region has, whose names do not say so."""
-EXPENDABLE = ("vif", "gmsd", "ssim")
-"""Scores that a narrow terminal goes without, the first one first."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +59,20 @@ def rows_of(metrics: Mapping[str, float], own: str) -> list[Row]:
 
 
 def columns(rows: list[Row]) -> list[str]:
-    """Scores that some row has, in the usual order; unknown ones last."""
-    present = dict.fromkeys(name for row in rows for name in row.scores)
-    return [*(t for t in TITLES if t in present), *(n for n in present if n not in TITLES)]
+    """Scores that some row has, in the order of the table of metrics; unknown ones last."""
+    present = dict.fromkeys(name for row in rows for name in row.scores if not _counts(name))
+    return [*(n for n in METRICS if n in present), *(n for n in present if n not in METRICS)]
 
 
-def show(name: str, value: float | None) -> str:
-    """A score with its usual decimals, a dash where it is undefined."""
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.{DECIMALS.get(name, 4)}f}"
+def title_of(name: str) -> str:
+    """Title of a score's column, or of its count of exact matches."""
+    if _counts(name):
+        return f"{title_of(name.removesuffix(EXACT))}, exact"
+    return METRICS[name].column if name in METRICS else name
+
+
+def _counts(name: str) -> bool:
+    return name.endswith(EXACT)
 
 
 def by_region(rows: list[Row]) -> list[Row]:
@@ -97,18 +84,13 @@ def by_region(rows: list[Row]) -> list[Row]:
     for row in rows:
         parts: dict[str, dict[str, float]] = {place: {} for place in ("", *REGIONS)}
         for name, value in row.scores.items():
-            place, _, rest = name.partition("_")
-            if name in BLURRED_ONLY:
-                parts[REGIONS[0]][name] = value
-            elif rest and place in REGIONS:
-                parts[place][rest] = value
-            else:
-                parts[""][name] = value
+            place, rest = split_region(name)
+            parts[place][rest] = value
         result.append(Row(row.method, row.group, parts.pop("")))
         result += [
             Row(row.method, row.group, scores, place)
             for place, scores in parts.items()
-            if any(math.isfinite(value) for value in scores.values())
+            if not all(math.isnan(value) for value in scores.values())
         ]
     seen = {(row.region, row.group) for row in result if row.group != MEAN}
     once = [place for place in REGIONS if [region for region, _ in seen].count(place) == 1]
@@ -119,7 +101,7 @@ def as_cells(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
     """Titles and cells as text; the group column is left out where there is but one group."""
     names = columns(rows)
     single = is_single(rows)
-    titles = ["method", *([] if single else ["group"]), *(TITLES.get(n, n) for n in names)]
+    titles = ["method", *([] if single else ["group"]), *map(title_of, names)]
     cells = [
         [
             row.method,
@@ -150,26 +132,55 @@ def as_table(rows: list[Row], title: str, *, width: int | None = None) -> Table:
     Args:
         rows: see :func:`rows_of`.
         title: above it.
-        width: characters there are. Titles are folded to fit in; scores that still do not, see
-            :data:`EXPENDABLE`, are left out and named below. ``None`` leaves nothing out.
+        width: characters there are. Titles are folded to fit in; where that is not enough, columns
+            are dropped as the table of metrics says, and named below. ``None`` drops nothing.
     """
     shown = chosen(rows)
     table = _table(shown, title)
+    notes = footnotes(shown)
     if width is None or _width(table) <= width:
+        table.caption = Text("\n".join(notes)) if notes else None
         return table
     left: list[str] = []
     table = _table(shown, title, fold=True)
-    for name in (name for name in EXPENDABLE if name in columns(shown)):
+    for name in _expendable(shown):
         if _width(table) <= width:
             break
-        left.append(TITLES[name])
+        left.append(title_of(name))
         shown = [
             replace(row, scores={k: v for k, v in row.scores.items() if k != name}) for row in shown
         ]
         table = _table(shown, title, fold=True)
-    if left:
-        table.caption = Text(f"too narrow for {', '.join(left)}")
+    notes = [*([f"too narrow for {', '.join(left)}"] if left else []), *footnotes(shown)]
+    table.caption = Text("\n".join(notes)) if notes else None
     return table
+
+
+def _expendable(rows: list[Row]) -> list[str]:
+    """Columns that a narrow terminal drops, in this order."""
+    order = {n: METRICS[n].dropped for n in columns(rows) if n in METRICS}
+    return sorted((n for n, at in order.items() if at is not None), key=lambda n: order[n] or 0)
+
+
+def footnotes(rows: list[Row]) -> list[str]:
+    """What the numbers do not say: where lower is better, and images no mean could hold."""
+    lower = [
+        METRICS[n].title for n in columns(rows) if n in METRICS and METRICS[n].better == "lower"
+    ]
+    notes = [f"lower is better: {', '.join(lower)}"] if lower else []
+    single = is_single(rows)
+    for row in rows:
+        if row.group == MEAN and not single and any(r.group != MEAN for r in rows):
+            continue  # the sum of the groups
+        counts = [
+            f"{METRICS[n.removesuffix(EXACT)].title} of {value:.0f}"
+            for n, value in row.scores.items()
+            if value > 0 and _counts(n) and n.removesuffix(EXACT) in METRICS
+        ]
+        if counts:
+            where = row.method if single else f"{row.method}, {row.where}"
+            notes.append(f"exact, not in the mean: {', '.join(counts)} ({where})")
+    return notes
 
 
 def _width(table: Table) -> int:
@@ -184,7 +195,7 @@ def _table(rows: list[Row], title: str, *, fold: bool = False) -> Table:
     for row, line in zip(rows, cells, strict=True):
         if row.region:
             line[1] = f"  {row.region}"
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(title), title_justify="left", caption_justify="left")
     for position, name in enumerate(titles):
         whole = [*(name.split() if fold else [name]), *(line[position] for line in cells)]
         justify: Literal["left", "right"] = "left" if position < words else "right"
@@ -201,12 +212,13 @@ def as_markdown(rows: list[Row], title: str) -> str:
     """The same as a Markdown table."""
     titles, cells = as_cells(chosen(rows))
     lines = [titles, ["---"] * len(titles), *cells]
-    return "\n".join([f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines)]) + "\n"
+    notes = [f"\n{note}" for note in footnotes(chosen(rows))]
+    return "\n".join([f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines), *notes]) + "\n"
 
 
 def as_csv(rows: list[Row]) -> str:
-    """All rows with full precision; undefined scores are empty."""
-    names = columns(rows)
+    """All rows with full precision and counts of exact matches; undefined scores are empty."""
+    names = [*columns(rows), *dict.fromkeys(n for row in rows for n in row.scores if _counts(n))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "group", *names])
@@ -219,11 +231,25 @@ def as_csv(rows: list[Row]) -> str:
 
 
 def as_json(rows: list[Row], own: str) -> dict[str, dict]:
-    """``scores`` of the tested network by group, ``others`` by method and group; NaN is null."""
+    """Scores as JSON can hold them.
+
+    Returns:
+        ``scores`` of the tested network by group, ``others`` by method and group, and what is
+        ``better`` by score. A score is null where it is undefined and ``"inf"`` where all images
+        match exactly; ``<score>_exact`` is the number of images that do.
+    """
     result: dict[str, dict] = {"scores": {}, "others": {}}
     for row in rows:
-        finite = {k: v if math.isfinite(v) else None for k, v in row.scores.items()}
         place = result["scores"] if row.method == own else result["others"]
         target = place if row.method == own else place.setdefault(row.method, {})
-        target[row.group] = finite
+        target[row.group] = {name: _json_value(name, value) for name, value in row.scores.items()}
+    result["better"] = {n: METRICS[n].better for n in columns(by_region(rows)) if n in METRICS}
     return result
+
+
+def _json_value(name: str, value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        return str(value)
+    return round(value) if _counts(name) else value

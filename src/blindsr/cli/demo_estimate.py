@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+TOTAL, VARYING = "blur PSNR [dB]", "blur PSNR, varying blur [dB]"
+CONSTANT = "blur PSNR, best constant over the set [dB]"
+OWN = "blur PSNR, varying blur, each image's own best constant [dB]"
 GRID_STEP = 0.1
 PICTURES = 5
 
@@ -21,45 +24,38 @@ def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[dict[str,
     import torch
 
     from blindsr.callbacks.sample_grid import to_strip
-    from blindsr.metrics import MeanIoU, best_constant_blur_psnr, blur_psnr, blur_ssim
+    from blindsr.callbacks.score_rows import title_of
+    from blindsr.metrics import EstimateScores, best_constant_blur_psnr, blur_psnr
 
     datamodule.setup("test")
     sigma_max = float(datamodule.sigma_max)
-    miou, blurs, rows = MeanIoU(datamodule.num_classes), [], []
+    scores, blurs, rows = EstimateScores(datamodule.num_classes, sigma_max), [], []
     pictures: list[dict[str, Any]] = []
     for batch in datamodule.test_dataloader():
         with torch.inference_mode():
             estimate = model(batch["lr"])
         blur = batch["blur"]
-        miou.update(estimate.seg_logits.argmax(1), batch["seg"])
+        scores.update(estimate, blur, batch["seg"])
         own = best_constant_blur_psnr(blur, sigma_max)
-        rows.append(
-            torch.stack(
-                [
-                    blur_psnr(estimate.blur, blur, sigma_max),
-                    blur_ssim(estimate.blur, blur, sigma_max),
-                    own,
-                ]
-            )
-        )
+        rows.append(torch.stack([blur_psnr(estimate.blur, blur, sigma_max), own]))
         blurs.append(blur)
         for index in range(len(blur)):
             if len(pictures) < PICTURES:
                 pictures.append(
                     to_strip(batch, estimate, index, scale=datamodule.scale, phase=datamodule.phase)
                 )
-    psnr, ssim, own = torch.cat(rows, dim=1)
+    psnr, own = torch.cat(rows, dim=1)
     varying = own < 60  # a uniform map is its own constant
-    return {
+    found = {title_of(name): float(value) for name, value in scores.compute().items()}
+    first = {
         "images": len(psnr),
         "images with varying blur": int(varying.sum()),
-        "blur PSNR [dB]": float(psnr.mean()),
-        "blur PSNR, best constant over the set [dB]": best_constant_of_set(blurs, sigma_max),
-        "blur PSNR, varying blur [dB]": float(psnr[varying].mean()),
-        "blur PSNR, varying blur, each image's own best constant [dB]": float(own[varying].mean()),
-        "blur SSIM": float(ssim.mean()),
-        "mIoU": float(miou.compute()),
-    }, pictures
+        TOTAL: found.pop(TOTAL),
+        CONSTANT: best_constant_of_set(blurs, sigma_max),
+        VARYING: float(psnr[varying].mean()),
+        OWN: float(own[varying].mean()),
+    }
+    return first | found, pictures
 
 
 def best_constant_of_set(blurs: list[Tensor], sigma_max: float) -> float:
@@ -84,26 +80,24 @@ def as_table(scores: dict[str, float]) -> Any:
     """Rich table with the gains over the two constants."""
     from rich.table import Table
 
-    total, varying = "blur PSNR [dB]", "blur PSNR, varying blur [dB]"
-    constant = "blur PSNR, best constant over the set [dB]"
-    own = "blur PSNR, varying blur, each image's own best constant [dB]"
     table = Table(title="Held-out scenes: estimated sigma map", title_justify="left")
     for name in ("", "images", "estimate", "best constant", "gain"):
         table.add_column(name, justify="left" if not name else "right")
     table.add_row(
         "PSNR (dB), one for the set",
         f"{scores['images']:.0f}",
-        f"{scores[total]:.2f}",
-        f"{scores[constant]:.2f}",
-        f"{scores[total] - scores[constant]:+.2f}",
+        f"{scores[TOTAL]:.2f}",
+        f"{scores[CONSTANT]:.2f}",
+        f"{scores[TOTAL] - scores[CONSTANT]:+.2f}",
     )
     table.add_row(
         "PSNR (dB), one per image",
         f"{scores['images with varying blur']:.0f}",
-        f"{scores[varying]:.2f}",
-        f"{scores[own]:.2f}",
-        f"{scores[varying] - scores[own]:+.2f}",
+        f"{scores[VARYING]:.2f}",
+        f"{scores[OWN]:.2f}",
+        f"{scores[VARYING] - scores[OWN]:+.2f}",
     )
-    table.add_row("blur SSIM", f"{scores['images']:.0f}", f"{scores['blur SSIM']:.3f}", "", "")
-    table.add_row("mIoU", f"{scores['images']:.0f}", f"{scores['mIoU']:.3f}", "", "")
+    for name, value in scores.items():
+        if name not in ("images", "images with varying blur", TOTAL, CONSTANT, VARYING, OWN):
+            table.add_row(name, f"{scores['images']:.0f}", f"{value:.3g}", "", "")
     return table

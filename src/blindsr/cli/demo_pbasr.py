@@ -20,7 +20,8 @@ ANCHOR_ROW = "anchor"
 UNIFIED, POSTER, PBASR = "unified training", "average, not mixed", "PBaSR"
 GENERAL, BLUR = "general branch, not mixed", "blur branch, not mixed"
 BRANCH_ROWS = {"general branch": GENERAL, "blur branch": BLUR}
-COLUMNS = ("psnr", "ssim", "gmsd", "vif", "blurred_psnr", "blurred_gmsd", "texture")
+REGIONS = ("", "blurred")
+"""The table leaves the scores of sharp regions to the files."""
 
 
 def run_pbasr(arguments: argparse.Namespace) -> int:
@@ -31,6 +32,7 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     """
     from blindsr.callbacks.report import table_console
     from blindsr.callbacks.score_rows import Row, as_table
+    from blindsr.metrics.table import split_region
 
     console = table_console()
     require(arguments.configs, (ANCHOR, CONFIG))
@@ -55,7 +57,15 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     )
     scores = collected(tables)
     rows = [
-        Row(method, group, {k: v for k, v in one.items() if k in COLUMNS and v is not None})
+        Row(
+            method,
+            group,
+            {
+                k: float(v)
+                for k, v in one.items()
+                if v is not None and split_region(k)[0] in REGIONS
+            },
+        )
         for method, by_group in scores.items()
         for group, one in by_group.items()
         if group != "mean"

@@ -1,9 +1,10 @@
 """Scores in the papers' conventions: pure functions, and thin torchmetrics classes over them."""
 
+from .collector import mean_over_groups
 from .estimate import EstimateScores
 from .lpips import load_lpips
 from .modules import PSNRY, SSIMY, BlurPSNR, BlurSSIM, MeanIoU, MeanOverImages
-from .preservation import PreservationScores, texture_ratio
+from .preservation import PreservationScores
 from .quality import (
     best_constant_blur_psnr,
     blur_psnr,
@@ -15,15 +16,19 @@ from .quality import (
     ssim_y,
     vif,
 )
+from .regions import texture_ratio
 from .restoration import RestorationScores
 from .segmentation import confusion_matrix, mean_iou
+from .table import METRICS, Metric, checkpoint_mode
 
 __all__ = [
     "BlurPSNR",
     "BlurSSIM",
     "EstimateScores",
+    "METRICS",
     "MeanIoU",
     "MeanOverImages",
+    "Metric",
     "PSNRY",
     "PreservationScores",
     "RestorationScores",
@@ -31,10 +36,12 @@ __all__ = [
     "best_constant_blur_psnr",
     "blur_psnr",
     "blur_ssim",
+    "checkpoint_mode",
     "confusion_matrix",
     "gmsd",
     "load_lpips",
     "mean_iou",
+    "mean_over_groups",
     "psnr",
     "psnr_y",
     "ssim",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
+from functools import partial
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from .collector import ScoreCollector, mean_over_images
+from .modules import ConfusionScore
+from .table import metrics_of
 
-from blindsr.types import Estimate
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from .modules import BlurPSNR, BlurSSIM, MeanIoU
+    from blindsr.types import Estimate
 
 
-class EstimateScores(nn.Module):
-    """Collects ``blur_psnr`` [dB], ``blur_ssim`` and ``miou`` over a set.
+class EstimateScores(ScoreCollector):
+    """Collects the metrics of :data:`~blindsr.metrics.METRICS` that compare maps over a set.
+
+    They are ``blur_psnr`` [dB], ``blur_ssim`` and ``miou``.
 
     Args:
         num_classes: classes of the semantic map.
@@ -20,10 +26,18 @@ class EstimateScores(nn.Module):
     """
 
     def __init__(self, num_classes: int, sigma_max: float) -> None:
-        super().__init__()
-        self.blur_psnr = BlurPSNR(sigma_max)
-        self.blur_ssim = BlurSSIM(sigma_max)
-        self.miou = MeanIoU(num_classes)
+        blur = {
+            name: mean_over_images(metric, partial(metric.score, sigma_max=sigma_max))
+            for name, metric in metrics_of("blur").items()
+        }
+        seg = {
+            name: ConfusionScore(
+                metric.score, num_classes, higher_is_better=metric.higher_is_better
+            )
+            for name, metric in metrics_of("seg").items()
+        }
+        super().__init__({**blur, **seg})
+        self._blur, self._seg = tuple(blur), tuple(seg)
 
     def update(self, estimate: Estimate, blur: Tensor | None, seg: Tensor | None) -> None:
         """Add a batch: what the network or the data set lacks is left out.
@@ -34,23 +48,8 @@ class EstimateScores(nn.Module):
             seg: (N, H, W) true classes, 255 for no label, or ``None``.
         """
         if estimate.blur is not None and blur is not None and len(blur):
-            self.blur_psnr.update(estimate.blur.float(), blur)
-            self.blur_ssim.update(estimate.blur.float(), blur)
+            for name in self._blur:
+                self.scores[name].update(estimate.blur.float(), blur)  # type: ignore[operator]
         if estimate.seg_logits is not None and seg is not None and len(seg):
-            self.miou.update(estimate.seg_logits.argmax(1), seg)
-
-    def compute(self) -> dict[str, Tensor]:
-        """Scores of all that was added on all ranks; NaN where there was nothing to compare."""
-        with warnings.catch_warnings():
-            # A rank that has seen nothing of a group must still take part in adding up.
-            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
-            return {
-                "blur_psnr": self.blur_psnr.compute(),
-                "blur_ssim": self.blur_ssim.compute(),
-                "miou": self.miou.compute(),
-            }
-
-    def reset(self) -> None:
-        """Forget everything."""
-        for score in (self.blur_psnr, self.blur_ssim, self.miou):
-            score.reset()
+            for name in self._seg:
+                self.scores[name].update(estimate.seg_logits.argmax(1), seg)  # type: ignore[operator]

@@ -18,6 +18,8 @@ BACKBONES: dict[str, str] = {
     "vgg": "vgg16-397923af.pth",
 }
 """The ImageNet files of torchvision that LPIPS was calibrated on, by their served names."""
+LEAST_SIZE = 31
+"""Smallest image in pixels for the five stages of AlexNet; VGG16 needs 16."""
 
 
 def load_lpips(path: str | Path, net: LPIPSNet = "alex") -> nn.Module:
@@ -60,6 +62,21 @@ def load_lpips(path: str | Path, net: LPIPSNet = "alex") -> nn.Module:
         with torch.no_grad():
             parameter.copy_(state[key])
     return cast("nn.Module", network.eval().requires_grad_(False))
+
+
+def lpips_8bit(sr: Tensor, hr: Tensor, *, network: nn.Module, crop: int = 0) -> Tensor:
+    """LPIPS of images after rounding to 8 bit, (N, 3, H, W) in [0, 1] -> (N,) float64.
+
+    Args:
+        sr: values outside [0, 1] are clipped.
+        hr: the same shape.
+        network: from :func:`load_lpips`.
+        crop: border in pixels left out on every side.
+    """
+    height, width = hr.shape[-2:]
+    inner = (..., slice(crop, height - crop), slice(crop, width - crop))
+    first, second = ((x.clamp(0, 1) * 255).round()[inner] / 255 for x in (sr, hr))
+    return cast("Tensor", network(first, second, normalize=True)).flatten().double()
 
 
 def _features(path: Path) -> dict[str, Tensor]:

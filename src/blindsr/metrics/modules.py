@@ -16,7 +16,12 @@ from .segmentation import AbsentClasses, confusion_matrix, mean_iou
 class MeanOverImages(Metric):
     """Mean over all images seen of a score that is given per image; NaN before the first.
 
-    An infinite score (an exact match) is left out of the mean and counted in ``exact``.
+    An infinite score (an exact match) is left out of the mean and counted in ``exact``;
+    ``exact_images`` is that count over all ranks after :meth:`compute`.
+
+    Args:
+        score: of a batch, (N, C, H, W) twice -> (N,); NaN for an image without a score.
+        higher_is_better: ``None`` where no direction is better.
     """
 
     full_state_update = False
@@ -25,9 +30,13 @@ class MeanOverImages(Metric):
     count: Tensor
     exact: Tensor
 
-    def __init__(self, score: Callable[..., Tensor]) -> None:
+    def __init__(
+        self, score: Callable[..., Tensor], *, higher_is_better: bool | None = True
+    ) -> None:
         super().__init__()
+        self.__dict__["higher_is_better"] = higher_is_better  # torchmetrics has it by class alone
         self.score = score
+        self.exact_images = 0
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("exact", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
@@ -41,7 +50,8 @@ class MeanOverImages(Metric):
         self.exact += torch.isposinf(scores).sum()
 
     def compute(self) -> Tensor:
-        """Mean over the images with a finite score, NaN without any."""
+        """Mean over images with a finite score; ``inf`` if all others match exactly, else NaN."""
+        self.exact_images = int(self.exact)  # here the states of all ranks are added up
         if int(self.count) == 0:
             return torch.full((), float("inf") if int(self.exact) else float("nan"))
         return self.total / self.count
@@ -75,16 +85,29 @@ class SSIMY(MeanOverImages):
         super().__init__(partial(quality.ssim_y, crop=crop))
 
 
-class MeanIoU(Metric):
-    """MIoU of one confusion matrix over the whole set; NaN where nothing was labelled."""
+class ConfusionScore(Metric):
+    """A score of one confusion matrix over the whole set.
+
+    Args:
+        score: (C, C) int64, rows are true classes -> ().
+        num_classes: C.
+        higher_is_better: ``None`` where no direction is better.
+    """
 
     full_state_update = False
     higher_is_better = True
     confusion: Tensor
 
-    def __init__(self, num_classes: int, absent: AbsentClasses = "zero") -> None:
+    def __init__(
+        self,
+        score: Callable[[Tensor], Tensor],
+        num_classes: int,
+        *,
+        higher_is_better: bool | None = True,
+    ) -> None:
         super().__init__()
-        self.num_classes, self.absent = num_classes, absent
+        self.__dict__["higher_is_better"] = higher_is_better
+        self.score, self.num_classes = score, num_classes
         empty = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         self.add_state("confusion", empty, dist_reduce_fx="sum")
 
@@ -93,5 +116,12 @@ class MeanIoU(Metric):
         self.confusion += confusion_matrix(prediction, target, self.num_classes)
 
     def compute(self) -> Tensor:
-        """MIoU in [0, 1]."""
-        return mean_iou(self.confusion, self.absent)
+        """The score of all pixels that were added."""
+        return self.score(self.confusion)
+
+
+class MeanIoU(ConfusionScore):
+    """MIoU in [0, 1] over the whole set; NaN where nothing was labelled."""
+
+    def __init__(self, num_classes: int, absent: AbsentClasses = "zero") -> None:
+        super().__init__(partial(mean_iou, absent=absent), num_classes)

@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 SSIM_BORDER = 5
 """Half of the 11-tap Gaussian window: the papers average only where the window fits."""
 
+SSIM_MIN = 2 * SSIM_BORDER + 1
+"""Smallest image for SSIM: one window fits."""
+
+GMSD_MIN = 6
+"""Smallest image for GMSD: one 3 x 3 Prewitt window fits into the image at half size.
+
+Below it every gradient reaches into the zero padding; one pixel alone would even score a perfect 0.
+"""
+
 VIF_MIN = 41
-"""Smallest image that the four scales of VIF can be computed of."""
+"""Smallest image for VIF's four scales."""
 
 
 def _require_same_shape(name: str, first: Tensor, second: Tensor) -> None:
@@ -38,10 +47,19 @@ def _require_same_shape(name: str, first: Tensor, second: Tensor) -> None:
         )
 
 
+def _require_size(name: str, image: Tensor, least: int) -> None:
+    if min(image.shape[-2:]) < least:
+        raise DataError(
+            name,
+            found=f"an image of {tuple(image.shape[-2:])} pixels",
+            expected=f">= {least} x {least}",
+        )
+
+
 def psnr(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
     """PSNR in dB of each image of a batch, (N, C, H, W) -> (N,) float64; ``inf`` where equal."""
     _require_same_shape("psnr", estimate, target)
-    # torchmetrics turns the logarithm with a float32 constant, which costs 1e-6 dB of parity
+    # torchmetrics converts ln to log10 in float32, an error of 1e-6 dB
     error = (estimate.double() - target.double()).square().mean(dim=(1, 2, 3))
     return 10 * torch.log10(data_range**2 / error)
 
@@ -69,10 +87,7 @@ def ssim_map(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
         DataError: if the shapes differ or an image is smaller than the window.
     """
     _require_same_shape("ssim", estimate, target)
-    if min(target.shape[-2:]) <= 2 * SSIM_BORDER:
-        raise DataError(
-            "ssim", found=f"an image of {tuple(target.shape[-2:])} pixels", expected=">= 11 x 11"
-        )
+    _require_size("ssim", target, SSIM_MIN)
     _, full = structural_similarity_index_measure(
         estimate.double(),
         target.double(),
@@ -142,11 +157,13 @@ def gmsd(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
 
     Raises:
         ImportError: without piq.
+        DataError: if the shapes differ or an image is smaller than 6 x 6.
     """
     import piq
 
     _require_same_shape("gmsd", sr, hr)
     first, second = (luma_8bit(image, crop).float() / 255 for image in (sr, hr))
+    _require_size("gmsd", first, GMSD_MIN)
     return piq.gmsd(first, second, data_range=1.0, reduction="none").double()
 
 
@@ -160,8 +177,5 @@ def vif(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     """
     _require_same_shape("vif", sr, hr)
     first, second = (luma_8bit(image, crop).float() for image in (sr, hr))
-    if min(first.shape[-2:]) < VIF_MIN:
-        raise DataError(
-            "vif", found=f"an image of {tuple(first.shape[-2:])} pixels", expected=">= 41 x 41"
-        )
+    _require_size("vif", first, VIF_MIN)
     return visual_information_fidelity(first, second, reduction="none").double()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Literal, cast
 
-import torch
 from torch import Tensor
 
 from blindsr.errors import ConfigError
 from blindsr.losses import blur_semantic_losses
-from blindsr.metrics import EstimateScores
+from blindsr.metrics import EstimateScores, mean_over_groups
+from blindsr.metrics.table import metric_of
 from blindsr.networks import CMOS, load_imagenet
 from blindsr.networks.build import build
 from blindsr.types import Batch, Estimate
@@ -142,9 +142,10 @@ class CMOSTask(RestorationTask):
         return estimate
 
     def on_validation_epoch_end(self) -> None:
-        """Log ``val/blur_psnr``, ``val/blur_ssim`` and ``val/miou``."""
+        """Log ``val/<score>``: ``blur_psnr``, ``blur_ssim``, ``miou``."""
         for name, value in self.val_scores.compute().items():
-            self.log(f"val/{name}", value, prog_bar=name != "blur_ssim")
+            metric = metric_of(name)
+            self.log(f"val/{name}", value, prog_bar=metric is None or metric.in_progress)
         self.val_scores.reset()
 
     def on_test_start(self) -> None:
@@ -165,9 +166,8 @@ class CMOSTask(RestorationTask):
         table = {group: scores.compute() for group, scores in self.test_scores.items()}
         for group, row in table.items():
             self.log_dict({f"test/{group}/{name}": value for name, value in row.items()})
-        for name in next(iter(table.values())):
-            values = [row[name].double() for row in table.values()]
-            self.log(f"test/{name}", torch.stack(values).mean())
+        for name, mean in mean_over_groups(table).items():
+            self.log(f"test/{name}", mean)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Estimate:
         """Estimate maps without targets."""

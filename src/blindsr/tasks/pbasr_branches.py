@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
 from blindsr.metrics import PreservationScores
-from blindsr.metrics.preservation import REGIONS, TEXTURE
+from blindsr.metrics.table import split_region
 from blindsr.networks.padding import any_size
 from blindsr.weights import average_branches, build_anchor, read_anchor
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from blindsr.types import Batch
 
 BRANCHES = ("general", "blur")
-SELECT = "val/lpips_or_gmsd"
-"""Logged for the choice of a checkpoint, lower is better: LPIPS where its file is given, else GMSD,
-else 1 - SSIM."""
+SELECTING = ("lpips", "gmsd")
+"""A checkpoint is chosen by the first of these metrics that there is, else by 1 - SSIM."""
+SELECT = f"val/{'_or_'.join(SELECTING)}"
 
 
 class TwoBranchTask(RestorerTask):
@@ -100,7 +100,7 @@ class TwoBranchTask(RestorerTask):
         return network.eval().requires_grad_(False)
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
-        """Load the LPIPS file and the networks to compare with, once.
+        """Load the files of metrics and the networks to compare with, once.
 
         Raises:
             FileError, WeightsError: if a file is missing or holds no SR network.
@@ -141,8 +141,7 @@ class TwoBranchTask(RestorerTask):
 
     def new_scores(self) -> nn.Module:
         """Scores by region."""
-        crop, lpips = int(self.hparams["crop_border"]), self._lpips[0] if self._lpips else None
-        return PreservationScores(crop, full=True, lpips=lpips)
+        return PreservationScores(self.hparams["crop_border"], full=True, **self.score_networks)
 
     def add_scores(
         self, scores: nn.Module, sr: Tensor, hr: Tensor, batch: Batch, index: int
@@ -199,16 +198,12 @@ class TwoBranchTask(RestorerTask):
                 values = scores.compute()
                 prefix = f"val/{group}/{row}/" if row else f"val/{group}/"
                 # computed over all ranks, so that all agree on what there is
-                found = {n: v for n, v in values.items() if not (_of_region(n) and v.isnan())}
+                found = {n: v for n, v in values.items() if not (split_region(n)[0] and v.isnan())}
                 self.log_dict({f"{prefix}{name}": value for name, value in found.items()})
                 if not row:
                     chosen.append(_select(values))
         self.log(SELECT, torch.stack(chosen).mean(), prog_bar=True)
         self._average = []  # no third network in memory while training
-
-    def mean_of_groups(self, name: str, values: Tensor) -> Tensor:
-        """Mean of a score over the groups; that of a region over the groups with masks."""
-        return values.nanmean() if _of_region(name) else values.mean()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Restore without targets."""
@@ -231,14 +226,7 @@ def _arguments(anchor: Mapping[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def _of_region(name: str) -> bool:
-    """Whether a score is undefined for images without a mask."""
-    return name == TEXTURE or name.startswith(tuple(f"{region}_" for region in REGIONS))
-
-
 def _select(values: Mapping[str, Tensor]) -> Tensor:
-    """LPIPS, else GMSD, else 1 - SSIM."""
-    for name in ("lpips", "gmsd"):
-        if name in values:
-            return values[name].double()
-    return 1 - values["ssim"].double()
+    """The score that a checkpoint is chosen by, lower is better."""
+    found = [values[name].double() for name in SELECTING if name in values]
+    return found[0] if found else 1 - values["ssim"].double()

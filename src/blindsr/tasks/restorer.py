@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from blindsr.imaging.resize import upsample
 from blindsr.losses import pixel_l1
-from blindsr.metrics import RestorationScores, load_lpips
+from blindsr.metrics import RestorationScores, mean_over_groups
+from blindsr.metrics.restoration import load_networks
 
 from .base import RestorationTask
 from .batches import counted, datamodule, group_names
@@ -31,14 +32,14 @@ class RestorerTask(RestorationTask):
 
     Scores are logged as ``val/psnr``, ``test/<group>/<score>``, ``test/<score>`` for the mean over
     the groups, and for the rivals as ``test/<group>/<rival>/<score>`` and
-    ``test/mean/<rival>/<score>``.
+    ``test/mean/<rival>/<score>``. Where images match exactly, ``<score>_exact`` counts them.
     """
 
     def __init__(self, crop_border: int) -> None:
         super().__init__()
         self.val_scores = RestorationScores(crop_border)
         self.test_scores: dict[str, dict[str, nn.Module]] = {}
-        self._lpips: list[nn.Module] = []  # in a list: no part of the task's own weights
+        self.score_networks: dict[str, nn.Module] = {}  # no part of the task's own weights
 
     def restore(self, batch: Batch) -> tuple[Tensor, Any]:
         """(N, 3, s*h, s*w) of a batch and the estimate behind it, ``None`` if there is none."""
@@ -60,11 +61,10 @@ class RestorerTask(RestorationTask):
         """Find what a test would miss before it starts.
 
         Raises:
-            FileError, WeightsError: if the LPIPS file cannot be used.
+            FileError, WeightsError: if a metric's file cannot be used.
         """
-        path = self.hparams["lpips"]
-        if stage == "test" and path and not self._lpips:
-            self._lpips = [load_lpips(path)]
+        if stage == "test" and not self.score_networks:
+            self.score_networks = load_networks(self.hparams)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """L1 between SR and HR."""
@@ -103,8 +103,7 @@ class RestorerTask(RestorationTask):
 
     def new_scores(self) -> nn.Module:
         """Collector of all the scores of one row and group."""
-        crop, lpips = int(self.hparams["crop_border"]), self._lpips[0] if self._lpips else None
-        return RestorationScores(crop, full=True, lpips=lpips)
+        return RestorationScores(self.hparams["crop_border"], full=True, **self.score_networks)
 
     def add_scores(
         self, scores: nn.Module, sr: Tensor, hr: Tensor, batch: Batch, index: int
@@ -138,15 +137,9 @@ class RestorerTask(RestorationTask):
         return list(dict.fromkeys(row for rows in everyone for row in rows))
 
     def log_rows(self, table: Mapping[str, Mapping[str, Tensor]], row: str) -> None:
-        """Log the scores of one row of the table by group, and their plain mean."""
+        """Log the scores of one row of the table by group, and their means over the groups."""
         suffix = f"{row}/" if row else ""
         for group, scores in table.items():
             self.log_dict({f"test/{group}/{suffix}{k}": v for k, v in scores.items()})
-        for name in next(iter(table.values())):
-            values = torch.stack([scores[name].double() for scores in table.values()])
-            key = f"test/mean/{row}/{name}" if row else f"test/{name}"
-            self.log(key, self.mean_of_groups(name, values))
-
-    def mean_of_groups(self, name: str, values: Tensor) -> Tensor:
-        """Mean of a score over the groups, (groups,) -> ()."""
-        return values.mean()
+        for name, mean in mean_over_groups(table).items():
+            self.log(f"test/mean/{row}/{name}" if row else f"test/{name}", mean)

@@ -1,0 +1,85 @@
+"""Scores by name that are added up together, and their means over test groups."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from .modules import ConfusionScore, MeanOverImages
+from .table import EXACT, Metric, split_region
+
+
+class ScoreCollector(nn.Module):
+    """Base of the collectors: ``scores`` by name, added up over all ranks together."""
+
+    def __init__(self, scores: Mapping[str, MeanOverImages | ConfusionScore]) -> None:
+        super().__init__()
+        self.scores = nn.ModuleDict(cast("Mapping[str, nn.Module]", scores))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Scores of all that was added on all ranks; NaN where there was nothing to score.
+
+        Where images match exactly, ``<score>_exact`` counts them.
+        """
+        values = {}
+        with warnings.catch_warnings():
+            # A rank that has seen nothing of a group must still take part in adding up.
+            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
+            for name, score in cast("Mapping[str, Any]", self.scores).items():
+                values[name] = score.compute()
+                if exact := getattr(score, "exact_images", 0):
+                    values[name + EXACT] = torch.tensor(float(exact), device=values[name].device)
+        return values
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for score in cast("Mapping[str, Any]", self.scores).values():
+            score.reset()
+
+
+def mean_over_images(
+    metric: Metric, score: Callable[..., Tensor], *, crop: int = 0
+) -> MeanOverImages:
+    """Mean over images of a metric of the table; images below its least size have no score.
+
+    Args:
+        metric: its entry.
+        score: its function with all options bound.
+        crop: border in pixels that the function leaves out on every side.
+    """
+    return MeanOverImages(
+        partial(_score_or_nan, score, metric.least_size + 2 * crop),
+        higher_is_better=metric.higher_is_better,
+    )
+
+
+def _score_or_nan(
+    score: Callable[..., Tensor], least_size: int, first: Tensor, second: Tensor, *more: Tensor
+) -> Tensor:
+    if min(second.shape[-2:]) < least_size:
+        return torch.full((len(second),), torch.nan, dtype=torch.float64, device=second.device)
+    return score(first, second, *more)
+
+
+def mean_over_groups(table: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Plain means of scores over test groups, as the papers average them.
+
+    A score inside a region is averaged over the groups that have the region; exact matches are
+    added up.
+
+    Args:
+        table: scores by group, as :meth:`ScoreCollector.compute` gives them.
+    """
+    means = {}
+    for name in dict.fromkeys(name for scores in table.values() for name in scores):
+        values = torch.stack([row[name].double() for row in table.values() if name in row])
+        if name.endswith(EXACT):
+            means[name] = values.sum()
+        else:
+            means[name] = values.nanmean() if split_region(name)[0] else values.mean()
+    return means

@@ -1,0 +1,80 @@
+"""Scores inside a region of the image, and the measure of invented texture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, max_pool2d
+
+from . import quality
+
+REGIONS = ("blurred", "sharp")
+"""Scores named ``<region>_<score>`` hold inside that region of the images."""
+_LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
+_BORDER = 4  # HR pixels inside a region that may still see across its edge
+
+
+def psnr_y_inside(sr: Tensor, hr: Tensor, inside: Tensor, crop: int = 0) -> Tensor:
+    """PSNR in dB on 8-bit luma over the pixels of a region.
+
+    Args:
+        sr: (N, 3, H, W); values outside [0, 1] are clipped.
+        hr: (N, 3, H, W) in [0, 1].
+        inside: (N, 1, H, W) bool, the region.
+        crop: border in pixels left out on every side.
+
+    Returns:
+        (N,) float64; NaN for an image without such pixels, ``inf`` where all are equal.
+    """
+    error = (quality.luma_8bit(sr, crop) - quality.luma_8bit(hr, crop)).square()
+    return 10 * torch.log10(255.0**2 / _mean_inside(error, _cropped(inside, crop)))
+
+
+def ssim_y_inside(sr: Tensor, hr: Tensor, inside: Tensor, crop: int = 0) -> Tensor:
+    """SSIM on 8-bit luma, its map averaged over a region; arguments as `psnr_y_inside`.
+
+    Windows at the region's edge reach across it.
+    """
+    full = quality.ssim_map(quality.luma_8bit(sr, crop), quality.luma_8bit(hr, crop), 255.0)
+    edge = quality.SSIM_BORDER
+    return _mean_inside(
+        full[..., edge:-edge, edge:-edge], _cropped(inside, crop)[..., edge:-edge, edge:-edge]
+    )
+
+
+def texture_ratio(sr: Tensor, hr: Tensor, blurred: Tensor) -> Tensor:
+    """Laplacian energy of SR over that of HR inside the blurred region, on 8-bit luma.
+
+    A measure of texture that a network invents where blur was intended; it needs no weights. Four
+    pixels along the region's edge are left out: sharp neighbours would decide the number there.
+
+    Args:
+        sr: (N, 3, H, W); values outside [0, 1] are clipped.
+        hr: (N, 3, H, W) in [0, 1].
+        blurred: (N, 1, H, W) bool.
+
+    Returns:
+        (N,) float64 >= 0; NaN for an image without blurred pixels or with no energy there at all.
+    """
+    outside = (~blurred).float()
+    inner = max_pool2d(outside, 2 * _BORDER + 1, stride=1, padding=_BORDER) == 0
+    kernel = torch.tensor(_LAPLACIAN, dtype=torch.float64, device=sr.device)[None, None]
+    first, second = (
+        conv2d(quality.luma_8bit(image), kernel, padding=1).square() for image in (sr, hr)
+    )
+    inner[..., [0, -1], :] = False  # the Laplacian knows nothing beyond the border
+    inner[..., :, [0, -1]] = False
+    # 0 / 0 is NaN, x / 0 infinite: neither says anything, and no mean counts them
+    ratio = _mean_inside(first, inner) / _mean_inside(second, inner)
+    return ratio.where(ratio.isfinite(), torch.nan)
+
+
+def _mean_inside(values: Tensor, inside: Tensor) -> Tensor:
+    """Mean over the true pixels of each image, (N,); NaN without any."""
+    weight = inside.to(values.dtype)
+    return (values * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
+
+
+def _cropped(inside: Tensor, crop: int) -> Tensor:
+    height, width = inside.shape[-2:]
+    return inside[..., crop : height - crop, crop : width - crop]

@@ -1,0 +1,190 @@
+"""The table of metrics: what each is called, which direction is better, what it needs.
+
+One entry adds a metric everywhere: tests and validations of the tasks, score tables and files,
+scores by region, the demonstrations, the benchmarks, and the mode of a checkpoint.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from . import quality, regions
+from .lpips import LEAST_SIZE as LPIPS_LEAST_SIZE
+from .lpips import load_lpips, lpips_8bit
+from .segmentation import mean_iou
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+EXACT = "_exact"
+"""``<score>_exact`` is the number of images whose score is infinite: no mean holds them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What the library must know of one metric; its key in :data:`METRICS` is its logged name.
+
+    Attributes:
+        title: name for people.
+        compares: what ``score`` is called with, and its result:
+            ``"image"``: ``score(sr, hr, crop=pixels) -> (N,)``, with ``network=`` too if ``load``
+            is given; ``"region"``: ``score(sr, hr, inside) -> (N,)`` for the pixels of the region
+            ``only_in``; ``"blur"``: ``score(estimate, blur, sigma_max=pixels) -> (N,)``;
+            ``"seg"``: ``score(confusion matrix) -> ()``.
+            NaN is undefined, ``+inf`` an exact match; no mean holds either.
+        better: ``"higher"``, ``"lower"``, or ``"one"`` where 1 is right and no direction is better.
+        unit: of the score, e.g. ``"dB"``.
+        decimals: in tables.
+        least_size: of the shorter side in pixels, without the cropped border; the score of a
+            smaller image is NaN.
+        package: a package beside the required ones that ``score`` imports; without it there is no
+            such score.
+        load: reads the network that ``score`` needs from the file which the task's argument of the
+            metric's name gives; without a file there is no such score.
+        inside: ``inside(sr, hr, mask, crop=pixels) -> (N,)``, the score over a region's pixels.
+            ``None``: ``score`` of the SR image with HR pasted outside the region.
+        only_in: the only region that has the score, whose logged name then has no prefix.
+        every_epoch: validations of restorers score it too, not tests alone.
+        in_progress: validations show it beside the progress bar.
+        dropped: narrow terminals drop columns with a number, lowest number first.
+    """
+
+    title: str
+    compares: Literal["image", "region", "blur", "seg"]
+    score: Callable[..., Tensor]
+    better: Literal["higher", "lower", "one"] = "higher"
+    unit: str = ""
+    decimals: int = 4
+    least_size: int = 1
+    package: str | None = None
+    load: Callable[[str], nn.Module] | None = None
+    inside: Callable[..., Tensor] | None = None
+    only_in: str = ""
+    every_epoch: bool = False
+    in_progress: bool = True
+    dropped: int | None = None
+
+    @property
+    def column(self) -> str:
+        """Title with unit."""
+        return f"{self.title} [{self.unit}]" if self.unit else self.title
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """As torchmetrics has it; ``None`` where no direction is better."""
+        return {"higher": True, "lower": False}.get(self.better)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package that it needs is there."""
+        return self.package is None or importlib.util.find_spec(self.package) is not None
+
+
+METRICS: dict[str, Metric] = {
+    "psnr": Metric(
+        title="PSNR",
+        unit="dB",
+        decimals=2,
+        compares="image",
+        score=quality.psnr_y,
+        inside=regions.psnr_y_inside,
+        every_epoch=True,
+    ),
+    "ssim": Metric(
+        title="SSIM",
+        compares="image",
+        score=quality.ssim_y,
+        least_size=quality.SSIM_MIN,
+        inside=regions.ssim_y_inside,
+        every_epoch=True,
+        dropped=3,
+    ),
+    "lpips": Metric(
+        title="LPIPS",
+        better="lower",
+        compares="image",
+        score=lpips_8bit,
+        least_size=LPIPS_LEAST_SIZE,
+        load=load_lpips,
+    ),
+    "gmsd": Metric(
+        title="GMSD",
+        better="lower",
+        compares="image",
+        score=quality.gmsd,
+        least_size=quality.GMSD_MIN,
+        package="piq",
+        dropped=2,
+    ),
+    "vif": Metric(
+        title="VIF",
+        compares="image",
+        score=quality.vif,
+        least_size=quality.VIF_MIN,
+        dropped=1,
+    ),
+    "blur_psnr": Metric(
+        title="blur PSNR", unit="dB", decimals=2, compares="blur", score=quality.blur_psnr
+    ),
+    "blur_ssim": Metric(
+        title="blur SSIM",
+        compares="blur",
+        score=quality.blur_ssim,
+        least_size=quality.SSIM_MIN,
+        in_progress=False,
+    ),
+    "miou": Metric(title="mIoU", compares="seg", score=mean_iou),
+    "texture": Metric(
+        title="texture (1 = kept)",
+        better="one",
+        decimals=2,
+        compares="region",
+        score=regions.texture_ratio,
+        only_in="blurred",
+    ),
+}
+"""All metrics by logged name, in the order of columns."""
+
+
+def metrics_of(compares: str) -> dict[str, Metric]:
+    """The metrics that compare one kind of thing, see :class:`Metric`, and are installed."""
+    return {n: m for n, m in METRICS.items() if m.compares == compares and m.installed}
+
+
+def split_region(name: str) -> tuple[str, str]:
+    """Region and score of a logged name: ``("blurred", "psnr")``, or ``("", "psnr")``."""
+    place, _, rest = name.partition("_")
+    if rest and place in regions.REGIONS:
+        return place, rest
+    metric = METRICS.get(name.removesuffix(EXACT))
+    return (metric.only_in if metric else ""), name
+
+
+def metric_of(key: str) -> Metric | None:
+    """The metric of a logged key (``val/psnr``, ``test/Group1/blurred_psnr``), if it is one."""
+    return METRICS.get(split_region(key.rpartition("/")[2])[1])
+
+
+def checkpoint_mode(monitor: str) -> Literal["max", "min"] | None:
+    """The mode of a checkpoint that is chosen by a logged key; ``None`` if no metric decides it.
+
+    Args:
+        monitor: a key such as ``val/psnr``, or one that holds the first metric there is of several
+            that agree (``val/lpips_or_gmsd``).
+    """
+    found = [metric_of(part) for part in monitor.rpartition("/")[2].split("_or_")]
+    directions = {metric.better if metric else None for metric in found}
+    if directions == {"higher"}:
+        return "max"
+    return "min" if directions == {"lower"} else None
+
+
+def show(name: str, value: float | None) -> str:
+    """A score with its decimals, ``inf`` for an exact match, a dash where it is undefined."""
+    if value is None or value != value:
+        return "–"
+    metric = METRICS.get(name)
+    return f"{value:.{metric.decimals if metric else 4}f}"

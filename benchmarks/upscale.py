@@ -29,7 +29,7 @@ from blindsr.degradation.defocus import sample_focus_rank, sigma_from_depth
 from blindsr.degradation.pipelines import degrade
 from blindsr.imaging.io import atomic_path, read_array, read_rgb
 from blindsr.imaging.resize import phase, upsample
-from blindsr.metrics import psnr_y, ssim_y
+from blindsr.metrics import METRICS
 
 SCALE, SIGMA_MAX, CROP = 4, 5.0, 4
 LARGEST = 768
@@ -85,8 +85,9 @@ def score(model, path: Path, number: int) -> dict[str, float]:
         cubic = upsample(image, SCALE, phase=phase("bicubic", SCALE), method="bicubic")
         sr = torch.as_tensor(model.upscale(image))
         for name, result in (("bicubic", cubic), ("model", sr)):
-            found[f"{kind}/{name}/psnr"] = float(psnr_y(result, target, CROP))
-            found[f"{kind}/{name}/ssim"] = float(ssim_y(result, target, CROP))
+            for metric in ("psnr", "ssim"):
+                value = METRICS[metric].score(result, target, crop=CROP)
+                found[f"{kind}/{name}/{metric}"] = float(value)
     return found
 
 

@@ -47,6 +47,16 @@ def test_vif_is_one_for_equal_images_and_falls_with_noise():
         vif(hr[..., :40], hr[..., :40])
 
 
+def test_nan_in_an_image_is_nan_in_its_scores_alone():
+    sr, hr = pair()
+    whole = {name: function(sr, hr) for name, function in (("gmsd", gmsd), ("psnr", psnr_y))}
+    sr[1, 0, 5, 5] = math.nan
+    for name, function in (("gmsd", gmsd), ("psnr", psnr_y)):
+        found = function(sr, hr)
+        assert found[0] == whole[name][0]
+        assert found[1].isnan()
+
+
 def test_a_set_is_scored_image_by_image():
     sr, hr = pair(5)
     scores = RestorationScores(crop=4)

@@ -116,6 +116,22 @@ def test_small_images_do_not_spoil_the_mean_of_the_others():
     assert scores.compute()["gmsd"] == large.compute()["gmsd"]
 
 
+def test_images_without_a_score_are_counted_where_others_have_one():
+    scores = PreservationScores(full=True)
+    sr, hr = pair(48)
+    scores.update(sr, hr, torch.ones_like(hr[:, :1]))  # no blurred region, which is no fault
+    sr[0, 0, 0, 0] = torch.nan
+    scores.update(sr, hr)
+    scores.update(*pair(24, count=1))
+    found = {n: float(v) for n, v in scores.compute().items() if n.endswith("_undefined")}
+    assert found["psnr_undefined"] == 1
+    assert found["vif_undefined"] == 2
+    assert all(not split_region(name)[0] for name in found)
+    small = RestorationScores(full=True)
+    small.update(*pair(24))
+    assert "vif_undefined" not in small.compute()  # its NaN says so
+
+
 def test_gmsd_refuses_what_no_window_fits():
     with pytest.raises(DataError, match="6 x 6"):
         gmsd(*pair(5))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from blindsr.imaging.resize import upsample
 from blindsr.metrics.quality import psnr_y
+from blindsr.metrics.table import METRICS, show
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,4 +59,4 @@ def _array(picture: Tensor) -> NDArray[np.float32]:
 
 def _score(image: Tensor, hr: Tensor) -> str:
     value = float(psnr_y(image, hr))
-    return f"{value:.2f} dB" if math.isfinite(value) else "–"
+    return f"{show('psnr', value)} {METRICS['psnr'].unit}" if math.isfinite(value) else "–"

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blindsr.metrics.regions import REGIONS
-from blindsr.metrics.table import EXACT, METRICS, show, split_region
+from blindsr.metrics.table import EXACT, METRICS, UNDEFINED, counted, show, split_region
 
 MEAN = "mean"
 
@@ -60,19 +60,15 @@ def rows_of(metrics: Mapping[str, float], own: str) -> list[Row]:
 
 def columns(rows: list[Row]) -> list[str]:
     """Scores that some row has, in the order of the table of metrics; unknown ones last."""
-    present = dict.fromkeys(name for row in rows for name in row.scores if not _counts(name))
+    present = dict.fromkeys(name for row in rows for name in row.scores if not counted(name))
     return [*(n for n in METRICS if n in present), *(n for n in present if n not in METRICS)]
 
 
 def title_of(name: str) -> str:
-    """Title of a score's column, or of its count of exact matches."""
-    if _counts(name):
-        return f"{title_of(name.removesuffix(EXACT))}, exact"
+    """Title of a score's column, or of a count of its images."""
+    if score := counted(name):
+        return f"{title_of(score)}, {name.removeprefix(score + '_')}"
     return METRICS[name].column if name in METRICS else name
-
-
-def _counts(name: str) -> bool:
-    return name.endswith(EXACT)
 
 
 def by_region(rows: list[Row]) -> list[Row]:
@@ -163,23 +159,23 @@ def _expendable(rows: list[Row]) -> list[str]:
 
 
 def footnotes(rows: list[Row]) -> list[str]:
-    """What the numbers do not say: where lower is better, and images no mean could hold."""
+    """What the numbers do not say: where lower is better, and images that no mean holds."""
     lower = [
         METRICS[n].title for n in columns(rows) if n in METRICS and METRICS[n].better == "lower"
     ]
     notes = [f"lower is better: {', '.join(lower)}"] if lower else []
     single = is_single(rows)
-    for row in rows:
-        if row.group == MEAN and not single and any(r.group != MEAN for r in rows):
-            continue  # the sum of the groups
-        counts = [
-            f"{METRICS[n.removesuffix(EXACT)].title} of {value:.0f}"
-            for n, value in row.scores.items()
-            if value > 0 and _counts(n) and n.removesuffix(EXACT) in METRICS
-        ]
-        if counts:
-            where = row.method if single else f"{row.method}, {row.where}"
-            notes.append(f"exact, not in the mean: {', '.join(counts)} ({where})")
+    groups = any(row.group != MEAN for row in rows)
+    for suffix, words in ((EXACT, "exact"), (UNDEFINED, "no score")):
+        for row in rows:
+            counts = [
+                f"{title_of(counted(n) or n).partition(' [')[0]} of {count:.0f}"
+                for n, count in row.scores.items()
+                if n.endswith(suffix) and count > 0
+            ]
+            if counts and not (groups and row.group == MEAN):  # which has the sum of the groups
+                where = row.method if single else f"{row.method}, {row.where}"
+                notes.append(f"{words}, not in the mean: {', '.join(counts)} ({where})")
     return notes
 
 
@@ -217,8 +213,8 @@ def as_markdown(rows: list[Row], title: str) -> str:
 
 
 def as_csv(rows: list[Row]) -> str:
-    """All rows with full precision and counts of exact matches; undefined scores are empty."""
-    names = [*columns(rows), *dict.fromkeys(n for row in rows for n in row.scores if _counts(n))]
+    """All rows with full precision and what the means leave out; undefined scores are empty."""
+    names = [*columns(rows), *dict.fromkeys(n for row in rows for n in row.scores if counted(n))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "group", *names])
@@ -236,7 +232,8 @@ def as_json(rows: list[Row], own: str) -> dict[str, dict]:
     Returns:
         ``scores`` of the tested network by group, ``others`` by method and group, and what is
         ``better`` by score. A score is null where it is undefined and ``"inf"`` where all images
-        match exactly; ``<score>_exact`` is the number of images that do.
+        match exactly; ``<score>_exact`` and ``<score>_undefined`` count the images that a mean
+        leaves out.
     """
     result: dict[str, dict] = {"scores": {}, "others": {}}
     for row in rows:
@@ -252,4 +249,4 @@ def _json_value(name: str, value: float) -> float | str | None:
         return None
     if math.isinf(value):
         return str(value)
-    return round(value) if _counts(name) else value
+    return round(value) if counted(name) else value

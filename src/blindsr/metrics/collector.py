@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .modules import ConfusionScore, MeanOverImages
-from .table import EXACT, Metric, split_region
+from .table import EXACT, UNDEFINED, Metric, counted, split_region
 
 
 class ScoreCollector(nn.Module):
@@ -24,16 +24,20 @@ class ScoreCollector(nn.Module):
     def compute(self) -> dict[str, Tensor]:
         """Scores of all that was added on all ranks; NaN where there was nothing to score.
 
-        Where images match exactly, ``<score>_exact`` counts them.
+        Where a mean leaves images out, ``<score>_exact`` and ``<score>_undefined`` count them.
+        Images without a region are not counted for its scores.
         """
-        values = {}
+        values: dict[str, Tensor] = {}
         with warnings.catch_warnings():
             # A rank that has seen nothing of a group must still take part in adding up.
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
             for name, score in cast("Mapping[str, Any]", self.scores).items():
-                values[name] = score.compute()
-                if exact := getattr(score, "exact_images", 0):
-                    values[name + EXACT] = torch.tensor(float(exact), device=values[name].device)
+                value = values[name] = score.compute()
+                exact, undefined = getattr(score, "left_out", (0, 0))
+                if exact:
+                    values[name + EXACT] = torch.tensor(float(exact), device=value.device)
+                if undefined and not value.isnan() and not split_region(name)[0]:
+                    values[name + UNDEFINED] = torch.tensor(float(undefined), device=value.device)
         return values
 
     def reset(self) -> None:
@@ -69,7 +73,7 @@ def _score_or_nan(
 def mean_over_groups(table: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Plain means of scores over test groups, as the papers average them.
 
-    A score inside a region is averaged over the groups that have the region; exact matches are
+    A score inside a region is averaged over the groups that have the region; counts of images are
     added up.
 
     Args:
@@ -78,7 +82,7 @@ def mean_over_groups(table: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Ten
     means = {}
     for name in dict.fromkeys(name for scores in table.values() for name in scores):
         values = torch.stack([row[name].double() for row in table.values() if name in row])
-        if name.endswith(EXACT):
+        if counted(name):
             means[name] = values.sum()
         else:
             means[name] = values.nanmean() if split_region(name)[0] else values.mean()

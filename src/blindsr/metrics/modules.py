@@ -16,8 +16,8 @@ from .segmentation import AbsentClasses, confusion_matrix, mean_iou
 class MeanOverImages(Metric):
     """Mean over all images seen of a score that is given per image; NaN before the first.
 
-    An infinite score (an exact match) is left out of the mean and counted in ``exact``;
-    ``exact_images`` is that count over all ranks after :meth:`compute`.
+    An infinite score (an exact match) is left out of the mean and counted in ``exact``, NaN in
+    ``undefined``; ``left_out`` has both counts over all ranks after :meth:`compute`.
 
     Args:
         score: of a batch, (N, C, H, W) twice -> (N,); NaN for an image without a score.
@@ -29,6 +29,7 @@ class MeanOverImages(Metric):
     total: Tensor
     count: Tensor
     exact: Tensor
+    undefined: Tensor
 
     def __init__(
         self, score: Callable[..., Tensor], *, higher_is_better: bool | None = True
@@ -36,10 +37,11 @@ class MeanOverImages(Metric):
         super().__init__()
         self.__dict__["higher_is_better"] = higher_is_better  # torchmetrics has it by class alone
         self.score = score
-        self.exact_images = 0
+        self.left_out = (0, 0)
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("exact", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("undefined", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, estimate: Tensor, target: Tensor, *more: Tensor) -> None:
         """Score a batch (N, C, H, W) and add its images; ``more`` goes to the score as it is."""
@@ -48,10 +50,12 @@ class MeanOverImages(Metric):
         self.total += scores[finite].sum()
         self.count += finite.sum()
         self.exact += torch.isposinf(scores).sum()
+        self.undefined += torch.isnan(scores).sum()
 
     def compute(self) -> Tensor:
         """Mean over images with a finite score; ``inf`` if all others match exactly, else NaN."""
-        self.exact_images = int(self.exact)  # here the states of all ranks are added up
+        # here, and only here, the states are those of all ranks
+        self.left_out = int(self.exact), int(self.undefined)
         if int(self.count) == 0:
             return torch.full((), float("inf") if int(self.exact) else float("nan"))
         return self.total / self.count

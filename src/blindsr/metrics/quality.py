@@ -164,7 +164,10 @@ def gmsd(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     _require_same_shape("gmsd", sr, hr)
     first, second = (luma_8bit(image, crop).float() / 255 for image in (sr, hr))
     _require_size("gmsd", first, GMSD_MIN)
-    return piq.gmsd(first, second, data_range=1.0, reduction="none").double()
+    # piq raises at NaN, which here is the answer for the image that has it
+    valid = (first + second).flatten(1).isfinite().all(1)
+    scores = piq.gmsd(first.nan_to_num(), second.nan_to_num(), data_range=1.0, reduction="none")
+    return scores.double().where(valid, torch.nan)
 
 
 def vif(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:

@@ -19,8 +19,9 @@ from .segmentation import mean_iou
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-EXACT = "_exact"
-"""``<score>_exact`` is the number of images whose score is infinite: no mean holds them."""
+EXACT, UNDEFINED = "_exact", "_undefined"
+"""``<score>_exact`` is the number of images whose score is infinite, ``<score>_undefined`` of those
+that have none (too small, or the network gave NaN): the mean holds neither."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +160,16 @@ def split_region(name: str) -> tuple[str, str]:
     place, _, rest = name.partition("_")
     if rest and place in regions.REGIONS:
         return place, rest
-    metric = METRICS.get(name.removesuffix(EXACT))
+    metric = METRICS.get(counted(name) or name)
     return (metric.only_in if metric else ""), name
+
+
+def counted(name: str) -> str | None:
+    """The score whose images a name counts: ``"psnr"`` of ``"psnr_exact"``; else ``None``."""
+    for suffix in (EXACT, UNDEFINED):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return None
 
 
 def metric_of(key: str) -> Metric | None:

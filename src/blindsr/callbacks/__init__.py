@@ -1,11 +1,13 @@
 """Lightning callbacks: progress, pictures while training, score tables."""
 
+from .checkpoint_file import WholeCheckpointIO, sweep_parts, use_whole_checkpoints
 from .ema import EMA
 from .non_finite import SkipNonFinite
 from .progress import LineProgress, RichProgress, progress_bar
 from .report import ScoreTable
 from .restoration_grid import RestorationGrid
 from .sample_grid import SampleGrid
+from .stop import SaveOnStop, StopSignals, TrainingStopped
 from .wandb_logger import WandbLogger
 from .weight_interpolation import WeightInterpolation
 
@@ -15,9 +17,15 @@ __all__ = [
     "RestorationGrid",
     "RichProgress",
     "SampleGrid",
+    "SaveOnStop",
     "ScoreTable",
+    "StopSignals",
+    "TrainingStopped",
     "SkipNonFinite",
     "WandbLogger",
     "WeightInterpolation",
+    "WholeCheckpointIO",
     "progress_bar",
+    "sweep_parts",
+    "use_whole_checkpoints",
 ]

@@ -66,9 +66,7 @@ class SkipNonFinite(Callback):
         for group in optimizer.param_groups:  # optimisers pass over parameters without gradient
             for parameter in group["params"]:
                 parameter.grad = None
-        buffers = _buffers(pl_module)
-        if buffers:
-            torch._foreach_copy_(buffers, self._saved)
+        self.take_back_buffers(pl_module)
         self._bad = False
         self.skipped += 1
         self._in_a_row += 1
@@ -81,6 +79,12 @@ class SkipNonFinite(Callback):
                 expected="a finite loss",
                 fix="Look at these, lower the learning rate, or use --trainer.precision 32-true.",
             )
+
+    def take_back_buffers(self, pl_module: LightningModule) -> None:
+        """Give the buffers the values they had before the current batch."""
+        buffers = _buffers(pl_module)
+        if buffers and len(buffers) == len(self._saved):
+            torch._foreach_copy_(buffers, self._saved)
 
     def _any_rank(self, trainer: Trainer, pl_module: LightningModule) -> bool:
         if trainer.world_size == 1:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import warnings
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
@@ -22,12 +23,22 @@ from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-from blindsr.callbacks import ScoreTable, SkipNonFinite, progress_bar
+from blindsr.callbacks import (
+    SaveOnStop,
+    ScoreTable,
+    SkipNonFinite,
+    StopSignals,
+    TrainingStopped,
+    progress_bar,
+    sweep_parts,
+    use_whole_checkpoints,
+)
 from blindsr.errors import BlindSRError, ConfigError, FileError
-from blindsr.weights.reading import read_checkpoint
+from blindsr.tasks.base import RestorationTask
 
 from .messages import explain
 from .report import print_error
+from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
 
 LINKED = ("num_classes", "scale", "sigma_max")
 COMMANDS = ("fit", "validate", "test", "predict")
@@ -36,7 +47,8 @@ COMMANDS = ("fit", "validate", "test", "predict")
 class BlindSRCLI(LightningCLI):
     """Lightning's command line for the tasks and data sets of blindsr."""
 
-    def __init__(self, args: ArgsType = None) -> None:
+    def __init__(self, args: ArgsType = None, stop: SaveOnStop | None = None) -> None:
+        self.stop = stop or SaveOnStop(StopSignals())
         self.words = [str(word) for word in args] if isinstance(args, list) else []
         no_exit = {"exit_on_error": False, "allow_abbrev": False}
         super().__init__(
@@ -54,6 +66,20 @@ class BlindSRCLI(LightningCLI):
         """Let the data decide what the model must agree with."""
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def _prepare_subcommand_parser(
+        self, klass: type, subcommand: str, **kwargs: Any
+    ) -> LightningArgumentParser:
+        """Add what only some commands have."""
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand != "fit":
+            parser.add_argument(
+                "--random_weights",
+                type=bool,
+                default=False,
+                help="run without a checkpoint although the weights are random then",
+            )
+        return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, and translate what the parser refuses."""
@@ -74,25 +100,46 @@ class BlindSRCLI(LightningCLI):
         they are compared with the configuration once both are known.
         """
         path = self.config[self.config.subcommand].get("ckpt_path")
-        if path and path not in ("best", "last", "hpc", "registry") and not os.path.isfile(path):  # noqa: PTH113 - may be a URL-like string
+        special = (*NEWEST, "hpc", "registry")
+        if path and path not in special and not os.path.isfile(path):  # noqa: PTH113 - may be a URL-like string
             raise FileError(path, found="no such file", expected="a checkpoint for --ckpt_path")
 
     def after_instantiate_classes(self) -> None:
         """Check the checkpoint and the data before anything starts."""
-        path = self.config[self.subcommand].get("ckpt_path")
-        if path and os.path.isfile(path):  # noqa: PTH113
-            compare_hyper_parameters(path, self.model, str(self.subcommand))
+        command = str(self.subcommand)
+        self.config_init[command]["weights_only"] = True  # nothing in a checkpoint is run
+        path = self.start_from(self.config[command].get("ckpt_path"))
+        if command != "fit" and not path and not self.config[command].get("random_weights"):
+            refuse_random_weights(self.model, command)
         if hasattr(self.datamodule, "preflight"):
             self.datamodule.preflight(self.subcommand)
         if hasattr(self.model, "preflight"):
             self.model.preflight(self.subcommand, resumed=bool(path))
+
+    def start_from(self, path: str | None) -> str | None:
+        """Find and check the checkpoint; sweep what killed runs left of theirs."""
+        for folder in checkpoint_folders(self.trainer):
+            sweep_parts(folder)
+        content = None
+        if path in NEWEST:
+            newest = open_newest(path, self.trainer, fit=self.subcommand == "fit")
+            path, content = newest or (None, None)
+            self.config_init[self.subcommand]["ckpt_path"] = path
+        elif path and os.path.isfile(path):  # noqa: PTH113
+            content = open_named(path, self.trainer)
+        if path and content is not None:
+            compare_hyper_parameters(path, content, self.model, str(self.subcommand))
+        return path
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what needs no configuration: progress, the guard against NaN, the score table."""
         trainer = self.config[self.subcommand]["trainer"]
         bars = [] if trainer.get("enable_progress_bar") is False else [progress_bar()]
         self.trainer_defaults = {"callbacks": [*bars, SkipNonFinite(), ScoreTable()]}
-        return super().instantiate_trainer(**kwargs)
+        made = super().instantiate_trainer(**kwargs)
+        use_whole_checkpoints(made)
+        made.callbacks.append(self.stop)  # type: ignore[attr-defined]  # last: it saves what others did
+        return made
 
     def test(self, **kwargs: Any) -> None:
         """Run the test; the table is printed by its callback."""
@@ -108,17 +155,24 @@ FREE_ON_RESUME = ("pretrained", "weights", "compare", "lpips")
 """Where a fresh training starts and what a test adds: no part of what a checkpoint continues."""
 
 
-def compare_hyper_parameters(path: str, model: LightningModule, command: str) -> None:
+def compare_hyper_parameters(
+    path: str, content: Mapping[str, Any], model: LightningModule, command: str
+) -> None:
     """Refuse a checkpoint whose hyper-parameters contradict the configuration.
 
     A resumed training must be the same training, so every value counts; for the other commands
     only those that shape the network do.
 
+    Args:
+        path: names the file in errors.
+        content: of the file.
+        model: as configured.
+        command: of the command line.
+
     Raises:
-        WeightsError: if the file is no checkpoint.
         ConfigError: on the first contradiction.
     """
-    stored = read_checkpoint(path).get("hyper_parameters", {})
+    stored = content.get("hyper_parameters", {})
     current = model.hparams
     shaping = getattr(model, "architecture", tuple(current))
     for name, value in stored.items():
@@ -132,6 +186,20 @@ def compare_hyper_parameters(path: str, model: LightningModule, command: str) ->
                 expected=f"{value} as in {path}",
                 fix=f"Set --model.{name} {value}; --ckpt_path continues the same model.",
             )
+
+
+def refuse_random_weights(model: LightningModule, command: str) -> None:
+    """Raise a ConfigError where nobody would learn that the scores are those of random weights."""
+    if not isinstance(model, RestorationTask):
+        return  # nobody knows what another module reads by itself
+    parts = model.random_parts()
+    if parts:
+        raise ConfigError(
+            "--ckpt_path",
+            found=f"nothing, so that {parts} would have random weights",
+            expected=f"a checkpoint to {command}",
+            fix="Give --ckpt_path FILE (or last), or --random-weights to do it on purpose.",
+        )
 
 
 def plain(value: Any) -> Any:
@@ -176,14 +244,40 @@ def main(args: Sequence[str] | None = None) -> int:
         Exit status: 0, or 2 after an error of input or configuration, which is printed as one line.
     """
     quiet()
-    words = list(sys.argv[1:] if args is None else args)
-    try:
-        BlindSRCLI(words)
-    except Exception as error:
-        ours = caused_by_user(error)
-        if ours is None:
-            raise
-        return print_error(ours)
-    except SystemExit as stop:  # --help, --print_config
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    words = [RANDOM.get(word, word) for word in (sys.argv[1:] if args is None else args)]
+    stop = SaveOnStop(StopSignals())
+    with stop.signals.installed():
+        try:
+            BlindSRCLI(words, stop)
+        except SystemExit as end:  # --help, --print_config
+            if stop.signals.received is None:
+                return end.code if isinstance(end.code, int) else int(end.code is not None)
+            return report_stop(stop, words)
+        except TrainingStopped:
+            return report_stop(stop, words)
+        except Exception as error:
+            if stop.signals.received is not None:  # its consequence: workers that ended with it
+                return report_stop(stop, words)
+            ours = caused_by_user(error)
+            if ours is None:
+                raise
+            return print_error(ours)
     return 0
+
+
+RANDOM = {"--random-weights": "--random_weights=true", "--random_weights": "--random_weights=true"}
+"""A switch on the command line, a value of either kind in YAML."""
+
+
+def report_stop(stop: SaveOnStop, words: Sequence[str]) -> int:
+    """Say what became of a run that a signal ended; returns the exit status of that signal."""
+    if int(os.environ.get("LOCAL_RANK", "0")):
+        return 0  # the launcher takes another status of its helpers for a crash, and kills rank 0
+    number = stop.signals.received or signal.SIGINT
+    line = f"stopped by {signal.Signals(number).name}"
+    if stop.path is not None:
+        line += f"; go on with: {go_on(words, stop.path)}"
+    elif words[:1] == ["fit"]:
+        line += "; nothing was saved"
+    say(line)
+    return 128 + number

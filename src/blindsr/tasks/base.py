@@ -30,6 +30,10 @@ class RestorationTask(LightningModule):
     architecture: tuple[str, ...] = ()
     """Hyper-parameters that shape the network: a checkpoint of other ones is refused."""
 
+    def random_parts(self) -> str:
+        """What has random weights without a checkpoint, for a message; empty if nothing has."""
+        return type(self).__name__
+
     def setup(self, stage: str) -> None:
         """Refuse data that were made for another scale, class count or sigma range."""
         datamodule = getattr(self.trainer, "datamodule", None)

@@ -105,6 +105,12 @@ class BlindSRTask(RestorerTask):
         self.others: dict[str, list[nn.Module]] = {}
         self.map_scores: dict[str, EstimateScores] = {}
 
+    def random_parts(self) -> str:
+        """The estimator or the restorer, where ``weights`` names no file for it."""
+        files = self.hparams["weights"] or {}
+        missing = [] if "blind" in files else [part for part in PARTS if part not in files]
+        return " and ".join(f"the {part}" for part in missing)
+
     def preflight(self, stage: str, *, resumed: bool) -> None:
         """Load the weights to start from and the networks to compare with, once.
 

@@ -53,6 +53,7 @@ class TwoBranchTask(RestorerTask):
         super().__init__(crop_border)
         self.unified = unified
         built = build_anchor(**_arguments(anchor))
+        self._has_weights = bool(anchor.get("weights"))
         if built.scale != scale:
             raise ConfigError(
                 "model.anchor", found=f"a network of x{built.scale}", expected=f"x{scale}"
@@ -74,6 +75,10 @@ class TwoBranchTask(RestorerTask):
     def branch(self, name: str) -> nn.Module:
         """The network of a branch."""
         return cast("nn.Module", getattr(self, name))
+
+    def random_parts(self) -> str:
+        """Nothing where the anchor comes from a file."""
+        return "" if self._has_weights else "the anchor"
 
     def freeze_words(self, words: Iterable[str]) -> None:
         """Take the parameters whose names hold one of ``words`` out of the training.

@@ -48,7 +48,7 @@ class RRDBSFTTask(RestorerTask):
         skip: ``"bicubic"`` lets the network learn what bicubic enlargement lacks; ``"none"`` as in
             the paper.
         phase: of that enlargement; 0 for s-fold data, (scale - 1) / 2 for area and bicubic.
-        weights: file to start a fresh training from: a checkpoint of this task, an export, or an
+        weights: file to start from where there is no checkpoint: one of this task, an export, or an
             official ``RRDB_SFT_*.pth``.
         compare: checkpoints of this task to score beside it, by the name of their row.
         crop_border: pixels left out on every side before scoring; 0 as in the paper's test.
@@ -113,11 +113,15 @@ class RRDBSFTTask(RestorerTask):
         """
         super().preflight(stage, resumed=resumed)
         path = self.hparams["weights"]
-        if stage == "fit" and path and not resumed and not self._started:
+        if path and not resumed and not self._started:
             restorer(path, self.hparams, into=self.network)
             self._started = True
         if stage == "test" and not self.others:
             self.others = load_others(self.hparams["compare"])
+
+    def random_parts(self) -> str:
+        """Nothing where ``weights`` names a file."""
+        return "" if self.hparams["weights"] else super().random_parts()
 
     def setup(self, stage: str) -> None:
         """Check the data; load what :meth:`preflight` has not loaded yet."""

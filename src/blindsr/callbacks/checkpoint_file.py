@@ -1,0 +1,120 @@
+"""A checkpoint is whole or absent: written beside its final name, on disk before it gets it.
+
+Lightning writes to the folder for temporary files and moves the result. Where that is another disk
+the move is a copy, and a full disk or a kill leaves a part of it under the final name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch import Trainer
+
+from blindsr.errors import os_error
+
+_TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.(?P<start>\d+)\.[0-9a-f]{8}\.part")
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Lightning's reader and writer of checkpoints, with a writer that never leaves a part.
+
+    Names that are no paths of this machine (``s3://...``) are left to Lightning.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint; what was there before stays until the new one is on disk.
+
+        Raises:
+            FileError: the file cannot be written; there is no part of it, and the former is whole.
+        """
+        if "://" in str(path) or storage_options is not None:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        try:
+            write_whole(Path(path), buffer.getbuffer())
+        except (OSError, ValueError) as error:
+            raise os_error(error, path, "written") from error
+
+
+def use_whole_checkpoints(trainer: Trainer) -> None:
+    """Let a trainer write whole checkpoints, unless it was given a writer of its own."""
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+        trainer.strategy.checkpoint_io = WholeCheckpointIO()
+
+
+def write_whole(path: Path, data: bytes | memoryview) -> None:
+    """Write a file of which a reader sees all or nothing, after a loss of power too.
+
+    Raises:
+        OSError: as the system says it; nothing new is left in the folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    owner = f"{_host()}.{os.getpid()}.{_start_of(os.getpid())}"
+    temporary = path.with_name(f".{path.name[:100]}.{owner}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError), _opened(path.parent) as folder:  # not every disk can
+        os.fsync(folder)
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove what processes of this machine that are gone left of checkpoints below ``folder``."""
+    for path in folder.rglob(".*.part"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and match["host"] == _host() and _start_of(int(match["pid"])) != match["start"]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _host() -> str:
+    """Name of the machine, without what a file's name must not have or uses otherwise."""
+    return re.sub(r"[^\w-]", "-", socket.gethostname())[:40]
+
+
+def _start_of(pid: int) -> str:
+    """When a process started, in ticks; "0" for a living one where nobody says; "" if gone.
+
+    Numbers of processes are given out again: the start tells whether it is still the same.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        if Path("/proc/self/stat").exists():
+            return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except OSError:
+        pass
+    return "0"

@@ -116,8 +116,12 @@ def test_a_signal_saves_and_the_command_it_prints_goes_on_exactly(
 
 @pytest.mark.parametrize(
     ("hook", "call", "steps"),
-    [("on_before_backward", 5, 4), ("on_validation_batch_start", 3, 6), ("on_train_epoch_start", 2, 3)],
-)  # fmt: skip
+    [
+        ("on_before_backward", 5, 4),
+        ("on_validation_batch_start", 3, 6),
+        ("on_train_epoch_start", 2, 3),
+    ],
+)
 def test_an_error_saves_what_was_learned(hook, call, steps, whole, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         interrupted(tmp_path, monkeypatch, hook, call, fail)

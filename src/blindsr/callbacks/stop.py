@@ -179,7 +179,7 @@ class SaveOnStop(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Save what there is, if it is exact and not saved yet."""
-        epoch = trainer.fit_loop.epoch_progress.total
+        epoch: Any = trainer.fit_loop.epoch_progress.total
         inside = epoch.ready == epoch.started == epoch.processed + 1  # else counters contradict
         if self.path is None and self._exact and inside and trainer.world_size == 1:
             self._save_after_error(trainer, pl_module)

@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 import torch
+import yaml
 from tests.cli.conftest import write_config
+from tests.conftest import REPOSITORY
 
 from blindsr.callbacks import checkpoint_file
 from blindsr.cli.main import main
@@ -134,3 +136,31 @@ def test_a_part_without_weights_is_named(tmp_path, capsys):
     blind = write_config(tmp_path, "blind", model="blind")
     assert main(["test", "-c", str(blind), "--model.weights.restorer", weights]) == 2
     assert "so that the estimator would have random weights" in lines(capsys)[-1]
+
+
+EXPERIMENTS = sorted((REPOSITORY / "experiments").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_saves_within_an_epoch(path):
+    callbacks = yaml.safe_load(path.read_text(encoding="utf-8"))["trainer"]["callbacks"]
+    steps = [c.get("init_args", {}).get("every_n_train_steps") for c in callbacks]
+    assert any(steps)
+
+
+def test_a_checkpoint_within_an_epoch_goes_on_exactly(tmp_path):
+    def fit(name, *words):
+        config = write_config(tmp_path, name)
+        content = yaml.safe_load(config.read_text())
+        kept = {"filename": "{step}", "every_n_train_steps": 2, "save_top_k": -1}
+        saver = {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint", "init_args": kept}
+        content["trainer"]["callbacks"].append(saver)
+        config.write_text(yaml.safe_dump(content))
+        assert main(["fit", "-c", str(config), *words]) == 0
+        return tmp_path / "logs" / name / "version_0" / "checkpoints"
+
+    whole = fit("whole")
+    resumed = fit("resumed", "--ckpt_path", str(whole / "step=4.ckpt"))
+    first, second = (torch.load(p / "step=6.ckpt", weights_only=True) for p in (whole, resumed))
+    for name, tensor in first["state_dict"].items():
+        assert torch.equal(tensor, second["state_dict"][name]), name

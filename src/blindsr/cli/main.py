@@ -226,12 +226,16 @@ def quiet() -> None:
         ".*tensorboardX.*",  # a CSV logger is what we want
         ".*It is recommended to use `self.log.*sync_dist.*",  # the scores are added up already
         ".*in eval mode at the start of training.*",  # the frozen estimator is meant to be
+        ".*manual optimization and every_n_train_steps.*",  # after the step is what resuming needs
         ".*LeafSpec.*",  # deprecation inside lightning with new torch versions
         ".*treespec.*",
     ):
         warnings.filterwarnings("ignore", message=text)
-    tip = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    tip.addFilter(lambda record: "Tip:" not in record.getMessage())
+    needless = ("Tip:", "`weights_only` was not set")  # advertisement; how a checkpoint is written
+    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
+        logging.getLogger(f"lightning.pytorch.{name}").addFilter(
+            lambda record: not any(text in record.getMessage() for text in needless)
+        )
 
 
 def main(args: Sequence[str] | None = None) -> int:

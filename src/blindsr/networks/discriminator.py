@@ -1,4 +1,4 @@
-"""Discriminators that judge every pixel, with and without a blur mask (PBaSR, section 3.2)."""
+"""Discriminators that judge every pixel, with and without a blur mask (PBaSR, section 3.3)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def default_groups(channels: int) -> int:
 
 
 class GIA(nn.Module):
-    """Grouping Interactive Attention (CMOS, CVPR 2023, section 3.3).
+    """Grouping Interactive Attention (CMOS, CVPR 2023, section 4.2).
 
     ``x1`` is warped onto ``x2`` (F), then both gate each other's channels (C) and, in windows,
     positions (S); the two streams are merged by a convolution per output.

@@ -22,7 +22,7 @@ class RRDBSFT(nn.Module):
     """Restorer whose every block is modulated by a condition made of blur and semantics.
 
     The two maps are embedded by a convolution each and fused by GIA into the condition, which is
-    read at every s-th pixel (CMOS, section 3.4; trunk of MANet, ICCV 2021).
+    read at every s-th pixel (CMOS, section 5.1; trunk of MANet, ICCV 2021).
 
     Args:
         code_length: C, channels of the condition.

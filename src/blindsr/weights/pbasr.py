@@ -2,7 +2,7 @@
 
 PBaSR trains one copy of its anchor on general photographs and one on blurred ones; the network that
 restores is their average, W_G / 2 + W_B / 2 (section 3.3). The released files hold the general
-branch, the blur branch (there called ``defocus_branch``, motion blur included) and a stored average.
+branch, the blur branch (there called ``defocus_branch``, motion blur included) and an average.
 """
 
 from __future__ import annotations

@@ -119,13 +119,20 @@ class SaveOnStop(Callback):
 
     Attributes:
         path: the checkpoint that was written, else the newest of the run, or ``None``.
+        folder: of the run, once it is known.
     """
 
     def __init__(self, signals: StopSignals) -> None:
         self.signals = signals
         self.path: Path | None = None
+        self.folder: Path | None = None
         self._exact = False
         self._in_batch = False
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Remember the folder of the run, for messages."""
+        folder = trainer.log_dir  # a collective call: every rank has to make it
+        self.folder = None if folder is None else Path(folder)
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signals back: Lightning's handler would talk to other ranks from inside it."""

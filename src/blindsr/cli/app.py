@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from blindsr import __version__
-from blindsr.errors import BlindSRError, ConfigError
+from blindsr.errors import BlindSRError, ConfigError, os_error
 
 from .messages import did_you_mean
 from .report import print_error
@@ -87,6 +87,8 @@ def main(args: Sequence[str] | None = None) -> int:
         return int(command.run(arguments))
     except BlindSRError as error:
         return print_error(error)
+    except OSError as error:  # full or read-only disks, names too long: no defect of ours
+        return print_error(os_error(error, error.filename, "used"))
     except SystemExit as stop:  # argparse: --help, --version, a wrong word
         return stop.code if isinstance(stop.code, int) else 2
     except KeyboardInterrupt:

@@ -6,13 +6,12 @@ status 2 before anything is written; ``--ckpt_path`` never changes the configura
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import signal
 import sys
-import warnings
 from argparse import ArgumentError
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
@@ -20,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads are slow
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # lightning's use of it, not ours
 
 from jsonargparse import Namespace
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from blindsr.callbacks import (
@@ -36,11 +35,20 @@ from blindsr.callbacks import (
 from blindsr.errors import BlindSRError, ConfigError, FileError
 from blindsr.tasks.base import RestorationTask
 
+from .agreement import (
+    LINKED,
+    compare_hyper_parameters,
+    refuse_contradictions,
+    refuse_random_weights,
+    refuse_trainer_values,
+    refuse_used_folder,
+)
 from .messages import explain
+from .quiet import quiet
+from .refused import refused
 from .report import print_error
 from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
 
-LINKED = ("num_classes", "scale", "sigma_max")
 COMMANDS = ("fit", "validate", "test", "predict")
 
 
@@ -92,6 +100,8 @@ class BlindSRCLI(LightningCLI):
             chosen = next((word for word in self.words if word in COMMANDS), None)
             known = known_keys(self._subcommand_parsers[chosen]) if chosen else []
             raise explain(str(error), known) from error
+        except UnicodeDecodeError as error:
+            raise ConfigError("-c", found="a file that is no text", expected="YAML") from error
 
     def _parse_ckpt_path(self) -> None:
         """Only look whether the checkpoint is there.
@@ -100,14 +110,23 @@ class BlindSRCLI(LightningCLI):
         they are compared with the configuration once both are known.
         """
         path = self.config[self.config.subcommand].get("ckpt_path")
-        special = (*NEWEST, "hpc", "registry")
+        special = (*NEWEST, "hpc")
         if path and path not in special and not os.path.isfile(path):  # noqa: PTH113 - may be a URL-like string
             raise FileError(path, found="no such file", expected="a checkpoint for --ckpt_path")
 
     def after_instantiate_classes(self) -> None:
         """Check the checkpoint and the data before anything starts."""
+        with self._one_line():
+            self._check()
+
+    def _check(self) -> None:
         command = str(self.subcommand)
         self.config_init[command]["weights_only"] = True  # nothing in a checkpoint is run
+        asked = self.config[command]["model"].get("init_args") or {}
+        refuse_contradictions(asked, self.words, self.model, self.datamodule)
+        if isinstance(self.model, RestorationTask):
+            self.model.check_settings()
+        refuse_used_folder(self.trainer)
         path = self.start_from(self.config[command].get("ckpt_path"))
         if command != "fit" and not path and not self.config[command].get("random_weights"):
             refuse_random_weights(self.model, command)
@@ -128,18 +147,45 @@ class BlindSRCLI(LightningCLI):
         elif path and os.path.isfile(path):  # noqa: PTH113
             content = open_named(path, self.trainer)
         if path and content is not None:
-            compare_hyper_parameters(path, content, self.model, str(self.subcommand))
+            compare_hyper_parameters(
+                path, content, self.model, self.datamodule, str(self.subcommand)
+            )
         return path
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what needs no configuration: progress, the guard against NaN, the score table."""
         trainer = self.config[self.subcommand]["trainer"]
+        refuse_trainer_values(trainer)
         bars = [] if trainer.get("enable_progress_bar") is False else [progress_bar()]
         self.trainer_defaults = {"callbacks": [*bars, SkipNonFinite(), ScoreTable()]}
         made = super().instantiate_trainer(**kwargs)
         use_whole_checkpoints(made)
         made.callbacks.append(self.stop)  # type: ignore[attr-defined]  # last: it saves what others did
         return made
+
+    def _set_seed(self) -> None:
+        with self._one_line():
+            super()._set_seed()
+
+    def instantiate_classes(self) -> None:
+        """Make data, model and trainer, and translate what their makers refuse."""
+        with self._one_line():
+            super().instantiate_classes()
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        with self._one_line():
+            super()._run_subcommand(subcommand)
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            known = known_keys(self._subcommand_parsers[str(self.subcommand)])
+            ours = refused(error, known, self.stop.folder)
+            if ours is None or ours is error:
+                raise
+            raise ours from error
 
     def test(self, **kwargs: Any) -> None:
         """Run the test; the table is printed by its callback."""
@@ -149,93 +195,6 @@ class BlindSRCLI(LightningCLI):
 def known_keys(parser: LightningArgumentParser) -> list[str]:
     """Every key that a parser accepts."""
     return [action.dest for action in parser._actions if action.dest != "help"]
-
-
-FREE_ON_RESUME = ("pretrained", "weights", "compare", "lpips")
-"""Where a fresh training starts and what a test adds: no part of what a checkpoint continues."""
-
-
-def compare_hyper_parameters(
-    path: str, content: Mapping[str, Any], model: LightningModule, command: str
-) -> None:
-    """Refuse a checkpoint whose hyper-parameters contradict the configuration.
-
-    A resumed training must be the same training, so every value counts; for the other commands
-    only those that shape the network do.
-
-    Args:
-        path: names the file in errors.
-        content: of the file.
-        model: as configured.
-        command: of the command line.
-
-    Raises:
-        ConfigError: on the first contradiction.
-    """
-    stored = content.get("hyper_parameters", {})
-    current = model.hparams
-    shaping = getattr(model, "architecture", tuple(current))
-    for name, value in stored.items():
-        relevant = name in current and not name.startswith("_") and name not in FREE_ON_RESUME
-        if not relevant or (command != "fit" and name not in shaping):
-            continue
-        if plain(current[name]) != plain(value):
-            raise ConfigError(
-                f"model.{name}",
-                found=f"{current[name]} in the configuration",
-                expected=f"{value} as in {path}",
-                fix=f"Set --model.{name} {value}; --ckpt_path continues the same model.",
-            )
-
-
-def refuse_random_weights(model: LightningModule, command: str) -> None:
-    """Raise a ConfigError where nobody would learn that the scores are those of random weights."""
-    if not isinstance(model, RestorationTask):
-        return  # nobody knows what another module reads by itself
-    parts = model.random_parts()
-    if parts:
-        raise ConfigError(
-            "--ckpt_path",
-            found=f"nothing, so that {parts} would have random weights",
-            expected=f"a checkpoint to {command}",
-            fix="Give --ckpt_path FILE (or last), or --random-weights to do it on purpose.",
-        )
-
-
-def plain(value: Any) -> Any:
-    """A value as it compares after a trip through YAML: tuples are lists."""
-    return list(value) if isinstance(value, tuple) else value
-
-
-def caused_by_user(error: BaseException | None) -> BlindSRError | None:
-    """The error of ours behind ``error``: jsonargparse wraps what a constructor raises."""
-    while error is not None and not isinstance(error, BlindSRError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def quiet() -> None:
-    """Silence what tells a user nothing, each with its reason."""
-    for text in (
-        ".*does not have many workers.*",  # the configurations choose worker counts on purpose
-        ".*worker processes in total.*",  # num_workers is for the machine that trains for days
-        ".*litlogger.*",  # advertisement
-        ".*The dirpath has changed from.*",  # a resumed run has its own folder
-        ".*Checkpoint directory .* exists and is not empty.*",  # resuming writes there on purpose
-        ".*The number of training batches .* is smaller than the logging interval.*",  # tiny sets
-        ".*tensorboardX.*",  # a CSV logger is what we want
-        ".*It is recommended to use `self.log.*sync_dist.*",  # the scores are added up already
-        ".*in eval mode at the start of training.*",  # the frozen estimator is meant to be
-        ".*manual optimization and every_n_train_steps.*",  # after the step is what resuming needs
-        ".*LeafSpec.*",  # deprecation inside lightning with new torch versions
-        ".*treespec.*",
-    ):
-        warnings.filterwarnings("ignore", message=text)
-    needless = ("Tip:", "`weights_only` was not set")  # advertisement; how a checkpoint is written
-    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
-        logging.getLogger(f"lightning.pytorch.{name}").addFilter(
-            lambda record: not any(text in record.getMessage() for text in needless)
-        )
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -262,10 +221,12 @@ def main(args: Sequence[str] | None = None) -> int:
         except Exception as error:
             if stop.signals.received is not None:  # its consequence: workers that ended with it
                 return report_stop(stop, words)
-            ours = caused_by_user(error)
-            if ours is None:
-                raise
-            return print_error(ours)
+            after = "" if stop.path is None else f"Go on with: {go_on(words, stop.path)}"
+            if isinstance(error, BlindSRError):
+                return print_error(error, hint=after)
+            if after:
+                say(after)
+            raise
     return 0
 
 

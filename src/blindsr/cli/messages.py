@@ -161,6 +161,10 @@ def _required(message: str, known_keys: Sequence[str]) -> ConfigError | None:
     match = _REQUIRED.search(message)
     if not match:
         return None
+    owner = _KEY.findall(message)
+    if owner:  # of a class that was chosen, not the command's own
+        key = ".".join([owner[0], match[1]])
+        return ConfigError(key, found="nothing", expected="a value", fix=f"Give --{key} VALUE.")
     return ConfigError(
         match[1],
         found="nothing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import torch
@@ -13,6 +14,19 @@ from torch import nn
 from blindsr.errors import ConfigError
 
 from .schedulers import Halving, WarmupCosine
+
+SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "learning_rate": (lambda value: 0 < value < inf, "a number above 0"),
+    "discriminator_learning_rate": (lambda value: 0 < value < inf, "a number above 0"),
+    "min_learning_rate": (lambda value: 0 <= value < inf, "0 or more"),
+    "betas": (lambda pair: all(0 <= beta < 1 for beta in pair), "two numbers in 0..1, 1 excluded"),
+    "weight_decay": (lambda value: 0 <= value < inf, "0 or more"),
+    "warmup_steps": (lambda value: value >= 0, "0 or more"),
+    "cosine_steps": (lambda value: value >= 1, "1 or more, or null"),
+    "max_iterations": (lambda value: value >= 1, "1 or more, or null"),
+    "gradient_clip": (lambda value: 0 < value < inf, "a number above 0, or null"),
+}
+"""What the settings of a training may be."""
 
 
 class RestorationTask(LightningModule):
@@ -36,6 +50,7 @@ class RestorationTask(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Refuse data that were made for another scale, class count or sigma range."""
+        self.check_settings()
         datamodule = getattr(self.trainer, "datamodule", None)
         for name in self.linked_with_data:
             mine, theirs = self.hparams.get(name), getattr(datamodule, name, None)
@@ -44,8 +59,27 @@ class RestorationTask(LightningModule):
                     f"model.{name}",
                     found=f"{mine}",
                     expected=f"{theirs} as in the data ({type(datamodule).__name__})",
-                    fix=f"Set --model.{name} {theirs}, or use weights made for these data.",
+                    fix=f"Make the model with {name}={theirs}, or use other data.",
                 )
+
+    def check_settings(self) -> None:
+        """Refuse settings of the optimiser and its schedule that cannot be meant.
+
+        Raises:
+            ConfigError: on the first one; the command line asks before a run leaves any trace.
+        """
+        for name, (allowed, expected) in SETTINGS.items():
+            value = self.hparams.get(name)
+            if value is not None and not allowed(value):
+                raise ConfigError(f"model.{name}", found=str(value), expected=expected)
+        highest = self.hparams.get("learning_rate")
+        lowest = self.hparams.get("min_learning_rate")
+        if highest is not None and lowest is not None and lowest > highest:
+            raise ConfigError(
+                "model.min_learning_rate",
+                found=str(lowest),
+                expected=f"no more than the learning rate, {highest}",
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the names of the classes, which legends need where there are no data."""

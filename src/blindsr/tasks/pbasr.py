@@ -133,9 +133,10 @@ class PBaSRTask(TwoBranchTask):
         # a checkpoint says what was used, not "the recipe's"
         self.hparams.update(
             {
-                "learning_rate": learning_rate or preset.learning_rate,
-                "discriminator_learning_rate": discriminator_learning_rate
-                or preset.discriminator_learning_rate,
+                "learning_rate": preset.learning_rate if learning_rate is None else learning_rate,
+                "discriminator_learning_rate": preset.discriminator_learning_rate
+                if discriminator_learning_rate is None
+                else discriminator_learning_rate,
                 "betas": betas or preset.betas,
                 "frozen": kept,
             }

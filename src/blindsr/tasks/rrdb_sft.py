@@ -213,11 +213,13 @@ def differ(path: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> No
     for name, value in found.items():
         mine = wanted.get(name, value)
         if _plain(mine) != _plain(value):
+            linked = name in RestorerTask.linked_with_data
+            how = "Use such data (they decide it)," if linked else f"Set it to {value},"
             raise ConfigError(
                 f"model.{name}",
                 found=f"{mine} in the configuration",
                 expected=f"{value} as in {path}",
-                fix=f"Set it to {value}, or start from other weights.",
+                fix=f"{how} or start from other weights.",
             )
 
 

@@ -76,12 +76,12 @@ def build_parser(chosen: str | None) -> Parser:
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 if some inputs failed, 2 on bad input."""
     words = list(sys.argv[1:] if args is None else args)
-    if words and words[0] in TRAINING:
-        from .main import main as train
-
-        return train(words)
     chosen = words[0] if words and words[0] in COMMANDS else None
     try:
+        if words and words[0] in TRAINING:
+            from .main import main as train
+
+            return train(words)
         arguments = build_parser(chosen).parse_args(words)
         command = importlib.import_module(f"blindsr.cli.{arguments.command}")
         return int(command.run(arguments))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "auto, cpu, cuda, cuda:1, mps"
+HELP = "auto, cpu, gpu (cuda), cuda:1, mps"
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

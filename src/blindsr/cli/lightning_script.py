@@ -18,7 +18,8 @@ HELP = """usage: lightning {fit,validate,test,predict} -c CONFIG [-c OVERLAY ...
   fit        train            lightning fit -c experiments/cmos_demo.yaml
   validate   score the validation set of a checkpoint
   test       score the test groups of a checkpoint and print a table
-  predict    run a checkpoint over a data set
+  predict    write pictures and maps of a checkpoint for the test pictures of a data set
+             (for pictures of yours: blindsr upscale, blindsr estimate)
 
   lightning fit --help        every argument (slow to print: it loads the library)
   lightning fit -c CONFIG --print_config
@@ -74,7 +75,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # while libraries are loaded
+        sys.stderr.write("blindsr: stopped\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

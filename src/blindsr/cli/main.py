@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads are slow
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # lightning's use of it, not ours
 
 from jsonargparse import Namespace
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from blindsr.callbacks import (
@@ -44,6 +44,7 @@ from .agreement import (
     refuse_used_folder,
 )
 from .messages import explain
+from .predictions import PredictionFiles
 from .quiet import quiet
 from .refused import refused
 from .report import print_error
@@ -86,6 +87,13 @@ class BlindSRCLI(LightningCLI):
                 type=bool,
                 default=False,
                 help="run without a checkpoint although the weights are random then",
+            )
+        if subcommand == "predict":
+            parser.add_argument(
+                "--out",
+                type=str | None,
+                default=None,
+                help="folder for pictures and maps [predictions in the run's folder]",
             )
         return parser
 
@@ -157,7 +165,10 @@ class BlindSRCLI(LightningCLI):
         trainer = self.config[self.subcommand]["trainer"]
         refuse_trainer_values(trainer)
         bars = [] if trainer.get("enable_progress_bar") is False else [progress_bar()]
-        self.trainer_defaults = {"callbacks": [*bars, SkipNonFinite(), ScoreTable()]}
+        more: list[Callback] = [*bars, SkipNonFinite(), ScoreTable()]
+        if self.subcommand == "predict":
+            more.append(PredictionFiles(self.config["predict"].get("out")))
+        self.trainer_defaults = {"callbacks": more}
         made = super().instantiate_trainer(**kwargs)
         use_whole_checkpoints(made)
         made.callbacks.append(self.stop)  # type: ignore[attr-defined]  # last: it saves what others did
@@ -186,6 +197,10 @@ class BlindSRCLI(LightningCLI):
             if ours is None or ours is error:
                 raise
             raise ours from error
+
+    def predict(self, **kwargs: Any) -> None:
+        """Run the prediction; a callback writes what is predicted, nothing is kept in memory."""
+        self.trainer.predict(**{**kwargs, "return_predictions": False})
 
     def test(self, **kwargs: Any) -> None:
         """Run the test; the table is printed by its callback."""

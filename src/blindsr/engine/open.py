@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -128,6 +129,8 @@ def _trained_for(path: str) -> str:
 def pick_device(name: str | torch.device, where: str = "device") -> torch.device:
     """``"auto"`` -> the first accelerator there is, else the CPU; others are tried out.
 
+    ``"gpu"`` is another word for ``"cuda"``.
+
     ``where`` is what an error calls the option.
 
     Raises:
@@ -136,7 +139,8 @@ def pick_device(name: str | torch.device, where: str = "device") -> torch.device
     if str(name) == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
-        return torch.zeros(1, device=name).device
+        # Lightning's word for CUDA and ROCm, which torch does not know
+        return torch.zeros(1, device=re.sub(r"^gpu(?=$|:)", "cuda", str(name))).device
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
             where,

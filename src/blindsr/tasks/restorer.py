@@ -88,6 +88,10 @@ class RestorerTask(RestorationTask):
             self.log(f"val/{name}", value, prog_bar=True)
         self.val_scores.reset()
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> Any:
+        """SR image and estimate, as in :meth:`restore`."""
+        return self.restore(batch)
+
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score each image of a batch into its group, for every row of the table."""
         self.require(cast("dict", batch), "lr", "hr")

@@ -7,17 +7,15 @@ from tests.cli.conftest import write_config
 from blindsr.cli.main import main
 from blindsr.imaging.io import read_array, read_png_text, read_rgb
 
-GROUPS = [f"Group{group}/{index}" for group in (1, 2) for index in range(3)]
-
 
 def written(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_maps_of_an_estimator(trained, tmp_path, capsys):
-    config, run = trained
+    config = write_config(tmp_path)
     out = tmp_path / "maps"
-    checkpoint = ["--ckpt_path", str(run / "checkpoints" / "last.ckpt")]
+    checkpoint = ["--ckpt_path", str(trained[1] / "checkpoints" / "last.ckpt")]
     assert main(["predict", "-c", str(config), *checkpoint, "--out", str(out)]) == 0
     assert f"predictions of 6 pictures written to {out}" in capsys.readouterr().out
     names = {path.rpartition("_")[2] for path in written(out)}

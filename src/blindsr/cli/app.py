@@ -14,7 +14,7 @@ from blindsr import __version__
 from blindsr.errors import BlindSRError, ConfigError, os_error
 
 from .messages import did_you_mean
-from .report import print_error
+from .report import leave, print_error
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
 
@@ -98,4 +98,4 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
-    sys.exit(main())
+    leave(main())

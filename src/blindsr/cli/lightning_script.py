@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, distributions
 
+from .report import leave
+
 OURS = ("fit", "validate", "test", "predict")
 
 HELP = """usage: lightning {fit,validate,test,predict} -c CONFIG [-c OVERLAY ...] [--KEY VALUE ...]
@@ -76,10 +78,11 @@ def main(args: Sequence[str] | None = None) -> int:
 def run() -> None:
     """Entry point of the console script."""
     try:
-        sys.exit(main())
+        status = main()
     except KeyboardInterrupt:  # while libraries are loaded
         sys.stderr.write("blindsr: stopped\n")
-        sys.exit(130)
+        status = 130
+    leave(status)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from typing import NoReturn
 
 from blindsr.errors import BlindSRError
+
+
+def leave(status: int) -> NoReturn:
+    """End the process; a signal that comes while it ends does not change its status."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(status))
+    sys.exit(status)
 
 
 def print_error(error: BlindSRError, program: str = "blindsr", hint: str = "") -> int:

@@ -11,7 +11,6 @@ import io
 import os
 import re
 import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch import Trainer
 
 from blindsr.errors import os_error
+from blindsr.imaging.temporary import host_name, start_of
 
 _TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.(?P<start>\d+)\.[0-9a-f]{8}\.part")
 
@@ -63,7 +63,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         OSError: as the system says it; nothing new is left in the folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    owner = f"{_host()}.{os.getpid()}.{_start_of(os.getpid())}"
+    owner = f"{host_name()}.{os.getpid()}.{start_of(os.getpid())}"
     temporary = path.with_name(f".{path.name[:100]}.{owner}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("wb") as file:
@@ -81,7 +81,7 @@ def sweep_parts(folder: Path) -> None:
     """Remove what processes of this machine that are gone left of checkpoints below ``folder``."""
     for path in folder.rglob(".*.part"):
         match = _TEMPORARY.fullmatch(path.name)
-        if match and match["host"] == _host() and _start_of(int(match["pid"])) != match["start"]:
+        if match and match["host"] == host_name() and start_of(int(match["pid"])) != match["start"]:
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -93,28 +93,3 @@ def _opened(folder: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _host() -> str:
-    """Name of the machine, without what a file's name must not have or uses otherwise."""
-    return re.sub(r"[^\w-]", "-", socket.gethostname())[:40]
-
-
-def _start_of(pid: int) -> str:
-    """When a process started, in ticks; "0" for a living one where nobody says; "" if gone.
-
-    Numbers of processes are given out again: the start tells whether it is still the same.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return stat.rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        if Path("/proc/self/stat").exists():
-            return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except OSError:
-        pass
-    return "0"

@@ -7,7 +7,6 @@ sees half a file.
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from blindsr.imaging.decode import (
     orient,
 )
 from blindsr.imaging.png_stream import text_chunk
+from blindsr.imaging.temporary import removed_at_exit, temporary_beside
 
 _PNG_HEADER_BYTES = 33  # signature (8) and the IHDR chunk (25): further chunks may follow here
 
@@ -124,11 +124,6 @@ def to_uint8(image: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
-def temporary_beside(path: Path) -> Path:
-    """Return a hidden name in the same folder, with the same suffix, that nobody else has."""
-    return path.with_name(f".{path.stem}.{secrets.token_hex(6)}{path.suffix}")
-
-
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it on success and vanishes on failure.
@@ -138,11 +133,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
-    try:
+    with removed_at_exit(temporary):
         yield temporary
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _three_channels(array: NDArray[np.generic]) -> NDArray[np.generic]:

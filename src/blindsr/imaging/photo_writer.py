@@ -1,7 +1,7 @@
 """Photographs written in strips, whatever the format.
 
-PNG and TIFF are encoded as rows come. The encoders of JPEG and WebP want the whole picture: it
-waits in a temporary file on disk. Memory does not grow with the picture, but for WebP.
+PNG, TIFF and JPEG are encoded as rows come. The encoder of WebP wants the whole picture: it waits
+in a temporary file on disk. Memory does not grow with the picture, but for WebP.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from blindsr.errors import DataError, FileError
+from blindsr.errors import DataError, os_error
 from blindsr.imaging.io import atomic_path
+from blindsr.imaging.jpeg_stream import JpegStream
 from blindsr.imaging.photo_format import (
     JPEG,
-    PNG,
     TIFF,
+    WEBP,
     Layout,
     PhotoFormat,
     check_size,
@@ -134,59 +135,49 @@ def open_writer(
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(path))
             sink: Sink
-            if form in (PNG, TIFF):
-                file = stack.enter_context(temporary.open("wb"))
-                sink = _stream(file, form, width, height, layout, profile, exif, text)
-            else:
-                # Pillow maps pictures of one or four channels without a copy.
-                shape = (height, width) if layout.channels == 1 else (height, width, 4)
-                array = stack.enter_context(spool(path, shape, np.uint8))
+            if form is WEBP:
+                # Pillow maps pictures of four channels without a copy.
+                array = stack.enter_context(spool(path, (height, width, 4), np.uint8))
                 options: dict[str, Any] = {"quality": quality, "icc_profile": profile}
                 if exif is not None:
                     options["exif"] = b"Exif\0\0" + exif
-                if form is JPEG:
-                    options["subsampling"] = 0
                 sink = _Spooled(array, temporary, form, layout, options)
+            else:
+                file = stack.enter_context(temporary.open("wb"))
+                head = {"width": width, "height": height, "icc": profile, "exif": exif}
+                sink = _stream(file, form, layout, head, text=text, quality=quality)
             writer = PhotoWriter(path, sink, width, height, layout)
             yield writer
             writer.finish()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise FileError(path, found=f"cannot be written ({reason})") from error
+        raise os_error(error, path, "written") from error
 
 
 def _stream(
     file: BinaryIO,
     form: PhotoFormat,
-    width: int,
-    height: int,
     layout: Layout,
-    icc: bytes | None,
-    exif: bytes | None,
+    head: dict[str, Any],
+    *,
     text: dict[str, str] | None,
+    quality: int,
 ) -> Sink:
     channels, bits = layout.channels, layout.bits
+    if form is JPEG:
+        return JpegStream(file, **head, channels=channels, quality=quality)
     if form is TIFF:
-        return TiffStream(file, width=width, height=height, channels=channels, bits=bits, icc=icc)
-    return PngStream(
-        file,
-        width=width,
-        height=height,
-        channels=channels,
-        bits=bits,
-        icc=icc,
-        exif=exif,
-        text=text,
-    )
+        head = {key: value for key, value in head.items() if key != "exif"}
+        return TiffStream(file, **head, channels=channels, bits=bits)
+    return PngStream(file, **head, channels=channels, bits=bits, text=text)
 
 
 class _Spooled:
     """Rows that wait on disk until an encoder can have all of them.
 
     Args:
-        array: (H, W) or (H, W, 4) uint8.
+        array: (H, W, 4) uint8.
         path: where to write.
-        form: JPEG or WebP.
+        form: WebP.
         layout: of the rows.
         options: for Pillow.
     """
@@ -200,16 +191,13 @@ class _Spooled:
         options: dict[str, Any],
     ) -> None:
         self._array, self._path, self._form, self._options = array, path, form, options
-        self._mode = {1: "L", 3: "RGBX", 4: "RGBA"}[layout.channels]
+        self._mode = {3: "RGBX", 4: "RGBA"}[layout.channels]
         self._next = 0
 
     def write(self, rows: NDArray[np.integer]) -> None:
         """Keep rows."""
         place = self._array[self._next : self._next + len(rows)]
-        if self._mode == "L":
-            place[...] = rows[..., 0]
-        else:
-            place[..., : rows.shape[2]] = rows
+        place[..., : rows.shape[2]] = rows
         self._next += len(rows)
 
     def close(self) -> None:

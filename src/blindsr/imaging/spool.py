@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from blindsr.imaging.io import temporary_beside
+from blindsr.imaging.temporary import removed_at_exit, temporary_beside
 
 
 @contextlib.contextmanager
@@ -20,9 +20,9 @@ def spool(beside: str | Path, shape: tuple[int, ...], dtype: DTypeLike) -> Itera
     Raises:
         OSError: the disk has no room.
     """
-    path = temporary_beside(Path(beside).with_suffix(".spool"))
+    path = temporary_beside(Path(beside), suffix=".spool")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with removed_at_exit(path):
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         with path.open("wb") as file:
             file.truncate(size)
@@ -30,5 +30,3 @@ def spool(beside: str | Path, shape: tuple[int, ...], dtype: DTypeLike) -> Itera
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
         yield np.memmap(path, dtype, "r+", shape=shape)
-    finally:
-        path.unlink(missing_ok=True)

@@ -85,7 +85,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     console = Console()
     started = time.monotonic()
     with make_bar(console) as bar:
-        task = bar.add_task("frames", total=None)
+        task = bar.add_task("frames", total=None, visible=False)
         manifest = prepare_nyuv2(
             arguments.mat,
             arguments.splits,
@@ -98,7 +98,9 @@ def _prepare(arguments: argparse.Namespace) -> int:
             keep_depth=arguments.keep_depth,
             workers=_cores() if arguments.workers is None else arguments.workers,
             overwrite=arguments.overwrite,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: bar.update(
+                task, completed=done, total=total, visible=True
+            ),
         )
     console.print(_summary(manifest, arguments.out, time.monotonic() - started), soft_wrap=True)
     return 0
@@ -113,13 +115,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
     console = Console(highlight=False, soft_wrap=True)
     with make_bar(console) as bar:
-        task = bar.add_task("pictures", total=None)
+        task = bar.add_task("pictures", total=None, visible=False)
         report = check_folder(
             arguments.folder,
             scale=arguments.scale,
             sigma_max=arguments.sigma_max,
             workers=_cores() if arguments.workers is None else arguments.workers,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: bar.update(
+                task, completed=done, total=total, visible=True
+            ),
         )
     console.print(_parts_table(report))
     console.print(_downsampler_line(report), markup=False)

@@ -89,8 +89,8 @@ def prepare_frame(job: FrameJob) -> bool:
         raise DataError(
             where, found=f"size {frame.depth.shape}", expected=f"n * {job.recipe.scale}"
         )
-    write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
     labels = map_labels(frame.labels, job.mapping, where)
+    write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
     write_png(job.base / "semseg" / f"{job.name}.png", labels)
     if job.keep_depth:
         write_png(job.base / "depth" / f"{job.name}.png", encode_depth(frame.depth))

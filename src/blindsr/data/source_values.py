@@ -1,0 +1,131 @@
+"""Numbers and files that come from outside: taken for what they are said to be, or refused."""
+
+from __future__ import annotations
+
+import math
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blindsr.errors import DataError, FileError, missing_file, os_error
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def ordinary_file(path: str | Path, expected: str, fix: str) -> Path:
+    """Return ``path`` if it is a file that may be opened: a pipe would be waited for.
+
+    Args:
+        path: looked at, not opened.
+        expected: what it should be.
+        fix: what to do where it is missing.
+
+    Raises:
+        FileError: it is missing, empty, no ordinary file, or cannot be looked at.
+    """
+    try:
+        status = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing_file(path, expected, fix) from None
+    except (OSError, ValueError) as error:
+        raise os_error(error, path, "read") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no ordinary file")
+        raise FileError(path, found=kind, expected=f"a file, {expected}", fix="Check the path")
+    if not status.st_size:
+        raise FileError(path, found="an empty file", expected=expected, fix=fix)
+    return Path(path)
+
+
+def whole_numbers(
+    array: np.ndarray, where: object, *, low: int, high: int, what: str = "value", fix: str = ""
+) -> np.ndarray:
+    """Return integers, or floats that are whole, as int64; nothing is rounded or wrapped.
+
+    Args:
+        array: of any shape.
+        where: file and variable, for errors.
+        low: smallest value allowed.
+        high: largest value allowed.
+        what: names a value in errors.
+        fix: what to do about a wrong one.
+
+    Raises:
+        DataError: the array holds no real numbers, or one that is not whole or out of range.
+    """
+    real_numbers(array, where, expected=f"{low}..{high}, whole numbers", kinds="iuf", fix=fix)
+    bad = ~((array >= low) & (array <= high))
+    if array.dtype.kind == "f":
+        bad |= array != np.floor(array)
+    refuse_bad(array, bad, where, expected=f"{low}..{high}, whole numbers", what=what, fix=fix)
+    return array.astype(np.int64)
+
+
+def real_numbers(
+    array: Any, where: object, *, expected: str, kinds: str = "iuf", fix: str = ""
+) -> None:
+    """Refuse an array or HDF5 variable that holds text, cells, structures or complex numbers.
+
+    Raises:
+        DataError: its type is none of ``kinds``, letters of ``numpy.dtype.kind``.
+    """
+    dtype = getattr(array, "dtype", None)
+    if dtype is None or dtype.kind not in kinds:
+        found = type(array).__name__ if dtype is None else type_name(dtype)
+        raise DataError(where, found=found, expected=expected, fix=fix)
+
+
+def type_name(dtype: np.dtype) -> str:
+    """Return what MATLAB or a reader would call the type."""
+    if dtype.kind == "O":
+        return "objects (cells or structures)"
+    if dtype.kind == "c" or (dtype.names and set(dtype.names) == {"real", "imag"}):
+        return "complex numbers"
+    if dtype.names:
+        return "a structure"
+    return "text" if dtype.kind in "SU" else f"values of type {dtype.name}"
+
+
+def refuse_bad(
+    array: np.ndarray, bad: np.ndarray, where: object, *, expected: str, what: str, fix: str = ""
+) -> None:
+    """Raise the DataError that names the first value marked in ``bad``; none marked, none raised.
+
+    In two dimensions the place is called row and column, from 0.
+    """
+    if not bad.any():
+        return
+    first = tuple(int(place) for place in np.argwhere(bad)[0])
+    place = f" at row {first[0]}, column {first[1]}" if array.ndim == 2 else ""
+    count = int(bad.sum())
+    more = f" ({count} such {'pixels' if array.ndim == 2 else 'values'})" if count > 1 else ""
+    raise DataError(where, found=f"{what} {array[first]}{place}{more}", expected=expected, fix=fix)
+
+
+def finite(value: Any, *, above: float, most: float) -> bool:
+    """Say whether ``value`` is a real number (no bool) with ``above`` < value <= ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(math.isfinite(value) and above < value <= most)
+
+
+def whole(value: Any, *, least: int, most: int) -> bool:
+    """Say whether ``value`` is an integer (no bool) with ``least`` <= value <= ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        return False
+    return bool(least <= value <= most)
+
+
+def shown(values: Sequence[object], limit: int = 5) -> str:
+    """Return the first few values for a message."""
+    more = ", ..." if len(values) > limit else ""
+    return ", ".join(str(value) for value in values[:limit]) + more

@@ -65,6 +65,20 @@ class Encoder(nn.Module):
         ]
 
 
+def is_known_encoder(name: str) -> bool:
+    """Whether a name stands for code of segmentation-models-pytorch or, after ``tu-``, of timm.
+
+    Names of a hub or a folder (``tu-hf-hub:...``, ``tu-local-dir:...``) are none.
+    """
+    import timm
+    from segmentation_models_pytorch import encoders
+
+    model = name.removeprefix("tu-")
+    if model != name:
+        return ":" not in model and "/" not in model and timm.is_model(model)
+    return name in encoders.get_encoder_names()
+
+
 def _filled(encoder: nn.Module) -> list[int]:
     """Stages after the input that have channels at all."""
     return [i for i, width in enumerate(cast("list[int]", encoder.out_channels)) if i and width]

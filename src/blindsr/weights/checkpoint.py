@@ -9,28 +9,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
+from torch import nn
 
 from blindsr.errors import WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.build import build
+from blindsr.networks.settings import checked_names, checked_number, checked_settings
 
-from .official import SHOWN, load_official_state
-from .reading import is_safetensors, read_checkpoint, read_state_dict
+from .official import SHOWN, differences, load_official_state
+from .reading import is_safetensors, read_checkpoint, read_state_dict, require_finite
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 Kind = Literal["cmos", "rrdb_sft", "blind"]
 Layout = Literal["fixed", "legacy"]
 SETTINGS_KEY = "blindsr"
 """Metadata key of a safetensors file under which an export keeps its description as JSON."""
+_SHOWN = 100
 DEFAULT_SIGMA_MAX = 5.0
 """Of NYUv2-BSR; for files that do not say it."""
+NETWORKS: dict[str, type[nn.Module]] = {"cmos": CMOS, "rrdb_sft": RRDBSFT, "blind": BlindSR}
+PARTS: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
+_SHARED = ("num_classes", "scale")
 _TASK_PREFIX = "network."
 _SIGMA_MAX = {40: 5.0, 19: 15.0}
 """Class count -> sigma_max of the data set that official weights were trained on."""
@@ -71,11 +77,14 @@ class NetworkFile:
         Raises:
             WeightsError: if tensors and settings contradict each other, or no layout is named.
         """
+        if not self.official:
+            with torch.device("meta"):  # no memory is taken before names and shapes agree
+                require_fit(build_network(self.kind, self.settings), self.state, self.path)
         network = build_network(self.kind, self.settings)
         if self.official:
             load_official_state(network, self.state, window_layout, self.path)
         else:
-            load_strictly(network, self.state, self.path)
+            network.load_state_dict(self.state)
         return network.eval()
 
 
@@ -88,21 +97,66 @@ def build_network(kind: Kind, settings: Mapping[str, Any]) -> nn.Module:
     return BlindSR(build(CMOS, settings["estimator"]), build(RRDBSFT, settings["restorer"]))
 
 
+def require_fit(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Compare the tensors of a file with those of a network, name by name and shape by shape.
+
+    Args:
+        network: may be on the meta device.
+        state: tensors by its names.
+        where: their file, for messages.
+
+    Raises:
+        WeightsError: names what differs.
+    """
+    different = differences(network.state_dict(), state)
+    if different:
+        raise WeightsError(
+            where,
+            found=f"tensors that differ from the network: {different}",
+            expected=f"those of {type(network).__name__} with the settings of the same file",
+        )
+
+
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     """Load tensors that must fit name by name and shape by shape.
 
     Raises:
-        WeightsError: names what differs; the network is unchanged by missing or unknown names.
+        WeightsError: names what differs; the network is unchanged then.
     """
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        differences = " ".join(str(error).split()[:40])
+    require_fit(network, state, where)
+    network.load_state_dict(state)
+
+
+def checked(file: NetworkFile) -> NetworkFile:
+    """A file whose settings fit their constructors and whose weights are finite.
+
+    Raises:
+        WeightsError: names the setting or tensor that is wrong.
+    """
+    path, settings = file.path, file.settings
+    if file.kind == "blind":
+        parts = {part: _part(settings, part, path) for part in PARTS}
+        shared = {key: parts["estimator"][key] for key in _SHARED if key in parts["estimator"]}
+        settings = {**parts, **shared}
+        count = parts["estimator"].get("num_classes")
+    else:
+        settings = checked_settings(NETWORKS[file.kind], settings, path)
+        count = settings.get("num_classes") if file.kind == "cmos" else None
+    names = len(file.class_names)
+    if names and count not in (None, names):
         raise WeightsError(
-            where,
-            found=f"tensors that differ from the network ({differences} ...)",
-            expected=f"those of {type(network).__name__} with the settings of the same file",
-        ) from error
+            path, found=f"{names} class names", expected=f"{count}, one per class, or none"
+        )
+    require_finite(file.state, path)
+    return replace(file, settings=settings)
+
+
+def _sigma_max(value: object, path: str) -> float:
+    return float(checked_number("sigma_max", value, path, "sigma_max"))
+
+
+def _part(settings: Mapping[str, Any], part: str, path: str) -> dict[str, Any]:
+    return checked_settings(PARTS[part], settings.get(part), path, part)
 
 
 def read_network(path: str | Path) -> NetworkFile:
@@ -119,6 +173,10 @@ def read_network(path: str | Path) -> NetworkFile:
         FileError: if there is no such file.
         WeightsError: if it is unreadable or holds another network.
     """
+    return checked(_read(path))
+
+
+def _read(path: str | Path) -> NetworkFile:
     if is_safetensors(path):
         state, metadata = read_state_dict(path)
         if SETTINGS_KEY in metadata:
@@ -136,24 +194,25 @@ def _from_export(path: str, state: dict[str, Tensor], description: str) -> Netwo
         kind, settings, sigma_max = about["kind"], about["settings"], about["sigma_max"]
         if kind not in get_args(Kind):
             raise ValueError(f"kind {kind!r}")
-        for part in (settings["estimator"], settings["restorer"]) if kind == "blind" else ():
-            dict(part)
-        return NetworkFile(
-            path,
-            kind,
-            dict(settings),
-            state,
-            None if sigma_max is None else float(sigma_max),
-            tuple(about.get("class_names", ())),
-            averaged=bool(about.get("averaged", False)),
-        )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:_SHOWN]
         raise WeightsError(
             path,
-            found=f"a description that cannot be used ({type(error).__name__}: {error})",
+            found=f"a description that cannot be used ({type(error).__name__}: {said})",
             expected=f"JSON with kind, settings and sigma_max under {SETTINGS_KEY!r}",
             fix="Export the weights again with `blindsr convert`.",
         ) from error
+    if not isinstance(settings, dict):
+        raise _foreign(path, "settings that are no dictionary")
+    return NetworkFile(
+        path,
+        kind,
+        settings,
+        state,
+        None if sigma_max is None else _sigma_max(sigma_max, path),
+        checked_names(about.get("class_names"), path),
+        averaged=about.get("averaged") is True,
+    )
 
 
 def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
@@ -173,8 +232,8 @@ def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
         kind,
         settings,
         state,
-        float(settings.get("sigma_max", DEFAULT_SIGMA_MAX)),
-        tuple(content.get("class_names", ())),
+        _sigma_max(settings.get("sigma_max", DEFAULT_SIGMA_MAX), path),
+        checked_names(content.get("class_names"), path),
         averaged="current_model_state" in content,
     )
 

@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from blindsr import __version__
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.build import network_settings
 
-from .checkpoint import SETTINGS_KEY, Layout, NetworkFile, read_network
+from .checkpoint import NETWORKS, PARTS, SETTINGS_KEY, Layout, NetworkFile, read_network
 from .official import LAYOUT_KEY, OFFICIAL, official_names, our_names
 from .writing import write_pth, write_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-CLASSES: dict[str, type[nn.Module]] = {"cmos": CMOS, "rrdb_sft": RRDBSFT, "blind": BlindSR}
-PARTS: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
 CLASS_COUNT = "num_classes"
 TRAINED_FOR = "trained_for"
 """Key of a safetensors file's metadata."""
@@ -75,7 +72,7 @@ def from_official(file: NetworkFile, window_layout: Layout) -> NetworkFile:
     """
     _require(file, official=True)
     file.network(window_layout)
-    state = our_names(file.state, OFFICIAL[CLASSES[file.kind]])
+    state = our_names(file.state, OFFICIAL[NETWORKS[file.kind]])
     layout = {LAYOUT_KEY: window_layout}
     settings = {**file.settings, **layout}
     if file.kind == "blind":
@@ -94,7 +91,7 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
     """
     _require(file, official=False)
     _refuse_other_architecture(file)
-    return official_names(file.state, OFFICIAL[CLASSES[file.kind]])
+    return official_names(file.state, OFFICIAL[NETWORKS[file.kind]])
 
 
 def save_safetensors(path: str | Path, file: NetworkFile, trained_for: str = "") -> nn.Module:
@@ -170,7 +167,7 @@ def describe(file: NetworkFile) -> dict[str, Any]:
         estimator = settings["estimator"]
         settings |= {key: estimator[key] for key in (CLASS_COUNT, "scale") if key in estimator}
     else:
-        settings = _complete(CLASSES[file.kind], file.settings)
+        settings = _complete(NETWORKS[file.kind], file.settings)
     return {
         "kind": file.kind,
         "settings": settings,
@@ -190,7 +187,7 @@ def _networks(file: NetworkFile) -> list[tuple[str, type[nn.Module], Mapping[str
     """Name, class and settings of each network; a network that is no part has no name."""
     if file.kind == "blind":
         return [(part, kind, file.settings[part]) for part, kind in PARTS.items()]
-    return [("", CLASSES[file.kind], file.settings)]
+    return [("", NETWORKS[file.kind], file.settings)]
 
 
 def _defaults(kind: type[nn.Module]) -> dict[str, Any]:

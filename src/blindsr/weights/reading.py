@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from blindsr.errors import WeightsError, missing_file
 if TYPE_CHECKING:
     from torch import Tensor
 
+_DEEPEST = 20  # levels of a checkpoint; none of a training has so many
 _LENGTH_BYTES = 8  # a safetensors file starts with the length of its header, then the header
 
 
@@ -58,6 +59,23 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
     return content, metadata
 
 
+def require_finite(state: Mapping[str, Any], path: str | Path) -> None:
+    """Refuse weights with NaN or infinity: no picture can come out of them.
+
+    Raises:
+        WeightsError: names the first tensor.
+    """
+    for name, tensor in state.items():
+        floating = isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
+        if floating and not torch.isfinite(tensor).all():
+            raise WeightsError(
+                path,
+                found=f"{name} with values that are not finite",
+                expected="finite weights",
+                fix="The training diverged: use a checkpoint from before, or a lower rate.",
+            )
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a file of ``torch.save`` weights-only: tensors, numbers and names, nothing that runs.
 
@@ -69,7 +87,32 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     content = _guarded(path, lambda p: torch.load(p, map_location="cpu", weights_only=True))
     if not isinstance(content, dict):
         raise WeightsError(path, found=f"a {type(content).__name__}", expected="a dictionary")
+    for name, tensor in _tensors(content):
+        _require_plain(name, tensor, path)
     return content
+
+
+def _tensors(content: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of nested dictionaries and lists with their names."""
+    if isinstance(content, torch.Tensor):
+        yield name, content
+    elif isinstance(content, (Mapping, list, tuple)) and depth < _DEEPEST:
+        named = content.items() if isinstance(content, Mapping) else enumerate(content)
+        for key, value in named:
+            yield from _tensors(value, f"{name}.{key}" if name else str(key), depth + 1)
+
+
+def _require_plain(name: str, tensor: Tensor, path: Path) -> None:
+    """Refuse tensors that are more than they hold: one stored number can claim to be 10**12."""
+    kind = tensor.dtype
+    whole = not (kind.is_complex or tensor.is_quantized or tensor.is_nested)
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or not whole:
+        found = f"a tensor of {kind}, {tensor.layout}, on {tensor.device.type}"
+    elif tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        found = f"a tensor of shape {tuple(tensor.shape)} with fewer stored values"
+    else:
+        return
+    raise WeightsError(path, found=f"{name}, {found}", expected="dense tensors of numbers")
 
 
 def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:

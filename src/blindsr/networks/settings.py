@@ -1,0 +1,173 @@
+"""Settings that come from a file: checked against the constructor before it is called.
+
+A file of weights is a stranger's. Whatever it says of its network must have the type that the
+constructor declares, lie within bounds that any network of this package keeps, and, where it is a
+name, be a known one: nothing else reaches a constructor, an import or a hub.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from blindsr.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "num_classes": (1, 4096),
+    "scale": (1, 16),
+    "window": (1, 1024),
+    "code_length": (1, 1024),
+    "features": (1, 1024),
+    "growth": (1, 1024),
+    "blocks": (1, 256),
+    "residual": (0, 1),
+    "phase": (0, 16),
+    "sigma_max": (0, 1000),
+}
+"""Argument -> least and largest value; every number in a constructor needs an entry. Those that
+are no integers must be more than a least value of 0, but for ``phase``."""
+_ZERO_ALLOWED = ("phase",)
+_NAME = re.compile(r"[A-Za-z0-9_.+-]{1,100}")
+_LONGEST_NAME = 100  # of a class, in characters
+_SHOWN = 60
+
+
+def checked_settings(
+    kind: type[nn.Module], settings: object, where: str, key: str = "settings"
+) -> dict[str, Any]:
+    """The arguments of a constructor among the settings of a file.
+
+    Args:
+        kind: class of the network; its annotations say what an argument is.
+        settings: as read; other keys, as those of a task, are left out.
+        where: the file, for messages.
+        key: where in the file, for messages.
+
+    Returns:
+        Arguments that ``kind`` takes: plain values of the declared types, tuples as lists.
+
+    Raises:
+        WeightsError: names the first that has another type, an unknown name, or is out of bounds.
+    """
+    if not isinstance(settings, Mapping):
+        raise _refused(where, key, settings, "a dictionary")
+    hints = get_type_hints(kind.__init__)
+    return {
+        name: _checked(hints[name], name, settings[name], where, f"{key}.{name}")
+        for name in inspect.signature(kind).parameters
+        if name in settings
+    }
+
+
+def checked_number(name: str, value: object, where: str, key: str) -> float:
+    """A finite number within the entry ``name`` of :data:`LIMITS`; an ``int`` stays one.
+
+    Raises:
+        WeightsError: if it is none, or out of bounds.
+    """
+    low, high = LIMITS[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _refused(where, key, value, f"a number from {low:g} to {high:g}")
+    finite = isinstance(value, int) or math.isfinite(value)
+    above = value > 0 or (low == 0 and value == 0 and name in _ZERO_ALLOWED)
+    if not finite or not above or not low <= value <= high:
+        start = "more than 0, at most" if low == 0 and name not in _ZERO_ALLOWED else f"{low:g} to"
+        raise _refused(where, key, value, f"{start} {high:g}")
+    return value
+
+
+def checked_names(value: object, where: str, key: str = "class_names") -> tuple[str, ...]:
+    """Names of classes: a list of short printable texts; ``None`` counts as empty.
+
+    Raises:
+        WeightsError: if it is something else.
+    """
+    if value is None:
+        return ()
+    fits = isinstance(value, (list, tuple)) and len(value) <= LIMITS["num_classes"][1]
+    if not fits or not all(is_label(name) for name in value):  # type: ignore[union-attr]
+        raise _refused(where, key, value, f"a list of texts of at most {_LONGEST_NAME} characters")
+    return tuple(value)  # type: ignore[arg-type]
+
+
+def is_label(value: object) -> bool:
+    """Whether this is a short text that a terminal and a picture can show."""
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
+
+
+def _checked(hint: Any, name: str, value: object, where: str, key: str) -> Any:
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise _refused(where, key, value, "true or false")
+        return value
+    if get_origin(hint) is Literal:
+        if not isinstance(value, str) or value not in get_args(hint):
+            raise _refused(where, key, value, " or ".join(repr(one) for one in get_args(hint)))
+        return value
+    if get_origin(hint) is tuple:
+        count = len(get_args(hint))
+        if not isinstance(value, (list, tuple)) or len(value) != count:
+            raise _refused(where, key, value, f"{count} values")
+        pairs = zip(get_args(hint), value, strict=True)
+        return [_checked(each, name, one, where, key) for each, one in pairs]
+    if hint is int:
+        number = checked_number(name, value, where, key)
+        if not isinstance(number, int):
+            raise _refused(where, key, value, "a whole number")
+        return number
+    if hint is float:
+        return float(checked_number(name, value, where, key))
+    if name == "backbone":
+        return _checked_backbone(value, where, key)
+    raise TypeError(f"{name}: no rule for settings of type {hint}")
+
+
+def _checked_backbone(value: object, where: str, key: str) -> str:
+    """A backbone that is built here from code alone: no hub, no folder, no file."""
+    from .backbones import BACKBONES
+    from .encoder import is_known_encoder
+
+    plain = isinstance(value, str) and _NAME.fullmatch(value) is not None
+    if not plain or not (value in BACKBONES or is_known_encoder(str(value))):
+        raise _refused(
+            where,
+            key,
+            value,
+            f"{', '.join(BACKBONES)}, an encoder of segmentation-models-pytorch, "
+            "or tu-<model of timm>",
+        )
+    return str(value)
+
+
+def _refused(where: str, key: str, value: object, expected: str) -> WeightsError:
+    return WeightsError(
+        where,
+        found=f"{key} {_shown(value)}",
+        expected=expected,
+        fix="The file is damaged or was not written by blindsr.",
+    )
+
+
+def _shown(value: object) -> str:
+    """A value of a stranger for one line: its type where it is long or deep."""
+    if isinstance(value, (Mapping, list, tuple, set)) and not _is_flat(value):
+        return f"of type {type(value).__name__}"
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
+        return "with hundreds of digits"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _is_flat(value: Any) -> bool:
+    plain = (str, int, float, bool, type(None))
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) <= 8
+        and all(isinstance(one, plain) for one in value)
+    )

@@ -1,5 +1,4 @@
 import shutil
-import sys
 import threading
 from dataclasses import replace
 
@@ -457,13 +456,6 @@ def test_networks_of_other_projects(esrgan):
     assert model.upscale(scene(3, 70)).shape == (12, 280, 3)
     with pytest.raises(ConfigError, match="estimates no maps"):
         model.estimate(image)
-
-
-def test_without_spandrel_the_error_names_the_extra(esrgan, monkeypatch):
-    monkeypatch.setitem(sys.modules, "spandrel", None)
-    with pytest.raises(WeightsError, match=r"pip install 'blindsr\[arches\]'") as error:
-        blindsr.load(esrgan[0], device="cpu")
-    assert "\n" not in str(error.value)
 
 
 def test_files_that_nobody_knows(tmp_path):

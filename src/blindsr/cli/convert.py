@@ -79,6 +79,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="a few words on its pictures, kept in a .safetensors and shown by `blindsr upscale`",
     )
+    export.add_argument(
+        "--anchor-class",
+        metavar="PATH",
+        help="import path of the class of a PBaSR anchor of your own, for .onnx: a name that a "
+        "file gives is never followed",
+    )
     average = directions.add_parser(
         "average",
         help=_AVERAGE_HELP,

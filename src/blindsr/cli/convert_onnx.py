@@ -24,7 +24,7 @@ def run_onnx(arguments: argparse.Namespace) -> int:
     from blindsr.weights.onnx_model import onnx_model, read_onnx_source
 
     require_onnx()  # before a large file is read
-    source = with_layout(read_onnx_source(arguments.source), arguments)
+    source = with_layout(read_onnx_source(arguments.source, arguments.anchor_class), arguments)
     model = onnx_model(source, arguments.source)
     with Console(stderr=True).status("Recording the graph and comparing it with the network"):
         written = save_onnx(arguments.out, model)

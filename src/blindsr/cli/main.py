@@ -34,6 +34,7 @@ from blindsr.callbacks import (
 )
 from blindsr.errors import BlindSRError, ConfigError, FileError
 from blindsr.tasks.base import RestorationTask
+from blindsr.weights.reading import require_finite
 
 from .agreement import (
     LINKED,
@@ -155,6 +156,7 @@ class BlindSRCLI(LightningCLI):
         elif path and os.path.isfile(path):  # noqa: PTH113
             content = open_named(path, self.trainer)
         if path and content is not None:
+            require_finite(content.get("state_dict", {}), path)
             compare_hyper_parameters(
                 path, content, self.model, self.datamodule, str(self.subcommand)
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
 from blindsr.networks.fast import FastRRDBSFT
-from blindsr.networks.needs import tile_needs
-from blindsr.weights.checkpoint import NetworkFile, read_network
+from blindsr.networks.needs import TileNeeds, tile_needs
+from blindsr.weights.anchor import read_anchor
+from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network
 from blindsr.weights.export import TRAINED_FOR
 from blindsr.weights.reading import is_safetensors, read_state_dict
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 SMALL = "small"
+_ALIGNED, _OVERLAP = 8, 32  # LR pixels: tiles of networks of other projects
 TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "BlindSR (CMOS + RRDB-SFT)"}
 
 
@@ -42,10 +45,8 @@ def open_model(
     path = _path(source)
     try:
         file = read_network(path)
-    except WeightsError as error:
-        from .foreign import open_foreign
-
-        return open_foreign(path, device, precision, error)
+    except OtherNetworkError as error:
+        return _of_anchor(path, device, precision, error)
     if file.official and layout is None:
         raise WeightsError(
             path,
@@ -101,6 +102,35 @@ def _own(
         file.class_names,
         _trained_for(file.path),
     )
+
+
+def _of_anchor(
+    path: Path, device: torch.device, precision: Precision, ours: OtherNetworkError
+) -> Model:
+    """A network of another project, or the average of two branches that PBaSR made of one.
+
+    Args:
+        path: a file of weights.
+        device: where to put the network.
+        precision: of the computation.
+        ours: why it is no CMOS, RRDB-SFT or BlindSR.
+    """
+    try:
+        anchor = read_anchor(path)
+    except WeightsError as error:
+        expected = f"{ours.expected}; or {error.expected}"
+        fix = error.fix if "arches" in error.fix or "--anchor" in error.fix else ""
+        raise WeightsError(path, found=error.found, expected=expected, fix=fix) from error
+    network = anchor.network.to(device).eval().requires_grad_(False)
+
+    def run(lr: Tensor, sigma: Tensor | None, classes: Tensor | None) -> Tensor:
+        del sigma, classes
+        return network(lr)
+
+    multiple = math.lcm(anchor.multiple, _ALIGNED)  # windows have the size a network pads to
+    needs = TileNeeds((multiple, multiple), _OVERLAP, max(1, anchor.minimum))
+    upscaler = Upscaler(run, needs)
+    return Model(anchor.title, str(path), anchor.scale, device, precision, upscaler=upscaler)
 
 
 def _estimator(network: CMOS, device: torch.device) -> Estimator:

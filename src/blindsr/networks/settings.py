@@ -148,13 +148,13 @@ def _checked_backbone(value: object, where: str, key: str) -> str:
 def _refused(where: str, key: str, value: object, expected: str) -> WeightsError:
     return WeightsError(
         where,
-        found=f"{key} {_shown(value)}",
+        found=f"{key} {short_text(value)}",
         expected=expected,
         fix="The file is damaged or was not written by blindsr.",
     )
 
 
-def _shown(value: object) -> str:
+def short_text(value: object) -> str:
     """A value of a stranger for one line: its type where it is long or deep."""
     if isinstance(value, (Mapping, list, tuple, set)) and not _is_flat(value):
         return f"of type {type(value).__name__}"

@@ -14,7 +14,9 @@ from blindsr.errors import ConfigError, WeightsError
 
 from .anchor_class import as_released, build_class, load_strictly, measured_scale, resolve, sizes
 from .anchor_names import DERIVED, PARALLEL, marked, names_from_marks, shown, unwrap
+from .anchor_trust import require_plain_arguments, require_trusted
 from .pbasr import Branch, PBaSRWeights, branches_of, is_official, is_run, read_content
+from .reading import require_finite
 from .spandrel_files import Called, plain_network, quiet, recognise
 
 if TYPE_CHECKING:
@@ -167,17 +169,30 @@ def anchor_of(state: Mapping[str, Tensor], wrapper: str, where: str) -> Anchor:
     )
 
 
-def anchor_of_branch(weights: PBaSRWeights, which: Branch = "average") -> Anchor:
+def anchor_of_branch(
+    weights: PBaSRWeights, which: Branch = "average", own_class: str | None = None
+) -> Anchor:
     """The network of one branch, or of the average of both, with its weights.
 
+    Args:
+        weights: both branches.
+        which: the one to take.
+        own_class: import path of the class, from the user, where the file names a class that is no
+            architecture of spandrel: such a name is never followed.
+
     Raises:
-        ConfigError: if its class cannot be imported or built.
-        WeightsError: if the weights do not fit it.
+        ConfigError: if ``own_class`` cannot be imported or built.
+        WeightsError: if the weights do not fit, or the file names a class of its own.
     """
     if weights.class_path is None:
         wrapper, state = unwrap(weights.in_dialect(which), weights.path)
         return anchor_of(state, wrapper, weights.path)
-    anchor = build_anchor(weights.class_path, weights.init_args)
+    if own_class is None:
+        state = weights.branch(which)
+        require_trusted(weights.class_path, weights.init_args, state, weights.path)
+    else:
+        require_plain_arguments(weights.init_args, weights.path)
+    anchor = build_anchor(own_class or weights.class_path, weights.init_args)
     load_strictly(anchor.network, weights.branch(which), weights.path)
     return replace(anchor, names=weights.names, wrapper=weights.wrapper)
 
@@ -186,7 +201,9 @@ def _tensors(content: Mapping[str, Any], where: str) -> tuple[str, dict[str, Ten
     """Wrapper key and tensors of a file, of several branches their average."""
     if is_run(content) or is_official(content):
         content = branches_of(content, where).in_dialect("average")
-    return unwrap(content, where)
+    wrapper, state = unwrap(content, where)
+    require_finite(state, where)
+    return wrapper, state
 
 
 def _dialect(state: Mapping[str, Tensor], network: nn.Module, where: str) -> dict[str, str] | None:

@@ -75,7 +75,7 @@ def build_class(class_path: str, init_args: Mapping[str, Any]) -> nn.Module:
     Raises:
         ConfigError: if it cannot be found, is no ``nn.Module``, or refuses its arguments.
     """
-    kind = _import(class_path)
+    kind = import_class(class_path)
     _check_arguments(kind, init_args, class_path)
     try:
         with quiet():
@@ -142,6 +142,12 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -
     Raises:
         WeightsError: names what is missing, unknown and of another shape; nothing was changed then.
     """
+    found = fitting(network, state, where)
+    network.load_state_dict({**network.state_dict(), **found})
+
+
+def fitting(network: nn.Module, state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
+    """The tensors of ``state`` that a network takes; errors as of :func:`load_strictly`."""
     own = network.state_dict()
     found = {name: tensor for name, tensor in state.items() if not name.endswith(DERIVED)}
     wanted = {name: tensor for name, tensor in own.items() if not name.endswith(DERIVED)}
@@ -153,7 +159,7 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -
             expected=f"the {len(wanted)} tensors of {type(network).__name__}",
             fix="Choose the file of this network, or build it with the settings of the file.",
         )
-    network.load_state_dict({**own, **found})
+    return found
 
 
 def _renamed(name: str, rules: list[tuple[str, str]]) -> str:
@@ -164,7 +170,8 @@ def _renamed(name: str, rules: list[tuple[str, str]]) -> str:
     return name
 
 
-def _import(class_path: str) -> type[nn.Module]:
+def import_class(class_path: str) -> type[nn.Module]:
+    """Import a class of a network that the user named; never one that a file names."""
     module, _, name = class_path.rpartition(".")
     try:
         with quiet():

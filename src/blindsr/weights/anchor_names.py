@@ -52,6 +52,7 @@ def unwrap(content: Mapping[str, Any], where: str) -> tuple[str, dict[str, Tenso
         wrapper = str(next(iter(content)))
     state = dict(content[wrapper]) if wrapper else dict(content)
     others = [str(name) for name, value in state.items() if not isinstance(value, torch.Tensor)]
+    others += [repr(name) for name in state if not isinstance(name, str)]
     if others or not state:
         raise WeightsError(
             where,

@@ -22,7 +22,7 @@ from blindsr.networks.build import build
 from blindsr.networks.settings import checked_names, checked_number, checked_settings
 
 from .official import SHOWN, differences, load_official_state
-from .reading import is_safetensors, read_checkpoint, read_state_dict, require_finite
+from .reading import is_flat, is_safetensors, read_checkpoint, read_state_dict, require_finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +40,10 @@ _SHARED = ("num_classes", "scale")
 _TASK_PREFIX = "network."
 _SIGMA_MAX = {40: 5.0, 19: 15.0}
 """Class count -> sigma_max of the data set that official weights were trained on."""
+
+
+class OtherNetworkError(WeightsError):
+    """Readable weights of a network that is none of CMOS, RRDB-SFT and BlindSR."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,7 @@ def _from_export(path: str, state: dict[str, Tensor], description: str) -> Netwo
 
 def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
     settings, stored = content.get("hyper_parameters", {}), content["state_dict"]
-    if not isinstance(settings, dict) or not _is_flat(stored):
+    if not isinstance(settings, dict) or not is_flat(stored):
         raise _foreign(path, f"a checkpoint of another program ({_listed(content)})")
     state = {
         name.removeprefix(_TASK_PREFIX): tensor
@@ -247,7 +251,7 @@ def _kind_of(state: Mapping[str, Tensor]) -> Kind | None:
 
 
 def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
-    if not _is_flat(content):
+    if not is_flat(content):
         raise _foreign(path, f"entries that are no tensors ({_listed(content)})")
     state = {name.removeprefix("module."): tensor for name, tensor in content.items()}
     classes = _rows(state, "predict.seg.last_layer.3.weight")
@@ -266,14 +270,6 @@ def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
     return NetworkFile(path, "blind", both, state, sigma_max, official=True)
 
 
-def _is_flat(content: object) -> bool:
-    """Whether it is a dictionary from names to tensors."""
-    return isinstance(content, dict) and all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor)
-        for name, tensor in content.items()
-    )
-
-
 def _listed(content: Mapping[Any, Any]) -> str:
     """The first names, for messages."""
     names = [str(name) for name in content]
@@ -285,8 +281,8 @@ def _rows(state: Mapping[str, Tensor], ending: str) -> int | None:
     return None if found is None or not found.ndim else int(found.shape[0])
 
 
-def _foreign(path: str, found: str) -> WeightsError:
-    return WeightsError(
+def _foreign(path: str, found: str) -> OtherNetworkError:
+    return OtherNetworkError(
         path,
         found=found,
         expected="a checkpoint of CMOSTask, RRDBSFTTask or BlindSRTask, an export of them, or an "

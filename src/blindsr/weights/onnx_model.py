@@ -57,12 +57,13 @@ class OnnxModel:
     sigma_max: float = 1.0
 
 
-def read_onnx_source(path: str | Path) -> NetworkFile | Anchor:
+def read_onnx_source(path: str | Path, own_class: str | None = None) -> NetworkFile | Anchor:
     """Read whatever can become an ONNX file.
 
     Args:
         path: checkpoint of a task of this package, an export of one, a released file, or a network
             of any architecture that spandrel reads. Of PBaSR the branches are averaged.
+        own_class: class of a PBaSR training's anchor where it is the user's own.
 
     Raises:
         FileError: if there is no such file.
@@ -70,7 +71,7 @@ def read_onnx_source(path: str | Path) -> NetworkFile | Anchor:
     """
     content = read_content(path)
     if is_run(content) or is_official(content):
-        return anchor_of_branch(branches_of(content, str(path)))
+        return anchor_of_branch(branches_of(content, str(path)), own_class=own_class)
     try:
         return read_network(path)
     except WeightsError:

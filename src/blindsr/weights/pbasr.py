@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 
 from blindsr.errors import ConfigError, WeightsError
+from blindsr.networks.settings import checked_number, is_label, short_text
 
 from .anchor_names import DERIVED, PARALLEL, WRAPPERS, anchor_state, shown, unwrap
+from .anchor_trust import is_trusted
 from .official import differences
-from .reading import is_safetensors, read_checkpoint, read_state_dict
+from .reading import is_flat, is_safetensors, read_checkpoint, read_state_dict, require_finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,8 +65,7 @@ class PBaSRWeights:
     @property
     def own_class(self) -> bool:
         """Whether the anchor is a class of the user, which need not be importable here."""
-        path = self.class_path
-        return path is not None and "." in path and not path.startswith("spandrel")
+        return self.class_path is not None and not is_trusted(self.class_path)
 
     def branch(self, which: Branch = "average") -> dict[str, Tensor]:
         """One branch, or the average of both, by the names of the network.
@@ -228,27 +229,19 @@ def run_branches(content: Mapping[str, Any], path: str) -> PBaSRWeights:
             found=f"no training of PBaSR ({shown([str(key) for key in content])})",
             expected="a checkpoint of PBaSRTask",
         )
-    about, stored = content[ANCHOR_KEY], content["state_dict"]
+    stored = content["state_dict"]
+    if not is_flat(stored):
+        raise WeightsError(path, found="entries that are no tensors", expected="named tensors")
     general, blur = _under(stored, TASK_GENERAL), _under(stored, TASK_BLUR)
-    try:
-        weights = PBaSRWeights(
-            path,
-            general,
-            blur or None,
-            names={str(theirs): str(ours) for theirs, ours in about["names"].items()},
-            wrapper=str(about["wrapper"]),
-            title=str(about["title"]),
-            scale=int(about["scale"]),
-            class_path=about["class_path"],
-            init_args=dict(about["init_args"] or {}),
-            averaged="current_model_state" in content,
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            path,
-            found=f"an anchor that cannot be read ({type(error).__name__}: {error})",
-            expected="names, wrapper, title, scale, class_path and init_args",
-        ) from error
+    require_finite(general, path)
+    require_finite(blur, path)
+    weights = PBaSRWeights(
+        path,
+        general,
+        blur or None,
+        averaged="current_model_state" in content,
+        **_checked_anchor(content[ANCHOR_KEY], path),
+    )
     missing = [ours for ours in weights.names.values() if ours not in general]
     if missing:
         raise WeightsError(
@@ -258,6 +251,36 @@ def run_branches(content: Mapping[str, Any], path: str) -> PBaSRWeights:
             expected="all tensors of its anchor",
         )
     return weights
+
+
+def _checked_anchor(about: Any, path: str) -> dict[str, Any]:
+    """What a checkpoint says of its anchor, each entry of its type."""
+    about = about if isinstance(about, Mapping) else {}
+    names, init_args, class_path = (about.get(k) for k in ("names", "init_args", "class_path"))
+    init_args = {} if init_args is None else init_args
+    fits = {
+        "names": isinstance(names, Mapping) and all(map(is_label, [*names, *names.values()])),
+        "wrapper": is_label(about.get("wrapper")),
+        "title": is_label(about.get("title")),
+        "class_path": class_path is None or is_label(class_path),
+        "init_args": isinstance(init_args, Mapping) and all(map(is_label, init_args)),
+    }
+    wrong = [name for name, well in fits.items() if not well]
+    if wrong:
+        raise WeightsError(
+            path,
+            found=f"an anchor that cannot be read ({wrong[0]} {short_text(about.get(wrong[0]))})",
+            expected="names, wrapper, title, scale, class_path and init_args",
+        )
+    scale = checked_number("scale", about.get("scale"), path, "anchor.scale")
+    return {
+        "names": dict(names),
+        "wrapper": about["wrapper"],
+        "title": about["title"],
+        "scale": int(scale),
+        "class_path": class_path,
+        "init_args": dict(init_args),
+    }
 
 
 def _under(tensors: Mapping[str, Any], prefix: str) -> dict[str, Tensor]:

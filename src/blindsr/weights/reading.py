@@ -59,6 +59,14 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
     return content, metadata
 
 
+def is_flat(content: object) -> bool:
+    """Whether it is a dictionary from names to tensors."""
+    return isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        for name, tensor in content.items()
+    )
+
+
 def require_finite(state: Mapping[str, Any], path: str | Path) -> None:
     """Refuse weights with NaN or infinity: no picture can come out of them.
 

@@ -6,6 +6,7 @@ Architectures whose licence restricts their use live in a distribution of their 
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError, WeightsError
+from blindsr.networks.settings import short_text
 
 from .anchor_names import shown
 
@@ -28,6 +30,8 @@ RESTRICTED = {
 """Architecture of the extra -> how a tensor of it is called, licence."""
 EXTRA_PACKAGE = "spandrel_extra_arches"
 _WORDS = 40
+_NUMBERS_PER_TENSOR = 8  # layers without weights are numbered too
+_NUMBER = re.compile(r"\d+")
 
 
 class Called(nn.Module):
@@ -64,6 +68,7 @@ def recognise(state: Mapping[str, Tensor], where: str) -> ImageModelDescriptor[A
     """
     import spandrel
 
+    _require_plausible_names(state, where)
     known = _registry()
     try:
         with quiet():
@@ -86,6 +91,19 @@ def recognise(state: Mapping[str, Tensor], where: str) -> ImageModelDescriptor[A
         ) from error
     _refuse_other_pictures(found, where)
     return found  # type: ignore[return-value]
+
+
+def _require_plausible_names(state: Mapping[str, Tensor], where: str) -> None:
+    """Refuse ``body.1000000000.weight`` in a file of few tensors: spandrel counts layers by it."""
+    largest = _NUMBERS_PER_TENSOR * (len(state) + 8)
+    for name in state:
+        if any(len(digits) > 9 or int(digits) > largest for digits in _NUMBER.findall(name)):
+            raise WeightsError(
+                where,
+                found=f"a tensor called {short_text(name)} among {len(state)}",
+                expected="numbers of layers that the file holds",
+                fix="It may be cut.",
+            )
 
 
 def plain_network(found: ImageModelDescriptor[Any]) -> tuple[nn.Module, str]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tests.tasks.restoration_data import ESTIMATOR, RESTORER
+from tests.weights.anchors import TINY
 
 import blindsr
 from blindsr.cli.app import main
@@ -100,7 +101,6 @@ WRONG = {
     "dictionary": {"a": 1},
     "word": "tu-hf-hub:someone/something",
 }
-RIGHT = {"residual": ("zero",), "phase": ("zero", "float")}  # none of the rest fits anything
 
 
 def arguments():
@@ -120,7 +120,7 @@ def fits(name, how, right):
 @pytest.mark.parametrize("kind", ["cmos", "rrdb_sft"])
 def test_every_wrong_setting_of_every_kind_of_file_is_one_line(kind, states, tmp_path, offline):
     cases = [case[1:] for case in arguments() if case[0] == kind]
-    assert len(cases) >= 80
+    assert len(cases) >= 70
     for name, how in cases:
         if fits(name, how, SETTINGS[kind][name]):
             continue
@@ -287,7 +287,7 @@ def test_classes_that_a_file_names_are_not_imported(class_path, branches, evil, 
     assert main(["convert", "export", str(path), "-o", str(tmp_path / "out.onnx")]) == 2
     assert len(capsys.readouterr().err.splitlines()) <= 2
     assert not (tmp_path / "out.onnx").exists()
-    read_anchor(path)  # as the weights of an anchor: recognised by its tensors alone
+    one_line(lambda: read_anchor(path), path)  # as the weights of an anchor in a YAML
 
 
 def test_the_user_may_name_a_class_of_his_own(branches, tmp_path, capsys):
@@ -375,3 +375,24 @@ def test_content_of_another_shape_is_one_line(content, tmp_path):
     with pytest.raises(WeightsError):
         read_network(path)
     one_line(lambda: blindsr.load(path, device="cpu"), path)
+
+
+@pytest.mark.parametrize("name", ["srformer", "femasr"])
+def test_networks_of_the_extra_can_be_upscaled_with(name, tmp_path):
+    pytest.importorskip("spandrel_extra_arches")
+    settings = {"srformer": TINY["srformer"], "femasr": {}}[name]
+    anchor = build_anchor(name, settings)
+    torch.save({"params": anchor.network.state_dict()}, tmp_path / "x.pth")
+    model = blindsr.load(tmp_path / "x.pth", device="cpu")
+    assert (model.title, model.scale) == (anchor.title, 4)
+    assert model.upscale(torch.rand(3, 20, 24)).shape == (3, 80, 96)
+
+
+def test_a_training_and_a_released_file_of_pbasr_can_be_upscaled_with(branches, tmp_path):
+    model = blindsr.load(branches(), device="cpu")
+    assert model.upscale(torch.rand(3, 20, 24)).shape == (3, 80, 96)
+    state = build_anchor("compact", {"num_feat": 4, "num_conv": 1}).network.state_dict()
+    parts = ("general_branch.", "defocus_branch.", "combinet.")
+    released = {prefix + name: tensor for prefix in parts for name, tensor in state.items()}
+    torch.save({"params": released}, tmp_path / "x.pth")
+    assert blindsr.load(tmp_path / "x.pth", device="cpu").scale == 4

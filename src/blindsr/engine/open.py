@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -14,6 +14,7 @@ from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
 from blindsr.networks.fast import FastRRDBSFT
 from blindsr.networks.needs import TileNeeds, tile_needs
+from blindsr.networks.padding import any_size
 from blindsr.weights.anchor import read_anchor
 from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network
 from blindsr.weights.export import TRAINED_FOR
@@ -125,7 +126,8 @@ def _of_anchor(
 
     def run(lr: Tensor, sigma: Tensor | None, classes: Tensor | None) -> Tensor:
         del sigma, classes
-        return network(lr)
+        sizes = {"multiple": anchor.multiple, "minimum": anchor.minimum}
+        return any_size(network, lr, scale=anchor.scale, **sizes)
 
     multiple = math.lcm(anchor.multiple, _ALIGNED)  # windows have the size a network pads to
     needs = TileNeeds((multiple, multiple), _OVERLAP, max(1, anchor.minimum))

@@ -90,10 +90,10 @@ def checked_names(value: object, where: str, key: str = "class_names") -> tuple[
     """
     if value is None:
         return ()
-    fits = isinstance(value, (list, tuple)) and len(value) <= LIMITS["num_classes"][1]
-    if not fits or not all(is_label(name) for name in value):  # type: ignore[union-attr]
+    names = tuple(value) if isinstance(value, (list, tuple)) else (None,)
+    if len(names) > LIMITS["num_classes"][1] or not all(is_label(name) for name in names):
         raise _refused(where, key, value, f"a list of texts of at most {_LONGEST_NAME} characters")
-    return tuple(value)  # type: ignore[arg-type]
+    return names  # type: ignore[return-value]
 
 
 def is_label(value: object) -> bool:

@@ -16,16 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from blindsr.data.disk import free_space
 from blindsr.data.masks import Mask, read_mask, read_sigma_mask
-from blindsr.errors import DataError, FileError, missing_file
-from blindsr.imaging.io import atomic_path, read_rgb, to_uint8
-
-_ORIENTATION = 0x0112  # EXIF tag
-_TURNED = {5, 6, 7, 8}
-_PNG_DEPTH_BYTE = 24
+from blindsr.errors import DataError, FileError
+from blindsr.imaging.decode import picture_size
+from blindsr.imaging.io import atomic_path, to_uint8
+from blindsr.imaging.photo import read_photo
 
 
 class PictureFiles(NamedTuple):
@@ -135,16 +132,16 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """Return the picture as :func:`~blindsr.imaging.io.read_rgb` does, in 8 bit.
 
-    A plain 8 bit PNG or JPEG, which nearly all HR pictures are, never becomes float: half the time.
+    An 8 bit picture, which nearly all HR pictures are, never becomes float: half the time.
 
     Raises:
         FileError: the file is missing, damaged or no image.
     """
-    # what goes wrong here goes wrong again, with its message, in read_rgb
-    with contextlib.suppress(OSError, SyntaxError, ValueError), Image.open(path) as image:
-        if _is_plain(image, path):
-            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-    return to_uint8(read_rgb(path))
+    photo = read_photo(path)
+    if photo.bits != 8:
+        return to_uint8(photo.rgb())
+    color = photo.color.astype(np.uint8, copy=False)
+    return np.repeat(color[..., None], 3, axis=2) if photo.grey else color
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -153,22 +150,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         FileError: the file is missing or no image.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            # asked for EXIF that it has not met yet, a PNG decodes itself to its end
-            late = image.format == "PNG" and "exif" not in image.info
-            turned = not late and image.getexif().get(_ORIENTATION, 1) in _TURNED
-    except FileNotFoundError:
-        raise missing_file(path, "an image file", "Check the path") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise FileError(
-            path,
-            found=f"cannot be read ({type(error).__name__})",
-            expected="a picture",
-            fix="Copy it again, or remove it",
-        ) from error
-    return (width, height) if turned else (height, width)
+    return picture_size(path)
 
 
 def checked_pictures(
@@ -221,13 +203,3 @@ def _check_pair(files: PictureFiles, found: tuple[int, ...], size: tuple[int, in
             expected=f"{size[1]} x {size[0]} as {files.hr}",
             fix="A mask belongs to the picture of its name, pixel by pixel",
         )
-
-
-def _is_plain(image: Image.Image, path: Path) -> bool:
-    """Say whether the file holds 8 bit grey or RGB, upright, as PNG or JPEG."""
-    if image.mode not in {"L", "RGB"} or image.getexif().get(_ORIENTATION, 1) != 1:
-        return False
-    if image.format == "PNG":
-        with path.open("rb") as file:  # Pillow cuts 16 bit colour to 8 without a word
-            return file.read(_PNG_DEPTH_BYTE + 1)[_PNG_DEPTH_BYTE] == 8
-    return image.format == "JPEG"

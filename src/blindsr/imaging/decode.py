@@ -1,109 +1,131 @@
-"""From the bytes of an image file to pixels, at the depth that the file holds."""
+"""From an image file to pixels, at the depth that it holds: one way for training and upscaling."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import struct
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from blindsr.errors import FileError, missing_file
+from blindsr.imaging.decode_jp2 import decode_jp2, is_jp2
+from blindsr.imaging.decode_netpbm import decode_netpbm, is_netpbm
+from blindsr.imaging.decode_pillow import decode_pillow, open_with_pillow
+from blindsr.imaging.decode_png import decode_png, open_png, png_samples
+from blindsr.imaging.decode_tiff import decode_tiff, is_tiff, page_size, read_first_page
+from blindsr.imaging.decoded import Decoded
+from blindsr.imaging.metadata import metadata_of
+from blindsr.imaging.png_chunks import SIGNATURE as PNG
+from blindsr.imaging.png_chunks import png_metadata
+from blindsr.imaging.regular_file import UnsupportedPictureError, open_regular, reading
+from blindsr.imaging.room import check_room
 
-SIXTEEN_BITS = 16
-ORIENTATION = 0x0112  # EXIF tag
-_BITS_PER_SAMPLE = 258  # TIFF tag
-_PNG_BIT_DEPTH = 24  # byte of the header
-
-
-def open_image(path: str | Path, *, largest: int | None = None) -> tuple[Image.Image, bytes]:
-    """Return the decoded image (so that truncation shows here) and the bytes of the file.
-
-    Args:
-        largest: pixels to accept instead of the 180 million at which Pillow refuses.
-
-    Raises:
-        FileError: the file is missing, unreadable, truncated, not an image or absurdly large.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise missing_file(path, "an image file", "Check the path") from None
-    except OSError as error:
-        raise FileError(path, found=f"cannot be read ({error.strerror})") from error
-    try:
-        with contextlib.nullcontext() if largest is None else _size_limit(largest):
-            image = Image.open(io.BytesIO(data))
-            image.load()
-    except UnidentifiedImageError:
-        raise FileError(
-            path, found="not an image", expected="PNG, JPEG, WebP or TIFF", fix="Replace the file"
-        ) from None
-    except Image.DecompressionBombError:
-        raise FileError(path, found="too many pixels", fix="Cut it into parts") from None
-    except (OSError, SyntaxError, struct.error, ValueError) as error:
-        raise FileError(
-            path, found=f"damaged image ({error})", expected="a complete file", fix="Copy it again"
-        ) from error
-    return image, data
+_HEAD = 32  # bytes by which a kind is known
+_TURNED = {5, 6, 7, 8}
+_UNSUPPORTED = (
+    (b"\xff\x0a", 0, "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", 0, "a JPEG XL picture"),
+    (b"ftyphei", 4, "a HEIC picture"),
+    (b"ftyphev", 4, "a HEIC picture"),
+    (b"ftypmif1", 4, "a HEIC picture"),
+    (b"v/1\x01", 0, "an OpenEXR picture"),
+    (b"#?RADIANCE", 0, "a Radiance picture"),
+    (b"#?RGBE", 0, "a Radiance picture"),
+    (b"P7\n", 0, "a PAM picture"),
+    (b"PF\n", 0, "a picture of 32 bit floats"),
+    (b"Pf\n", 0, "a picture of 32 bit floats"),
+    (b"%PDF", 0, "a PDF document"),
+    (b"%!PS", 0, "a PostScript document"),
+    (b"<svg", 0, "an SVG drawing"),
+    (b"FUJIFILMCCD-RAW", 0, "a raw camera picture"),
+    (b"ftypcrx", 4, "a raw camera picture"),
+)
+"""Beginnings of whole pictures that are not read: bytes, where they stand, what they are."""
 
 
-@contextlib.contextmanager
-def _size_limit(pixels: int) -> Iterator[None]:
-    """Pillow has one limit for the whole process: it warns there and refuses at its double."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, pixels // 2
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-
-
-def bits_per_sample(image: Image.Image, data: bytes) -> int:
-    """Return the bits per sample the file holds; Pillow cuts 16 bit colour to 8 without a word."""
-    if image.format == "PNG":
-        return data[_PNG_BIT_DEPTH]
-    tags = getattr(image, "tag_v2", None)
-    return int(max(tags.get(_BITS_PER_SAMPLE, (8,)))) if tags is not None else 8
-
-
-def decode_with_opencv(path: str | Path, data: bytes) -> NDArray[np.generic]:
-    """Return (H, W) or (H, W, C) in RGB(A) order and the dtype of the file.
+def decode(path: str | Path) -> Decoded:
+    """Decode a picture; of several frames or pages the first that is no thumbnail.
 
     Raises:
-        FileError: OpenCV cannot read it.
+        FileError: the file is missing, unreadable, truncated, not an image, of a kind that is not
+            supported, or larger than memory.
     """
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # it tells the console what we raise
-    try:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if array is None:
-        raise FileError(
-            path, found="16 bit image that cannot be decoded", fix="Convert it to a 16 bit PNG"
-        )
-    if array.ndim == 2:
-        return array
-    order = [2, 1, 0, 3] if array.shape[2] == 4 else [2, 1, 0]
-    return np.ascontiguousarray(array[..., order])
+    name = str(path)
+    with open_regular(path) as file, reading(path):
+        head = file.read(_HEAD)
+        _refuse_unsupported(head)
+        file.seek(0)
+        if is_tiff(head):
+            return decode_tiff(name, file)
+        if head.startswith(PNG):
+            return decode_png(name, file)
+        if is_netpbm(head):
+            return _netpbm(name, file.read())
+        return decode_jp2(name, file) if is_jp2(head) else decode_pillow(name, file)
 
 
-def orient(array: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """Return height and width of the upright picture from its header; no pixel is decoded.
+
+    Raises:
+        FileError: as :func:`decode`, as far as the header tells.
+    """
+    name = str(path)
+    with open_regular(path) as file, reading(path):
+        head = file.read(_HEAD)
+        _refuse_unsupported(head)
+        file.seek(0)
+        if is_tiff(head):
+            height, width, turn = page_size(file)
+        elif head.startswith(PNG):
+            png = open_png(name, file, pixels=False)
+            height, width, turn = png.height, png.width, png_metadata(png).orientation
+        else:
+            with open_with_pillow(name, file) as image:
+                (width, height), turn = image.size, metadata_of(image).orientation
+    return (width, height) if turn in _TURNED else (height, width)
+
+
+def decode_unchanged(path: str | Path) -> NDArray[np.generic]:
+    """Return the samples (H, W) or (H, W, C) as stored: indices of a palette, floats, all channels.
+
+    Raises:
+        FileError: as :func:`decode`.
+    """
+    name = str(path)
+    with open_regular(path) as file, reading(path):
+        head = file.read(_HEAD)
+        _refuse_unsupported(head)
+        file.seek(0)
+        if is_tiff(head):
+            return read_first_page(name, file)
+        if head.startswith(PNG):
+            return png_samples(open_png(name, file))
+        if is_netpbm(head):
+            return _netpbm(name, file.read()).color
+        with open_with_pillow(name, file) as image:
+            array = np.array(image)
+        return array.astype(np.uint8) if array.dtype == bool else array
+
+
+def orient(array: NDArray[np.integer], orientation: int) -> NDArray[np.integer]:
     """Apply the EXIF orientation 1..8 to an array, as Pillow does to its images."""
-    if orientation in {5, 6, 7, 8}:
+    if orientation in _TURNED:
         array = array.swapaxes(0, 1)
     if orientation in {3, 4, 7, 8}:
         array = array[::-1]
     if orientation in {2, 3, 6, 7}:
         array = array[:, ::-1]
-    return array
+    return np.ascontiguousarray(array)
+
+
+def _netpbm(name: str, data: bytes) -> Decoded:
+    def check(width: int, height: int, sample_bytes: int) -> None:
+        check_room(name, width, height, sample_bytes=sample_bytes)
+
+    return Decoded(decode_netpbm(data, check), None, "PPM")
+
+
+def _refuse_unsupported(head: bytes) -> None:
+    for mark, place, what in _UNSUPPORTED:
+        if head[place : place + len(mark)] == mark:
+            raise UnsupportedPictureError(what)

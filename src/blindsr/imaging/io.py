@@ -13,19 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageOps
-from PIL.PngImagePlugin import PngImageFile
 
 from blindsr.errors import DataError, FileError
-from blindsr.imaging.decode import (
-    ORIENTATION,
-    SIXTEEN_BITS,
-    bits_per_sample,
-    decode_with_opencv,
-    open_image,
-    orient,
-)
+from blindsr.imaging.decode import decode_unchanged
+from blindsr.imaging.photo import read_photo
+from blindsr.imaging.png_chunks import SIGNATURE, png_metadata, take_apart
 from blindsr.imaging.png_stream import text_chunk
+from blindsr.imaging.regular_file import open_regular, reading
 from blindsr.imaging.temporary import removed_at_exit, temporary_beside
 
 _PNG_HEADER_BYTES = 33  # signature (8) and the IHDR chunk (25): further chunks may follow here
@@ -35,7 +29,8 @@ def read_rgb(path: str | Path) -> NDArray[np.float32]:
     """Read an image file as colour.
 
     Grey becomes three equal channels, a palette its colours, alpha is dropped, and the EXIF
-    orientation is applied. Values are divided by 255 or 65535 and stay gamma-encoded sRGB.
+    orientation is applied. Values are divided by 255 or 65535 and stay gamma-encoded sRGB. It is
+    what :func:`blindsr.imaging.photo.read_photo` reads: training sees what upscaling sees.
 
     Returns:
         (H, W, 3) float32 in [0, 1].
@@ -43,22 +38,7 @@ def read_rgb(path: str | Path) -> NDArray[np.float32]:
     Raises:
         FileError: the file is missing, truncated, not an image, or neither 8 nor 16 bit.
     """
-    image, data = open_image(path)
-    bits = bits_per_sample(image, data)
-    if bits == SIXTEEN_BITS:
-        array = orient(decode_with_opencv(path, data), image.getexif().get(ORIENTATION, 1))
-        return _three_channels(array).astype(np.float32, order="C") / np.float32(65535)
-    if bits > SIXTEEN_BITS or image.mode in {"F", "I"}:
-        raise FileError(
-            path,
-            found=f"{bits} bit pixels of mode {image.mode}",
-            expected="an 8 or 16 bit image",
-            fix="Convert it to an 8 or 16 bit PNG",
-        )
-    upright = ImageOps.exif_transpose(image)
-    if "transparency" in upright.info:  # a palette with alpha has no direct way to RGB
-        upright = upright.convert("RGBA")
-    return np.asarray(upright.convert("RGB"), dtype=np.float32) / np.float32(255)
+    return read_photo(path).rgb()
 
 
 def read_array(path: str | Path) -> NDArray[np.generic]:
@@ -71,11 +51,7 @@ def read_array(path: str | Path) -> NDArray[np.generic]:
     Raises:
         FileError: the file is missing, truncated or not an image.
     """
-    image, data = open_image(path)
-    if bits_per_sample(image, data) == SIXTEEN_BITS and not image.mode.startswith("I;16"):
-        return decode_with_opencv(path, data)
-    array = np.array(image)
-    return array.astype(np.uint8) if array.dtype == bool else array
+    return decode_unchanged(path)
 
 
 def write_png(
@@ -113,10 +89,11 @@ def read_png_text(path: str | Path) -> dict[str, str]:
     Raises:
         FileError: the file is missing or not a PNG.
     """
-    image, _ = open_image(path)
-    if not isinstance(image, PngImageFile):
-        raise FileError(path, found=f"a {image.format} file", expected="a PNG")
-    return {str(key): str(value) for key, value in image.text.items()}
+    with open_regular(path) as file, reading(path):
+        if file.read(len(SIGNATURE)) != SIGNATURE:
+            raise FileError(path, found="another kind of file", expected="a PNG")
+        file.seek(0)
+        return png_metadata(take_apart(file, pixels=False)).text
 
 
 def to_uint8(image: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -136,10 +113,3 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     with removed_at_exit(temporary):
         yield temporary
         temporary.replace(path)
-
-
-def _three_channels(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Repeat a grey channel and drop alpha."""
-    if array.ndim == 2:
-        return np.repeat(array[..., None], 3, axis=2)
-    return array[..., :3]

@@ -16,7 +16,7 @@ from blindsr.imaging.room import check_room
 from blindsr.imaging.samples import full_range
 
 _SIZE_MARKER = b"\xff\x4f\xff\x51"  # start of the code stream, then the size of the picture
-_COUNT = 38  # bytes from there to the number of channels
+_COUNT = 40  # bytes from there to the number of channels
 
 
 def is_jp2(head: bytes) -> bool:

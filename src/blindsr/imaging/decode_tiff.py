@@ -102,8 +102,7 @@ def _first_full(tiff: tifffile.TiffFile) -> tuple[tifffile.TiffPage, list[str]]:
         inner = [sub.aspage() for page in pages for sub in page.pages or ()]
         full = [sub for sub in inner if not sub.subfiletype & (_REDUCED | _MASK)]
     page = (full or pages)[0]
-    whole = _is_whole(tiff)
-    if not whole:
+    if not _is_last(tiff, pages[-1]):
         return page, ["the first of several pages; the others are damaged"]
     return page, [f"the first of {len(full)} frames"] if len(full) > 1 else []
 
@@ -120,9 +119,8 @@ def _readable(tiff: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
         number += 1
 
 
-def _is_whole(tiff: tifffile.TiffFile) -> bool:
-    """Whether the last page that can be read says that it is the last."""
-    last = tiff.pages[len(tiff.pages) - 1]
+def _is_last(tiff: tifffile.TiffFile, last: tifffile.TiffPage) -> bool:
+    """Whether a page says that no other follows; tifffile passes over what it cannot read."""
     handle, form = tiff.filehandle, tiff.tiff
     handle.seek(last.offset)
     count = int.from_bytes(handle.read(form.tagnosize), _order(tiff))

@@ -1,6 +1,7 @@
 """What Lightning, torch and the system refuse ends in one line, status 2."""
 
 import errno
+import resource
 import shutil
 
 import pytest
@@ -198,3 +199,13 @@ def test_a_full_disk_names_the_run(tmp_path, monkeypatch, capsys):
 def test_too_little_memory_is_no_traceback():
     assert "--data.batch_size" in str(refused(MemoryError()))
     assert "--data.batch_size" in str(refused(torch.OutOfMemoryError("CUDA out of memory")))
+
+
+def test_too_few_open_files_for_workers(tmp_path, monkeypatch, capsys):
+    config = write_config(tmp_path)
+    limits = {"now": (20, 100)}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: limits.update(now=new))
+    line = one_line(["-c", str(config), "--data.num_workers", "2"], capsys)
+    assert line.startswith("data.num_workers: 2 with a limit of 100 open files, expected at least")
+    assert limits["now"] == (100, 100)  # as many as the system lets it have

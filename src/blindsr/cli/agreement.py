@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import shlex
@@ -127,6 +128,8 @@ def _how_to_set(name: str, value: Any, data: object) -> str:
     )
 
 
+FILES, FILES_PER_WORKER, MANY_FILES = 64, 32, 65536
+"""Open files that a run needs, and that are more than any needs."""
 SMALLEST = {
     "accumulate_grad_batches": 1,
     "check_val_every_n_epoch": 1,
@@ -147,6 +150,35 @@ def refuse_trainer_values(trainer: Mapping[str, Any]) -> None:
         value = trainer.get(name)
         if isinstance(value, (int, float)) and not value >= least:
             raise ConfigError(f"trainer.{name}", found=str(value), expected=f"{least} or more")
+
+
+def allow_open_files(workers: int) -> None:
+    """Let this process open as many files as it may; refuse to start workers with too few.
+
+    Every tensor that a worker hands over is an open file for a while; where one is missing, its
+    batch never arrives and the training waits for ever.
+
+    Raises:
+        ConfigError: the limit of the system is too low.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    needed = FILES + FILES_PER_WORKER * workers
+    if workers and soft != resource.RLIM_INFINITY and soft < needed:
+        raise ConfigError(
+            "data.num_workers",
+            found=f"{workers} with a limit of {soft} open files",
+            expected=f"at least {needed} of them",
+            fix="Raise the limit (`ulimit -n 4096`), or set --data.num_workers 0.",
+        )
 
 
 def refuse_used_folder(trainer: Trainer) -> None:

@@ -38,6 +38,7 @@ from blindsr.weights.reading import require_finite
 
 from .agreement import (
     LINKED,
+    allow_open_files,
     compare_hyper_parameters,
     refuse_contradictions,
     refuse_random_weights,
@@ -136,6 +137,7 @@ class BlindSRCLI(LightningCLI):
         if isinstance(self.model, RestorationTask):
             self.model.check_settings()
         refuse_used_folder(self.trainer)
+        allow_open_files(int(getattr(self.datamodule, "num_workers", 0)))
         path = self.start_from(self.config[command].get("ckpt_path"))
         if command != "fit" and not path and not self.config[command].get("random_weights"):
             refuse_random_weights(self.model, command)

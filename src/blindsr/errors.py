@@ -30,12 +30,12 @@ class BlindSRError(Exception):
         self, where: object, *, found: str = "", expected: str = "", fix: str = ""
     ) -> None:
         self.where, self.found, self.expected, self.fix = str(where), found, expected, fix
-        message = f"{where}: {found}" if found else _last_error(str(where))
+        message = f"{printable(where)}: {found}" if found else _last_error(str(where))
         if expected:
             message += f", expected {expected}"
         if fix:
             message += f". {fix}"
-        super().__init__(_UNPRINTABLE.sub(_escaped, " ".join(message.split())))
+        super().__init__(printable(" ".join(message.split())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep the parts when the error travels between processes."""
@@ -44,6 +44,14 @@ class BlindSRError(Exception):
 
 def _rebuild(kind: type[BlindSRError], where: str, found: str, expected: str, fix: str) -> Any:
     return kind(where, found=found, expected=expected, fix=fix)
+
+
+def printable(text: object) -> str:
+    r"""Return one line that any terminal takes: newlines and bytes that are no UTF-8 escaped.
+
+    A path that is given by such bytes shows them as ``\udcff``.
+    """
+    return _UNPRINTABLE.sub(_escaped, str(text))
 
 
 def _escaped(character: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from tests.cli.fake_model import FakeModel
 
 from blindsr.cli import app, upscale
 from blindsr.cli.inputs import find_pictures
+from blindsr.cli.records import INDEX
 from blindsr.imaging.io import read_array, read_png_text, write_png
 from blindsr.imaging.photo import read_photo
 from blindsr.imaging.prefilter import PREFILTERS
@@ -54,7 +55,9 @@ def refused(capsys, *words):
 
 
 def names(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """All files but the index of what was made."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != INDEX]
+    return sorted(str(path.relative_to(folder)) for path in files)
 
 
 def expected(array, model):
@@ -244,24 +247,26 @@ def test_an_interruption_leaves_nothing_half_written(model, tmp_path, capsys, mo
         words = ["--format", form, "--save-maps", "--compare"]
         assert run(tmp_path / "a.png", "-o", tmp_path / "out", *words) == 130
     assert names(tmp_path / "out") == []
-    assert capsys.readouterr().err == "blindsr: stopped\n" * 3
+    line = "blindsr: stopped; 0 of 1 done. The same line again does the rest.\n"
+    assert capsys.readouterr().err == line * 3
 
 
 def test_existing_outputs_are_skipped_unless_told(model, tmp_path, capsys):
     for name in ("a.png", "b.png"):
         write_png(tmp_path / "in" / name, picture())
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "a.png").write_text("mine")
+    assert run(tmp_path / "in" / "a.png", "-o", out) == 0
+    before = (out / "a.png").stat()
+    capsys.readouterr()
     assert run(tmp_path / "in", "-o", out) == 0
     end = "1 of 2 done, 1 skipped: there already (--overwrite does them again)\n"
     assert capsys.readouterr().out.endswith(end)
-    assert (out / "a.png").read_text() == "mine"
-    assert len(model.loaded) == 1
+    assert (out / "a.png").stat().st_mtime_ns == before.st_mtime_ns
+    assert len(model.loaded) == 2
     assert run(tmp_path / "in", "-o", out) == 0
-    assert len(model.loaded) == 1  # nothing to do: no model is loaded
+    assert len(model.loaded) == 2  # nothing to do: no model is loaded
     assert run(tmp_path / "in", "-o", out, "--overwrite") == 0
-    assert read_array(out / "a.png").shape == (40, 52, 3)
+    assert (out / "a.png").stat().st_mtime_ns > before.st_mtime_ns
     # What was asked for in addition is made, though the picture is there.
     assert run(tmp_path / "in", "-o", out, "--compare") == 0
     assert (out / "b_compare.png").is_file()
@@ -328,9 +333,6 @@ def test_prefilters(model, tmp_path, capsys):
         (["nothing*.png", "-o", "out"], "nothing*.png: matches nothing"),
         (["empty", "-o", "out"], "empty: a folder without pictures, expected files with one of"),
         (["deep", "-o", "out"], "--recursive looks into its folders"),
-        (["a.png", "b/a.png", "-o", "out"], "the same output as a.png, a.png"),
-        (["a.png", "a.webp", "-o", "out"], "use --format same"),
-        (["a.png", "b/a_sigma.png", "-o", "out", "--save-maps"], "the same output as a.png"),
         (["a.png", "-o", "."], "a.png: its output a.png would replace an input"),
         (["a.png", "-o", "a.png", "--overwrite"], "would replace an input"),
         (["a.png", "b", "-o", "out.png"], "--out: a file name, out.png, for 3 pictures"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from blindsr.errors import printable
 from blindsr.imaging.overview import Overview, shrink
 from blindsr.imaging.photo_format import Layout
 from blindsr.imaging.photo_writer import PhotoWriter, open_writer
@@ -105,7 +106,10 @@ class MapFiles:
         """Draw the preview after the last rows: the picture, sigma, classes."""
         from blindsr.imaging.plot import save_blur_strips
 
-        strip: dict[str, object] = {"lr": _small_picture(self._lr), "name": self._base.name}
+        strip: dict[str, object] = {
+            "lr": _small_picture(self._lr),
+            "name": printable(self._base.name),
+        }
         if self._sigma is not None:
             strip["blur_estimate"] = self._small_sigma.image
         if self._classes is not None:

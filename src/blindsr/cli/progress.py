@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blindsr.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -63,7 +65,7 @@ def track_parts(paths: list[Path], console: Console, doing: str) -> Iterator[tup
     with make_bar(console, transient=True) as bar:
         whole = bar.add_task(doing, total=len(paths), visible=len(paths) > 1)
         for index, path in enumerate(paths):
-            part = bar.add_task(path.name, total=None)
+            part = bar.add_task(printable(path.name), total=None)
             yield index, _teller(bar, part)
             bar.remove_task(part)
             bar.advance(whole)

@@ -7,18 +7,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from blindsr.errors import BlindSRError, ConfigError
+from blindsr.errors import ConfigError, printable
 
+from .batch import Batch, gather
 from .device import add_device, pick_device
-from .inputs import find_pictures
+from .inputs import check_ordinary
 from .progress import track_parts
-from .report import print_error
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from blindsr.restore import Restorer
 
+    from .results import Results
     from .upscale_plan import Job
 
 FORMATS = ("png", "jpg", "webp", "tiff", "same")
@@ -49,7 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, help="of the files in a folder OUT [png]")
     add("--quality", metavar="N", type=_quality, default=95, help="of JPEG and WebP, 1..100 [95]")
     add("--recursive", action="store_true", help="look into the folders of folders")
-    add("--overwrite", action="store_true", help="write what exists again, instead of skipping it")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="make results again that are there, instead of skipping them; other files stay",
+    )
     add("--save-maps", action="store_true", help="also write the sigma map and the class map")
     add("--compare", action="store_true", help="also draw bicubic, result and sigma side by side")
     add(
@@ -77,15 +82,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Restore every picture; bad ones are reported at the end (status 1), the rest is done."""
+    again = "The same line again does the rest."
+    if arguments.overwrite:
+        again = "The same line again begins anew; without --overwrite it leaves out what is there."
+    batch = Batch(again)
+    return batch.run(lambda: _upscale(arguments, batch))
+
+
+def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
+    from .results import sweep_results
     from .upscale_plan import plan
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    sources = find_pictures(
-        arguments.inputs, recursive=arguments.recursive, leave_out=arguments.out
-    )
-    jobs = plan(
+    sources = gather(arguments.inputs, batch, console, arguments.recursive, arguments.out)
+    jobs, refused = plan(
         sources,
         arguments.out,
         form=arguments.format,
@@ -93,26 +105,44 @@ def run(arguments: argparse.Namespace) -> int:
         maps=arguments.save_maps,
         one_file=len(arguments.inputs) == 1 and Path(arguments.inputs[0]).is_file(),
     )
-    wanted = [job for job in jobs if arguments.overwrite or not job.done]
-    failures = restore_all(wanted, arguments, console) if wanted else []
-    for failure in failures:
-        print_error(failure)
-    line = f"{len(wanted) - len(failures)} of {len(jobs)} done"
-    if len(wanted) < len(jobs):
-        line += f", {len(jobs) - len(wanted)} skipped: there already (--overwrite does them again)"
+    batch.failures += refused
+    batch.total = len(jobs) + len(batch.failures)
+    sweep_results([job.out.parent for job in jobs])
+    wanted = [job for job in jobs if _is_wanted(job, arguments, batch)]
+    there = batch.done
+    if wanted:
+        restore_all(wanted, arguments, batch, console)
+    batch.print_failures()
+    line = f"{batch.done - there} of {batch.total} done"
+    if there:
+        line += f", {there} skipped: there already (--overwrite does them again)"
     console.print(line)
-    return 1 if failures else 0
+    return 1 if batch.failures else 0
+
+
+def _results(job: Job, arguments: argparse.Namespace) -> Results:
+    from .results import Results
+
+    return Results(job.source, job.files, replace_earlier=arguments.overwrite)
+
+
+def _is_wanted(job: Job, arguments: argparse.Namespace, batch: Batch) -> bool:
+    with batch.picture(job.source, job.out):
+        check_ordinary(job.source)
+        there = _results(job, arguments).there(job.always) and not arguments.overwrite
+        batch.done += there
+        return not there
+    return False
 
 
 def restore_all(
-    jobs: list[Job], arguments: argparse.Namespace, console: Console
-) -> list[BlindSRError]:
-    """Load the model, restore pictures, and return the errors of those that could not be."""
+    jobs: list[Job], arguments: argparse.Namespace, batch: Batch, console: Console
+) -> None:
+    """Load the model and restore pictures; those that cannot be are failures of the batch."""
     from .upscale_picture import Options, model_phase, upscale_picture
 
     model = open_model(arguments, console)
     hint_at_prefilter(jobs, arguments.prefilter, console)
-    failures: list[BlindSRError] = []
     options = Options(
         arguments.tile,
         arguments.prefilter,
@@ -121,11 +151,15 @@ def restore_all(
         f"blindsr ×{model.scale}",
     )
     for index, tell in track_parts([job.source for job in jobs], console, "pictures"):
-        try:
-            console.print(upscale_picture(model, jobs[index], options, tell))
-        except BlindSRError as error:
-            failures.append(error)
-    return failures
+        job, lines = jobs[index], []
+        with batch.picture(job.source, job.out):
+            with _results(job, arguments).staged(batch.signals) as stage:
+                lines = upscale_picture(model, job.staged(stage), options, batch.checked(tell))
+            batch.done += 1
+        if lines:
+            console.print(
+                printable("; ".join([f"{job.source} -> {job.out}: {lines[0]}", *lines[1:]]))
+            )
 
 
 def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
@@ -168,7 +202,7 @@ def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
 
 def hint_at_prefilter(jobs: list[Job], chosen: str, console: Console) -> None:
     """Say once that compression matters, if pictures are compressed and nothing is done to it."""
-    count = sum(job.source.suffix.lower() in (".jpg", ".jpeg") for job in jobs)
+    count = sum(job.source.suffix.lower() in (".jpg", ".jpeg", ".jpe", ".jfif") for job in jobs)
     if count and chosen == "none":
         console.print(
             f"note: {count} of {len(jobs)} are JPEG. A model that was trained on clean pictures "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 
-from blindsr.errors import BlindSRError, DataError
+from blindsr.errors import DataError, printable
 from blindsr.imaging.comparison import Comparison, open_comparison
 from blindsr.imaging.find_phase import find_phase, phase_pattern
 from blindsr.imaging.photo import Photo, read_photo
@@ -21,6 +20,7 @@ from blindsr.imaging.prefilter import Prefilter, prefilter
 from blindsr.imaging.resize import upsample_rows
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
+from .inputs import check_ordinary
 from .maps import MapFacts, MapFiles, open_maps
 
 if TYPE_CHECKING:
@@ -60,13 +60,14 @@ def model_phase(model: Restorer) -> float:
     return find_phase(pattern, np.concatenate(parts), model.scale)
 
 
-def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -> str:
-    """Write all files of a job and return one line about them.
+def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -> list[str]:
+    """Write all files of a job and return facts about them, then what is to be noted.
 
     Raises:
         BlindSRError: the picture cannot be read, restored or written; nothing is left of it.
     """
     start = time.monotonic()
+    check_ordinary(job.source)
     photo = read_photo(job.source)
     color = prefilter(photo.color, options.before)
     lr = np.repeat(color[..., None], 3, axis=2) if photo.grey else color
@@ -89,21 +90,21 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         maps, sheet = _open_extras(stack, model, job, options, lr)
         work = _Work(photo, layout, options.phase, model.scale, writer, maps, sheet)
         with_maps = maps is not None or (sheet is not None and model.can_estimate)
-        with _memory_error(job):
-            for strip in model.strips(lr, tile=options.tile, maps=with_maps, on_progress=tell):
-                work.take(strip)
+        for strip in model.strips(lr, tile=options.tile, maps=with_maps, on_progress=tell):
+            work.take(strip)
         if maps is not None:
             maps.finish()
         if sheet is not None:
+            name = printable(job.source.name)
             sheet.save(
-                title=f"{job.source.name}, {lr.shape[1]} × {lr.shape[0]} → {width} × {height}",
+                title=f"{name}, {lr.shape[1]} × {lr.shape[0]} → {width} × {height}",
                 method=options.method,
                 sigma_max=_sigma_max(model),
             )
     size = f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}"
     seconds = f"{time.monotonic() - start:.1f} s"
     facts = [size, str(layout), *_extra_names(job, maps), seconds]
-    return "; ".join([f"{job.source} -> {job.out}: {', '.join(facts)}", *photo.notes, *notes])
+    return [", ".join(facts), *photo.notes, *notes, *([job.note] if job.note else [])]
 
 
 @dataclass(frozen=True)
@@ -172,17 +173,3 @@ def _sigma_max(model: Restorer) -> float:
 def _extra_names(job: Job, maps: MapFiles | None) -> list[str]:
     paths = [*(maps.paths if maps is not None else []), *([job.compare] if job.compare else [])]
     return [path.name for path in paths]
-
-
-@contextlib.contextmanager
-def _memory_error(job: Job) -> Iterator[None]:
-    """Turn running out of memory into an error of this picture: others may be smaller."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        known = (MemoryError, torch.OutOfMemoryError)
-        if not isinstance(error, known) and "can't allocate memory" not in str(error):
-            raise
-        raise BlindSRError(
-            job.source, found="memory ran out", fix="Choose smaller tiles, such as --tile 96."
-        ) from error

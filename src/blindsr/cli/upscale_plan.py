@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindsr.errors import ConfigError
+from blindsr.errors import BlindSRError, ConfigError
 
-from .inputs import Source
+from .inputs import READ, Source, special_kind
 from .maps import map_path, preview_path
 
 SUFFIXES = {"png": ".png", "jpg": ".jpg", "webp": ".webp", "tiff": ".tiff"}
 """By the values of ``--format``, but for ``same``."""
 SAME = "same"
+LONGEST = 3
+_JPEG = {".jpe": ".jpg", ".jfif": ".jpg"}
 _FOREIGN = (".avif", ".bmp", ".gif", ".heic", ".jp2", ".jxl")  # surely meant as a file
 
 
@@ -26,12 +30,14 @@ class Job:
         out: to write.
         compare: the sheet to draw, or ``None``.
         maps: folder and stem of the maps to write, or ``None``.
+        note: what is to be said about it.
     """
 
     source: Path
     out: Path
     compare: Path | None = None
     maps: Path | None = None
+    note: str = ""
 
     @property
     def files(self) -> list[Path]:
@@ -43,10 +49,20 @@ class Job:
         return [self.out, *extra]
 
     @property
-    def done(self) -> bool:
-        """Whether all that is always written exists."""
-        always = [self.out, self.compare, None if self.maps is None else preview_path(self.maps)]
-        return all(path.exists() for path in always if path is not None)
+    def always(self) -> list[Path]:
+        """Those of them that are written whatever the model is."""
+        preview = None if self.maps is None else preview_path(self.maps)
+        return [path for path in (self.out, self.compare, preview) if path is not None]
+
+    def staged(self, folder: Path) -> Job:
+        """The same with its outputs in another folder."""
+        return Job(
+            self.source,
+            folder / self.out.name,
+            None if self.compare is None else folder / self.compare.name,
+            None if self.maps is None else folder / self.maps.name,
+            self.note,
+        )
 
 
 def plan(
@@ -57,8 +73,8 @@ def plan(
     compare: bool,
     maps: bool,
     one_file: bool,
-) -> list[Job]:
-    """Give every picture its outputs.
+) -> tuple[list[Job], list[BlindSRError]]:
+    """Give every picture its outputs; where two would have the same, both get longer names.
 
     Args:
         sources: at least one.
@@ -68,25 +84,42 @@ def plan(
         maps: write maps.
         one_file: the user named one file, so that ``out`` may be a file name.
 
+    Returns:
+        The jobs, and errors about pictures whose outputs would replace an input.
+
     Raises:
-        ConfigError: ``out`` fits neither, contradicts ``form``, two pictures would be written to
-            one file, or an input would be replaced.
+        ConfigError: ``out`` fits neither, contradicts ``form``, or no job is left.
     """
     named = _is_file_name(out, form, one_file, len(sources))
-    jobs = []
-    for source in sources:
-        path = out if named else out / _with_suffix(source.relative, form)
+
+    def job(source: Source, length: int) -> Job:
+        path = out if named else out / _with_suffix(longer_name(source, length), form)
         base = path.with_name(path.stem)
-        jobs.append(
-            Job(
-                source.path,
-                path,
-                map_path(base, "compare") if compare else None,
-                base if maps else None,
+        sheet = map_path(base, "compare") if compare else None
+        note = ""
+        if form == SAME and not named and same_suffix(source.relative) is None:
+            note = f"as PNG, since {source.relative.suffix or 'its format'} is not written"
+        return Job(source.path, path, sheet, base if maps else None, note)
+
+    lengths = distinct(sources, lambda source, length: job(source, length).files)
+    jobs = [job(*pair) for pair in zip(sources, lengths, strict=True)]
+    inputs = {os.path.realpath(source.path) for source in sources}
+    refused = [error for one in jobs if (error := _replaces(one, inputs)) is not None]
+    if len(refused) == len(jobs):
+        raise refused[0]
+    return [one for one in jobs if _replaces(one, inputs) is None], refused
+
+
+def _replaces(job: Job, inputs: set[str]) -> BlindSRError | None:
+    for path in job.files:
+        if os.path.realpath(path) in inputs:
+            return ConfigError(
+                job.source,
+                found=f"its output {path.name} would replace an input",
+                expected="another place",
+                fix="Choose another folder with -o.",
             )
-        )
-    _refuse_clashes(jobs)
-    return jobs
+    return None
 
 
 def _is_file_name(out: Path, form: str | None, one_file: bool, count: int) -> bool:
@@ -95,8 +128,11 @@ def _is_file_name(out: Path, form: str | None, one_file: bool, count: int) -> bo
     suffix = out.suffix.lower()
     if out.is_dir() or suffix not in (*FORMATS, *_FOREIGN):
         if out.exists() and not out.is_dir():
-            raise ConfigError("--out", found=f"{out}, a file", expected="a folder")
+            kind = special_kind(out.stat().st_mode) or "a file"
+            raise ConfigError("--out", found=f"{out}, {kind}", expected="a folder")
         return False
+    if out.exists() and (special := special_kind(out.stat().st_mode)):
+        raise ConfigError("--out", found=f"{out}, {special}", expected="a file or a folder")
     if not one_file:
         pictures = "a folder of pictures" if count == 1 else f"{count} pictures"
         raise ConfigError("--out", found=f"a file name, {out}, for {pictures}", expected="a folder")
@@ -107,32 +143,63 @@ def _is_file_name(out: Path, form: str | None, one_file: bool, count: int) -> bo
 
 
 def _with_suffix(relative: Path, form: str | None) -> Path:
+    same = same_suffix(relative) if form == SAME else None
+    suffix = same or SUFFIXES.get(form or "", ".png")
+    if relative.suffix.lower() in READ:
+        return relative.with_suffix(suffix)
+    return relative.with_name(relative.name + suffix)
+
+
+def same_suffix(path: Path) -> str | None:
+    """Return the suffix of a result in the format of its input; ``None`` if it is not written."""
     from blindsr.imaging.photo_format import FORMATS
 
-    known = relative.suffix.lower() in FORMATS
-    if form == SAME and known:
-        return relative
-    suffix = SUFFIXES.get(form or "", ".png")
-    return relative.with_suffix(suffix) if known else relative.with_name(relative.name + suffix)
+    suffix = path.suffix.lower()
+    return path.suffix if suffix in FORMATS else _JPEG.get(suffix)
 
 
-def _refuse_clashes(jobs: Sequence[Job]) -> None:
-    inputs = {job.source.resolve() for job in jobs}
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        for path in (file.resolve() for file in job.files):
-            if path in inputs:
-                raise ConfigError(
-                    job.source,
-                    found=f"its output {path.name} would replace an input",
-                    expected="another place",
-                    fix="Choose another folder with -o.",
-                )
-            if path in taken:
-                raise ConfigError(
-                    job.source,
-                    found=f"the same output as {taken[path]}, {path.name}",
-                    expected="different names",
-                    fix="Rename one, write them into different folders, or use --format same.",
-                )
-            taken[path] = job.source
+def distinct(
+    sources: Sequence[Source], files: Callable[[Source, int], Sequence[Path]]
+) -> list[int]:
+    """Choose how long the name of each result must be so that no two are the same.
+
+    Independent of the order: all whose names are the same get the longer one.
+
+    Args:
+        sources: pictures.
+        files: results of a picture, for a length 0..:data:`LONGEST` as in :func:`longer_name`.
+
+    Returns:
+        The lengths.
+    """
+    lengths = [0] * len(sources)
+    while True:
+        users: dict[Path, set[int]] = {}
+        for index, source in enumerate(sources):
+            for path in files(source, lengths[index]):
+                users.setdefault(path, set()).add(index)
+        clashing = {index for group in users.values() if len(group) > 1 for index in group}
+        if not any(lengths[index] < LONGEST for index in clashing):
+            return lengths
+        for index in clashing:
+            lengths[index] = min(LONGEST, lengths[index] + 1)
+
+
+def longer_name(source: Source, length: int) -> Path:
+    """Return the relative path of a picture with its stem made longer, the suffix as it was.
+
+    Args:
+        source: a picture.
+        length: 0 as it is; 1 with the suffix, ``photo_jpg``; 2 with the folder before it,
+            ``holiday_photo_jpg``; 3 with some digits that the whole path gives.
+    """
+    relative = source.relative
+    stem, suffix = relative.stem, relative.suffix
+    real = os.path.realpath(source.path)
+    if length >= 1 and suffix.lower() in READ:
+        stem += "_" + suffix[1:]
+    if length >= 2:
+        stem = f"{Path(real).parent.name}_{stem}"
+    if length >= LONGEST:
+        stem += "_" + hashlib.blake2b(os.fsencode(real), digest_size=4).hexdigest()
+    return relative.with_name(stem + suffix)

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.errors import DataError
-from blindsr.imaging.io import atomic_path
 from blindsr.imaging.palette import (
     ERROR_COLORMAP,
     blur_to_rgb,
     class_palette,
     classes_to_rgb,
 )
+from blindsr.imaging.plot_parts import save_figure
 from blindsr.imaging.plot_sheet import (
     ERROR_SHARE,
     GAP,
@@ -106,12 +106,10 @@ def save_blur_strips(
             if row == 0:
                 axes.set_title(_TITLES[key], fontsize=9.5, color=INK, pad=5)
             if column == 0:
-                axes.set_ylabel(
-                    _short(str(sample.get("name", row))), fontsize=8.5, color=INK, labelpad=5
-                )
+                name = _short(str(sample.get("name", row)))
+                axes.set_ylabel(name, fontsize=8.5, color=INK, labelpad=5, parse_math=False)
     draw_footer(figure, sheet, sigma_max, legend, unit)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=_DPI, format="png")
+    save_figure(figure, path, _DPI)
 
 
 def _lay_out(samples: Sequence[StripSample], classes: list[str], titled: bool) -> Sheet:

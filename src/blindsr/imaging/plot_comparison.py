@@ -13,8 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.imaging.io import atomic_path
-from blindsr.imaging.plot_parts import box_colours, draw_bar, draw_boxes, show, write
+from blindsr.imaging.plot_parts import (
+    box_colours,
+    draw_bar,
+    draw_boxes,
+    save_figure,
+    show,
+    write,
+)
 from blindsr.imaging.plot_restoration_page import (
     BAR,
     BAR_GAP,
@@ -90,8 +96,7 @@ def save_comparison(
                 spine.set(visible=True, edgecolor=colour, linewidth=_FRAME)
     if page.bar is not None and sigma_max is not None:
         draw_bar(figure, page, page.bar, sigma_max)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png")
+    save_figure(figure, path, DPI)
 
 
 def _lay_out(columns: Sequence[Column], *, scale: bool) -> tuple[Page, Rectangle, list[int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsr.imaging.io import atomic_path
 from blindsr.imaging.palette import SIGMA_COLORMAP
 from blindsr.imaging.plot_restoration_page import Page, Rectangle
 from blindsr.imaging.plot_sheet import INK, QUIET
@@ -92,4 +95,12 @@ def draw_bar(figure: Figure, page: Page, rectangle: Rectangle, sigma_max: float)
 def write(figure: Figure, page: Page, text: str, left: float, top: float, **style: Any) -> None:
     """Write words at a place of the page."""
     across, up = page.at(left, top)
-    figure.text(across, up, text, **{"color": INK, **style})
+    # a name is no formula, whatever it holds
+    figure.text(across, up, text, parse_math=False, **{"color": INK, **style})
+
+
+def save_figure(figure: Figure, path: str | Path, dpi: float) -> None:
+    """Write a page as a PNG, atomically; letters that the font has not are boxes."""
+    with warnings.catch_warnings(), atomic_path(path) as temporary:
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(temporary, dpi=dpi, format="png")

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blindsr.imaging.io import atomic_path
 from blindsr.imaging.palette import blur_to_rgb
 from blindsr.imaging.plot_parts import (
     BOX_COLOURS,
     box_colours,
     draw_bar,
     draw_boxes,
+    save_figure,
     show,
     write,
 )
@@ -112,8 +112,7 @@ def save_restoration_sheet(
         _draw_crops(figure, page, place, block, columns)
     if page.bar is not None:
         draw_bar(figure, page, page.bar, sigma_max)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png")
+    save_figure(figure, path, DPI)
 
 
 def _wrapped(columns: Sequence[str], tile: int) -> dict[str, str]:

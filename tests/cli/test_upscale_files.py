@@ -1,0 +1,286 @@
+"""``blindsr upscale`` and what is the user's: nothing of it is lost, none of it ends a batch."""
+
+import json
+import os
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.fake_model import FakeModel
+
+from blindsr.cli import app
+from blindsr.cli.records import INDEX
+from blindsr.imaging.io import read_array, write_png
+
+
+@pytest.fixture
+def model(monkeypatch):
+    fake = FakeModel()
+    monkeypatch.setattr("blindsr.restore.load", lambda *_, **__: fake)
+    return fake
+
+
+def picture(level, height=16, width=20):
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def run(*words):
+    return app.main(["upscale", *(str(word) for word in words)])
+
+
+def names(folder):
+    files = [path for path in folder.rglob("*") if path.name != INDEX and not path.is_dir()]
+    return sorted(str(path.relative_to(folder)) for path in files)
+
+
+def test_overwrite_replaces_no_other_picture(model, tmp_path, capsys):
+    folder = tmp_path / "ow"
+    write_png(folder / "a.png", picture(9))
+    Image.fromarray(picture(80)).save(folder / "a.jpg")
+    write_png(folder / "b.bmp", picture(7))
+    before = (folder / "a.png").read_bytes()
+    words = (folder / "a.jpg", folder / "b.bmp", "-o", folder)
+    for more in ([], ["--overwrite"], ["--overwrite", "--format", "png"]):
+        assert run(*words, *more) == 1
+        assert (folder / "a.png").read_bytes() == before
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert f"{folder}/a.png: exists and was not made from {folder}/a.jpg" in err
+        assert "choose another folder with -o" in err
+    assert read_array(folder / "b.png").shape[:2] == (32, 40)
+
+
+@pytest.mark.parametrize("extra", ["sigma", "classes", "preview", "compare"])
+def test_extra_files_are_guarded_too(model, tmp_path, capsys, extra):
+    write_png(tmp_path / "a.png", picture(9, 64, 64))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f"a_{extra}.png").write_text("mine")
+    assert run(tmp_path / "a.png", "-o", out, "--save-maps", "--compare", "--overwrite") == 1
+    assert f"a_{extra}.png: exists and was not made from" in capsys.readouterr().err
+    assert names(out) == [f"a_{extra}.png"]
+    assert (out / f"a_{extra}.png").read_text() == "mine"
+
+
+def test_a_result_that_was_changed_is_the_users(model, tmp_path, capsys):
+    write_png(tmp_path / "a.png", picture(9))
+    out = tmp_path / "out"
+    assert run(tmp_path / "a.png", "-o", out) == 0
+    write_png(out / "a.png", picture(200, 32, 40))
+    mine = (out / "a.png").read_bytes()
+    for more in ([], ["--overwrite"]):
+        capsys.readouterr()
+        assert run(tmp_path / "a.png", "-o", out, *more) == 1
+        assert "a.png: was changed after it was made" in capsys.readouterr().err
+        assert (out / "a.png").read_bytes() == mine
+    (out / "a.png").rename(out / "retouched.png")
+    assert run(tmp_path / "a.png", "-o", out) == 0
+
+
+def test_copies_and_moves_are_still_known(model, tmp_path, capsys):
+    """A copy has another time of change; a moved picture another place."""
+    write_png(tmp_path / "a.png", picture(9))
+    out = tmp_path / "out"
+    assert run(tmp_path / "a.png", "-o", out) == 0
+    os.utime(out / "a.png", (1, 1))
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "a.png").rename(tmp_path / "moved" / "a.png")
+    capsys.readouterr()
+    assert run(tmp_path / "moved" / "a.png", "-o", out) == 0
+    assert "1 skipped: there already" in capsys.readouterr().out
+
+
+def test_a_picture_that_changed_is_made_again_when_told(model, tmp_path, capsys):
+    write_png(tmp_path / "a.png", picture(9))
+    out = tmp_path / "out"
+    assert run(tmp_path / "a.png", "-o", out) == 0
+    write_png(tmp_path / "a.png", picture(90, 18))
+    assert run(tmp_path / "a.png", "-o", out) == 1
+    assert "--overwrite makes it again" in capsys.readouterr().err
+    assert run(tmp_path / "a.png", "-o", out, "--overwrite") == 0
+    assert read_array(out / "a.png").shape[0] == 36
+    assert run(tmp_path / "a.png", "-o", out) == 0
+
+
+def test_results_of_another_folder_with_the_same_names(model, tmp_path, capsys):
+    for name, level in (("x", 9), ("y", 90)):
+        write_png(tmp_path / name / "a.png", picture(level))
+    out = tmp_path / "out"
+    assert run(tmp_path / "x", "-o", out) == 0
+    before = (out / "a.png").read_bytes()
+    assert run(tmp_path / "y", "-o", out, "--overwrite") == 1
+    assert f"but from {tmp_path}/x/a.png" in capsys.readouterr().err
+    assert (out / "a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"results": {"a.png": {"was": 3}}}', "[" * 99999])
+def test_a_damaged_index_makes_nothing_ours(model, tmp_path, text, capsys):
+    write_png(tmp_path / "a.png", picture(9))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").write_text("mine")
+    (out / INDEX).write_text(text)
+    assert run(tmp_path / "a.png", "-o", out, "--overwrite") == 1
+    assert (out / "a.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_equal_stems_get_distinct_names_in_any_order(model, tmp_path, turn):
+    Image.fromarray(picture(9)).save(tmp_path / "photo.jpg")
+    write_png(tmp_path / "photo.png", picture(90))
+    write_png(tmp_path / "other.png", picture(90))
+    write_png(tmp_path / "deep" / "other.png", picture(50))
+    words = [tmp_path / name for name in ("photo.jpg", "photo.png", "other.png", "deep/other.png")]
+    out = tmp_path / "out"
+    assert run(*words[::turn], "-o", out) == 0
+    above = f"{tmp_path.name}_other_png.png"
+    expected = sorted(["photo_jpg.png", "photo_png.png", "deep_other_png.png", above])
+    assert names(out) == expected
+    assert read_array(out / "photo_png.png")[0, 0, 0] == 90
+    assert read_array(out / "deep_other_png.png")[0, 0, 0] == 50
+
+
+def test_names_of_extra_files_are_distinct_too(model, tmp_path):
+    write_png(tmp_path / "a.png", picture(9))
+    write_png(tmp_path / "a_sigma.png", picture(90))
+    assert run(tmp_path, "-o", tmp_path / "out", "--save-maps") == 0
+    assert {"a_png.png", "a_png_sigma.png", "a_sigma_png.png"} <= set(names(tmp_path / "out"))
+
+
+def test_results_in_the_folder_of_the_pictures_are_no_pictures(model, tmp_path, capsys):
+    Image.fromarray(picture(9)).save(tmp_path / "a.jpg")
+    assert run(tmp_path, "-o", tmp_path) == 0
+    capsys.readouterr()
+    assert run(tmp_path, "-o", tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "1 file skipped: 1 result of an earlier run" in out
+    assert "0 of 1 done, 1 skipped" in out
+    assert names(tmp_path) == ["a.jpg", "a.png"]
+
+
+def test_pipes_devices_and_sockets_are_refused_unread(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_png(tmp_path / "zz.png", picture(9))
+    os.mkfifo("pipe.png")
+    (tmp_path / "link.png").symlink_to("pipe.png")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.png")
+        words = ["pipe.png", "link.png", "socket.png", "/dev/zero", "zz.png"]
+        assert run(*words, "-o", "out") == 1
+    lines = capsys.readouterr().err.splitlines()
+    kinds = ("a named pipe", "a named pipe", "a socket", "a device")
+    for word, line, kind in zip(words, lines, kinds, strict=False):
+        assert f"{word}: {kind}, expected a file" in line
+    assert names(tmp_path / "out") == ["zz.png"]
+    assert run("zz.png", "-o", "pipe.png") == 2
+    assert "a named pipe, expected a file or a folder" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "out" / "pipe2.png")
+    write_png(tmp_path / "pipe2.png", picture(9))
+    assert run("pipe2.png", "-o", "out", "--overwrite") == 1
+    assert "out/pipe2.png: a named pipe" in capsys.readouterr().err
+    assert run(".", "-o", "new") == 0
+    assert "2 named pipe" in capsys.readouterr().out
+
+
+def test_strange_names_are_done_and_printed(model, tmp_path, capfd):
+    folder = os.fsencode(tmp_path / "in") + b"/"
+    write_png(tmp_path / "in" / "a.png", picture(9, 64, 64))
+    strange = [b"no\xffutf8.png", b"new\nline.png", b"$\\frac$.png", "ä–中.png".encode(), b"%s.png"]
+    for name in strange:
+        os.link(folder + b"a.png", folder + name)
+    (tmp_path / "in" / "a.png").unlink()
+    (tmp_path / "in" / "bad\nname.png").write_text("no picture")
+    assert run(tmp_path / "in", "-o", tmp_path / "out", "--compare", "--save-maps") == 1
+    captured = capfd.readouterr()
+    assert "no\\udcffutf8.png" in captured.out
+    assert "new\\nline.png" in captured.out
+    assert "bad\\nname.png: not an image" in captured.err
+    assert captured.err.count("\n") == 1
+    assert {os.fsencode(path.name) for path in (tmp_path / "out").iterdir()} >= set(strange)
+
+
+def test_the_longest_names(model, tmp_path, capsys):
+    longest = "x" * 251 + ".png"
+    write_png(tmp_path / longest, picture(9))
+    assert run(tmp_path / longest, "-o", tmp_path / "out") == 0
+    assert names(tmp_path / "out") == [longest]
+    write_png(tmp_path / "in" / longest, picture(9))
+    write_png(tmp_path / "in" / "a.png", picture(9))
+    assert run(tmp_path / "in", "-o", tmp_path / "more", "--save-maps") == 1
+    err = capsys.readouterr().err
+    assert "file name too long). Give a shorter name" in err
+    assert err.count("\n") == 1
+    assert "a_sigma.png" in names(tmp_path / "more")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "memory ran out"),
+        (RecursionError("deep"), "too deeply nested"),
+        (OSError(5, "no"), "cannot be used (input/output error)"),
+        (ValueError("a\nb"), "cannot be done (ValueError: a\\nb)"),
+        (KeyError("x"), "BLINDSR_DEBUG=1 tells where"),
+        (OverflowError("x"), "OverflowError"),
+        (Image.DecompressionBombError("large"), "DecompressionBombError"),
+    ],
+)
+def test_whatever_happens_while_reading_is_one_line(
+    model, tmp_path, capsys, monkeypatch, error, said
+):
+    from blindsr.cli import upscale_picture
+
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name, picture(9))
+    read = upscale_picture.read_photo
+
+    def failing(path):
+        if path.name == "a.png":
+            raise error
+        return read(path)
+
+    monkeypatch.setattr(upscale_picture, "read_photo", failing)
+    assert run(tmp_path, "-o", tmp_path / "out") == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"{tmp_path}/a.png: {said}" in err or ("a.png: " in err and said in err)
+    assert names(tmp_path / "out") == ["b.png"]
+    monkeypatch.setenv("BLINDSR_DEBUG", "1")
+    run(tmp_path, "-o", tmp_path / "out")
+    unexpected = isinstance(error, (ValueError, KeyError, OverflowError, RecursionError))
+    assert ("Traceback" in capsys.readouterr().err) >= unexpected
+
+
+def test_a_missing_picture_among_others(model, tmp_path, capsys):
+    write_png(tmp_path / "a.png", picture(9))
+    words = [tmp_path / "nowhere.png", tmp_path / "a.png", tmp_path / "none*.png"]
+    assert run(*words, "-o", tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert "nowhere.png: no such file or folder" in captured.err
+    assert "none*.png: matches nothing" in captured.err
+    assert captured.out.endswith("1 of 3 done\n")
+    assert run(words[0], words[2], "-o", tmp_path / "out") == 2
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_paths_that_the_system_refuses(model, tmp_path, capsys):
+    write_png(tmp_path / "a.png", picture(9))
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    words = [tmp_path / "loop.png", "a\0b.png", "y" * 300 + ".png", tmp_path / "a.png" / "b.png"]
+    assert run(*words, tmp_path / "a.png", "-o", tmp_path / "out") == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 4
+    for part in ("links lead in a circle", "a\\x00b.png", "shorter name", "a part of the path"):
+        assert part.lower() in err.lower()
+    assert run(tmp_path / "a.png", "-o", tmp_path / "a.png" / "deep") == 1
+    assert "a part of the path is a file" in capsys.readouterr().err.lower()
+
+
+def test_the_index_says_which_input_made_what(model, tmp_path):
+    write_png(tmp_path / "a.png", picture(9))
+    assert run(tmp_path / "a.png", "-o", tmp_path / "out", "--save-maps") == 0
+    index = json.loads((tmp_path / "out" / INDEX).read_text())
+    made = ["a.png", "a_classes.png", "a_preview.png", "a_sigma.png"]
+    assert sorted(index["results"]) == made
+    assert {entry["input"] for entry in index["results"].values()} == {str(tmp_path / "a.png")}

@@ -1,9 +1,11 @@
 """Files of strangers: nothing they name is imported, fetched or built unless it is one of ours."""
 
 import json
+import pickle
 import socket
 import sys
 import time
+import zipfile
 
 import pytest
 import torch
@@ -396,3 +398,28 @@ def test_a_training_and_a_released_file_of_pbasr_can_be_upscaled_with(branches, 
     released = {prefix + name: tensor for prefix in parts for name, tensor in state.items()}
     torch.save({"params": released}, tmp_path / "x.pth")
     assert blindsr.load(tmp_path / "x.pth", device="cpu").scale == 4
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_torchscript_file_is_read_and_its_program_is_not_run(tmp_path, monkeypatch):
+    network = build_anchor("esrgan", {"num_filters": 4, "num_blocks": 1}).network.eval()
+    lr = torch.rand(1, 3, 20, 24)
+    torch.jit.trace(network, lr).save(tmp_path / "x.pt")
+    monkeypatch.setattr(torch.jit, "load", None)
+    model = blindsr.load(tmp_path / "x.pt", device="cpu")
+    with torch.no_grad():
+        expected = network(lr)[0].clamp(0, 1)
+    torch.testing.assert_close(torch.as_tensor(model.upscale(lr[0])), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_torchscript_file_with_more_than_tensors_is_refused(tmp_path):
+    whole = tmp_path / "whole.pt"
+    torch.jit.script(torch.nn.Linear(2, 2)).save(whole)
+    evil = pickle.dumps(print, protocol=2)  # any function by its name
+    path = tmp_path / "x.pt"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, evil if name.endswith("data.pkl") else source.read(name))
+    one_line(lambda: read_checkpoint(path), path)

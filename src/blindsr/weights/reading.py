@@ -12,6 +12,8 @@ import torch
 
 from blindsr.errors import WeightsError, missing_file
 
+from .torchscript import is_torchscript, read_torchscript
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -87,12 +89,14 @@ def require_finite(state: Mapping[str, Any], path: str | Path) -> None:
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a file of ``torch.save`` weights-only: tensors, numbers and names, nothing that runs.
 
+    Of a TorchScript archive the tensors are read and the program is not.
+
     Raises:
         FileError: if there is no such file.
         WeightsError: if it is truncated, of another kind, or not weights-only.
     """
     path = Path(path)
-    content = _guarded(path, lambda p: torch.load(p, map_location="cpu", weights_only=True))
+    content = _guarded(path, _load)
     if not isinstance(content, dict):
         raise WeightsError(path, found=f"a {type(content).__name__}", expected="a dictionary")
     for name, tensor in _tensors(content):
@@ -121,6 +125,12 @@ def _require_plain(name: str, tensor: Tensor, path: Path) -> None:
     else:
         return
     raise WeightsError(path, found=f"{name}, {found}", expected="dense tensors of numbers")
+
+
+def _load(path: Path) -> Any:
+    if is_torchscript(path):
+        return read_torchscript(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:

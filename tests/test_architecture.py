@@ -58,6 +58,31 @@ def test_packages_import_only_what_lies_below_them():
     assert not wrong
 
 
+def imported_modules(parts, tree):
+    """Our modules that a module imports, at once or later, as their parts; not for types alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = [ast.Pass()]
+    for name in imported_names(parts, tree):
+        yield tuple(name.split(".")[1:]) if name.startswith("blindsr.") else ()
+
+
+def test_no_two_modules_import_each_other_in_a_circle():
+    known = {parts[:-1] if parts[-1] == "__init__" else parts: tree for parts, tree in modules()}
+    full = {parts[:-1] if parts[-1] == "__init__" else parts: parts for parts, _ in modules()}
+    arrows = {
+        name: {t for t in imported_modules(full[name], tree) if t in known and t != name}
+        for name, tree in known.items()
+    }
+    # importing a module loads its packages first, and their __init__ may load it: not a circle
+    arrows = {n: {t for t in to if n[: len(t)] != t} for n, to in arrows.items()}
+    left = dict(arrows)
+    while ends := [name for name, to in left.items() if not to & set(left)]:
+        for name in ends:
+            del left[name]
+    assert not {".".join(n): [".".join(t) for t in to if t in left] for n, to in left.items()}
+
+
 def test_lower_layers_do_not_know_lightning():
     wrong = [
         f"{'/'.join(parts)} imports {name}"

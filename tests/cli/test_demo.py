@@ -82,3 +82,16 @@ def test_missing_configurations_are_one_line(words, name, tmp_path, capsys):
     assert f"{name}.yaml: no such file" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["--method", "pbasr"]])
+def test_a_folder_of_the_users_own_is_never_removed(words, configs, tmp_path, capsys):
+    name = "pbasr_anchor" if words else "cmos"
+    for mine in ("cmos", "rrdb_sft", "no_maps", name, "anchor", "unified"):
+        (tmp_path / mine).mkdir(exist_ok=True)
+        (tmp_path / mine / "thesis.txt").write_text("mine")
+    assert main(["demo", *words, "-c", configs, "-o", str(tmp_path), "--", *TINY]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "no run of a demonstration" in error
+    assert all((folder / "thesis.txt").exists() for folder in tmp_path.iterdir() if folder.is_dir())

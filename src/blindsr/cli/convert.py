@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from blindsr.errors import ConfigError, FileError
+
+from .window_layout import LAYOUTS, WHY_LAYOUT, ask_layout, refuse_layout
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,17 +17,11 @@ if TYPE_CHECKING:
     from blindsr.weights.anchor import Anchor
     from blindsr.weights.pbasr import PBaSRWeights
 
-Layout = Literal["fixed", "legacy"]
-LAYOUTS = ("fixed", "legacy")
 SAFETENSORS = ".safetensors"
 FORMATS = {SAFETENSORS: "safetensors", ".pth": "official", ".onnx": "onnx"}
 AVERAGE_SUFFIXES = (SAFETENSORS, ".pth")
 BRANCHES = ("average", "general", "blur")
 TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "CMOS + RRDB-SFT"}
-WHY_LAYOUT = (
-    "The released files predate the fix of March 2024 and need legacy by all evidence; "
-    "weights trained after it need fixed."
-)
 
 _OFFICIAL_HELP = "CMOS_*.pth, RRDB_SFT_*.pth or BlindSR_*.pth -> .safetensors that says what it is"
 _AVERAGE_HELP = "PBaSR's two branches -> one network in the anchor's dialect, .pth or .safetensors"
@@ -201,37 +196,6 @@ def refuse_existing(out: Path, *, force: bool) -> None:
         raise FileError(
             out, found="exists", expected="a new file", fix="Choose another, or --force."
         )
-
-
-def refuse_layout(layout: str | None, found: str) -> None:
-    """Raise ConfigError if ``--layout`` is given where it would have no effect."""
-    if layout is not None:
-        raise ConfigError(
-            "--layout",
-            found=f"{layout} for {found}",
-            expected="an .onnx of a released file, which does not say its layout",
-            fix="Leave it out.",
-        )
-
-
-def ask_layout() -> Layout:
-    """Ask at the terminal; without one the option is needed."""
-    answer = ""
-    if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write(f"Which window layout? {WHY_LAYOUT}\n")
-        while answer not in LAYOUTS:
-            sys.stderr.write("legacy or fixed? ")
-            sys.stderr.flush()
-            line = sys.stdin.readline()
-            if not line:  # end of input
-                sys.stderr.write("\n")
-                break
-            answer = line.strip().lower()
-    if answer not in LAYOUTS:
-        raise ConfigError(
-            "--layout", found="not given", expected=" or ".join(LAYOUTS), fix=WHY_LAYOUT
-        )
-    return cast("Layout", answer)
 
 
 def report(

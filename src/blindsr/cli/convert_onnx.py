@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from .convert import ask_layout, refuse_layout
+from .window_layout import ask_layout, refuse_layout
 
 if TYPE_CHECKING:
     from blindsr.weights import NetworkFile

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blindsr.errors import ConfigError
+from .demo_runs import best_of, clear, draw_sheet, fit, require, script, wait, write_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from .background import Background
+    from collections.abc import Iterator
 
 STAGES = ("cmos_demo", "rrdb_sft_demo", "blind_demo")
 WITHOUT_MAPS = "no maps"
-SHOWN = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,55 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def require(folder: Path, names: Sequence[str]) -> None:
-    """Refuse to begin without one of the configurations."""
-    for name in names:
-        if not (folder / f"{name}.yaml").is_file():
-            raise ConfigError(
-                folder / f"{name}.yaml",
-                found="no such file",
-                expected="a training configuration",
-                fix="Run this in the repository's folder, or name theirs with -c.",
-            )
-
-
-def words(arguments: argparse.Namespace, config: str, name: str) -> list[str]:
-    """Words of ``lightning fit`` for a stage whose run is ``<out>/<name>``."""
-    seed = [f"--seed_everything={arguments.seed}", f"--data.init_args.seed={arguments.seed}"]
-    logger = (
-        '[{"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": '
-        f'{{"save_dir": "{arguments.out}", "name": "{name}", "version": ""}}}}]'
-    )
-    path = arguments.configs / f"{config}.yaml"
-    return ["fit", "-c", str(path), *seed, f"--trainer.logger={logger}", *arguments.overrides]
-
-
-def fit(arguments: argparse.Namespace, config: str, name: str, *more: str) -> Any:
-    """Train a stage in this process."""
-    from .main import BlindSRCLI
-
-    clear(arguments.out / name)
-    return BlindSRCLI([*words(arguments, config, name), *more])
-
-
-def script(arguments: argparse.Namespace, config: str, name: str, *more: str) -> list[str]:
-    """The command that trains a stage in a process of its own."""
-    command = [*words(arguments, config, name), *more]
-    return [sys.executable, "-m", "blindsr.cli.lightning_script", *command]
-
-
-def clear(folder: Path) -> None:
-    """Remove the run of an earlier demonstration."""
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def best_of(folder: Path) -> Path:
-    """The best checkpoint of a run."""
-    return folder / "checkpoints" / "best.ckpt"
-
-
 def restorer_commands(arguments: argparse.Namespace) -> Iterator[list[str]]:
     """Commands that train the restorer on true maps, and one of the same size without maps."""
     switches = {"rrdb_sft": [], "no_maps": ["use_blur=false", "use_semantics=false"]}
@@ -155,18 +102,6 @@ def restorer_commands(arguments: argparse.Namespace) -> Iterator[list[str]]:
         clear(arguments.out / name)
         options = [f"--model.init_args.{option}" for option in off]
         yield script(arguments, "rrdb_sft_demo", name, *options)
-
-
-def wait(background: Background, console: Any) -> None:
-    """Wait for what runs beside this process; say what it is at."""
-    import time
-
-    with console.status("waiting for the other process") as status:
-        while background.running():
-            line = background.last_line()
-            status.update(f"waiting for the other process: {line}" if line else "waiting")
-            time.sleep(1)
-    background.check()
 
 
 def train_estimator(arguments: argparse.Namespace, console: Any) -> tuple[Path, dict[str, float]]:
@@ -203,28 +138,3 @@ def draw_restoration(path: Path, model: Any, datamodule: Any) -> None:
         sr, estimate = model.restore(batch)
         results = {**model.rivals(batch), model.title: sr}
     draw_sheet(path, batch, results, datamodule, estimate=estimate)
-
-
-def draw_sheet(
-    path: Path, batch: Any, results: dict[str, Any], datamodule: Any, estimate: Any = None
-) -> None:
-    """Draw the first samples of a batch as every method restored them."""
-    from blindsr.callbacks.restoration_samples import sheet_sample
-    from blindsr.imaging.plot_restoration import save_restoration_sheet
-
-    where = {"scale": datamodule.scale, "phase": datamodule.phase}
-    samples = [
-        sheet_sample(batch, results, index, estimate=estimate, **where)
-        for index in range(min(SHOWN, len(batch["lr"])))
-    ]
-    sigma_max = float(datamodule.sigma_max) if estimate is not None else 0.0
-    save_restoration_sheet(path, samples, methods=list(results), sigma_max=sigma_max)
-
-
-def write_scores(arguments: argparse.Namespace, content: dict[str, Any]) -> None:
-    """Write ``scores.json`` with the seed and the command."""
-    from blindsr.imaging.io import atomic_path
-
-    with atomic_path(arguments.out / "scores.json") as temporary:
-        report = {"command": " ".join(sys.argv), "seed": arguments.seed, **content}
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

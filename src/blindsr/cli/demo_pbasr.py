@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from blindsr.errors import ConfigError
 
 from .background import Background
-from .demo import best_of, clear, draw_sheet, fit, require, script, wait, write_scores
+from .demo_runs import best_of, clear, draw_sheet, fit, require, script, wait, write_scores
 
 if TYPE_CHECKING:
     import argparse

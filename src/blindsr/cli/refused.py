@@ -20,7 +20,7 @@ _OTHERS = re.compile(
     r"|torch[/\\](optim|utils[/\\]data|distributed))[/\\]"
 )
 _COMPLAINTS = (ValueError, TypeError, RuntimeError, ImportError, KeyError, AttributeError)
-_ALWAYS = ("MisconfigurationException", "UsageError", "CommError", "AuthenticationError")
+_ALWAYS = ("MisconfigurationException",)
 _LONGEST = 300
 _REWRITTEN = (
     (
@@ -111,7 +111,7 @@ def _system(error: BaseException, folder: Path | None) -> BlindSRError | None:
 
 
 def _is_complaint(error: BaseException) -> bool:
-    if type(error).__name__ in _ALWAYS:
+    if type(error).__name__ in _ALWAYS or type(error).__module__.startswith("wandb."):
         return True
     return isinstance(error, _COMPLAINTS) and bool(_OTHERS.search(_raised_in(error.__traceback__)))
 

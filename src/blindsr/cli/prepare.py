@@ -33,10 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_nyuv2(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--mat", required=True, metavar="FILE", help="nyu_depth_v2_labeled.mat (2.8 GB)")
-    add("--splits", required=True, metavar="FILE", help="splits.mat")
-    add("--classes", required=True, metavar="FILE", help="classMapping40.mat")
-    add("--out", required=True, metavar="FOLDER", help="folder to write, new or empty")
+    add(
+        "--mat", required=True, type=_path, metavar="FILE", help="nyu_depth_v2_labeled.mat (2.8 GB)"
+    )
+    add("--splits", required=True, type=_path, metavar="FILE", help="splits.mat")
+    add("--classes", required=True, type=_path, metavar="FILE", help="classMapping40.mat")
+    add("--out", required=True, type=_path, metavar="FOLDER", help="folder to write, new or empty")
     add(
         "--downsampler",
         default="sfold",
@@ -64,11 +66,19 @@ def _add_nyuv2(parser: argparse.ArgumentParser) -> None:
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", metavar="DIR", help="folder that holds train and val (or test)")
-    add("-o", "--out", metavar="PNG", help="contact sheet [DIR/check.png]")
+    add("folder", type=_path, metavar="DIR", help="folder that holds train and val (or test)")
+    add("-o", "--out", type=_path, metavar="PNG", help="contact sheet [DIR/check.png]")
     add("--scale", type=int, metavar="N", help="HR over LR [manifest, or name of the LR folder]")
     add("--sigma-max", type=float, metavar="PX", help="[manifest, or usual maximum of the maps]")
     add("--workers", type=int, metavar="N", help="threads [all cores]")
+
+
+def _path(word: str) -> str:
+    """Refuse the empty word that an unset variable of a shell leaves: it means this folder."""
+    if not word:
+        message = "an empty path"
+        raise argparse.ArgumentTypeError(message)
+    return word
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -111,9 +121,13 @@ def _check(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from blindsr.data.check import check_folder
-    from blindsr.data.check_sheet import write_sheet
+    from blindsr.data.check_sheet import check_place, write_sheet
 
     console = Console(highlight=False, soft_wrap=True)
+    sheet = Path(arguments.out or Path(arguments.folder) / "check.png")
+    writable = bool(arguments.out) or os.access(arguments.folder, os.W_OK)
+    if writable:
+        check_place(sheet)
     with make_bar(console) as bar:
         task = bar.add_task("pictures", total=None, visible=False)
         report = check_folder(
@@ -132,8 +146,7 @@ def _check(arguments: argparse.Namespace) -> int:
     hidden = len(report.faults) - _SHOWN_FAULTS
     if hidden > 0:
         console.print(f"... and {hidden} more")
-    if arguments.out or os.access(arguments.folder, os.W_OK):
-        sheet = Path(arguments.out or Path(arguments.folder) / "check.png")
+    if writable:
         write_sheet(sheet, report)
         console.print(f"contact sheet: {sheet}", markup=False)
     else:

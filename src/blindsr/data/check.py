@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,9 +17,11 @@ from blindsr.data.bsr import LabelFormat
 from blindsr.data.check_image import Conventions, Fit, ImageFacts, VariantFacts, inspect
 from blindsr.data.check_pairs import Fault, Item, pair_split
 from blindsr.data.layout import check_root, find_groups
-from blindsr.data.manifest import MANIFEST, PARTIAL, read_json
+from blindsr.data.manifest import MANIFEST, PARTIAL
+from blindsr.data.manifest_content import LARGEST_SCALE, LARGEST_SIGMA, checked_manifest
 from blindsr.data.sigma_codec import decode_sigma
-from blindsr.errors import BlindSRError, DataError
+from blindsr.data.source_values import MOST_WORKERS, finite, whole
+from blindsr.errors import BlindSRError, ConfigError, DataError
 from blindsr.imaging.io import read_array
 from blindsr.imaging.resize import DOWNSAMPLERS
 
@@ -99,6 +102,7 @@ def check_folder(
         FileError: there is no such folder.
         DataError: it is no BSR folder at all.
     """
+    _check_options(scale, sigma_max, workers)
     root = Path(root)
     check_root(root, "Give the folder that holds train and val")
     splits = [split for split in SPLITS if (root / split / "GT").is_dir()]
@@ -112,10 +116,11 @@ def check_folder(
     faults: list[Fault] = []
     manifest = _manifest(root, faults)
     settings = manifest.get("settings", {})
-    scale = scale or settings.get("scale") or _named_scale(root, splits)
+    if scale is None:
+        scale = settings.get("scale") or _named_scale(root, splits)
     items = [item for split in splits for item in pair_split(root, split, scale, faults)]
     recorded = settings.get("sigma_max")
-    source = "given" if sigma_max else "manifest" if recorded else "inferred"
+    source = "given" if sigma_max is not None else "manifest" if recorded else "inferred"
     sigma_max = float(sigma_max or recorded or _usual_maximum(items))
     report = Report(
         root, scale, sigma_max, source, _label_format(items), settings.get("downsampler")
@@ -127,29 +132,52 @@ def check_folder(
     return report
 
 
+def _check_options(scale: int | None, sigma_max: float | None, workers: int) -> None:
+    if scale is not None and not whole(scale, least=1, most=LARGEST_SCALE):
+        raise ConfigError(
+            "scale", found=str(scale), expected=f"a whole number 1..{LARGEST_SCALE}, or none"
+        )
+    if sigma_max is not None and not finite(sigma_max, above=0, most=LARGEST_SIGMA):
+        raise ConfigError(
+            "sigma_max", found=str(sigma_max), expected=f"0 < sigma_max <= {LARGEST_SIGMA:g}"
+        )
+    if not whole(workers, least=0, most=MOST_WORKERS):
+        raise ConfigError("workers", found=str(workers), expected=f"0..{MOST_WORKERS}")
+
+
 def _inspected(
     items: list[Item], conventions: Conventions, workers: int, progress: Progress | None
 ) -> Iterator[ImageFacts]:
     tell = progress or (lambda _done, _total: None)
     tell(0, len(items))
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
-        results = pool.map(lambda item: inspect(item, conventions), items)
+    with ThreadPoolExecutor(max(1, min(workers, len(items)))) as pool:
+        results = pool.map(lambda item: _guarded(item, conventions), items)
         for done, facts in enumerate(results, start=1):
             tell(done, len(items))
             yield facts
 
 
+def _guarded(item: Item, conventions: Conventions) -> ImageFacts:
+    """One picture that does not fit into memory is a fault, not the end of the check."""
+    try:
+        return inspect(item, conventions)
+    except MemoryError:
+        name = str(item.hr.relative_to(conventions.root))
+        return ImageFacts(item, [Fault(name, "no memory for it", "pictures that fit into memory")])
+
+
 def _manifest(root: Path, faults: list[Fault]) -> dict[str, Any]:
     """Return the manifest, empty for a folder without; note one that is damaged or unfinished."""
     path = root / MANIFEST
-    if not path.is_file():
-        if (root / PARTIAL).is_file():
+    if not os.path.lexists(path):
+        if os.path.lexists(root / PARTIAL):
             faults.append(Fault(PARTIAL, "an interrupted preparation", MANIFEST))
         return {}
     try:
-        return read_json(path)
+        return checked_manifest(path)
     except BlindSRError as error:
-        faults.append(Fault(MANIFEST, error.found, error.expected))
+        key = error.where.removeprefix(str(path))
+        faults.append(Fault(MANIFEST + key, error.found, error.expected))
         return {}
 
 
@@ -163,7 +191,8 @@ def _named_scale(root: Path, splits: list[str]) -> int:
     bases += [root / split / group for split in splits for group in find_groups(root, split)]
     for base in bases:
         for folder in sorted(base.glob("LRx*")):
-            if match := re.fullmatch(r"LRx(\d+)", folder.name):
+            match = re.fullmatch(r"LRx([0-9]{1,2})", folder.name)
+            if match and whole(int(match[1]), least=1, most=LARGEST_SCALE):
                 return int(match[1])
     raise DataError(root, found="no folder LRx4 or the like", expected="LR pictures")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from blindsr.data.check import Report, spread
 from blindsr.data.check_image import ImageFacts, VariantFacts
 from blindsr.data.sigma_codec import decode_sigma
-from blindsr.errors import BlindSRError
+from blindsr.errors import BlindSRError, ConfigError, FileError, os_error
 from blindsr.imaging.io import read_array, write_png
 from blindsr.imaging.palette import blur_to_rgb, classes_to_rgb
 from blindsr.types import IGNORE_INDEX
@@ -23,13 +25,48 @@ _TILE = 240  # width in pixels
 _GAP, _LINE = 8, 20
 _PAPER, _INK, _RED = (255, 255, 255), (40, 40, 40), (190, 20, 20)
 
+_KEY, _CONTENT = "blindsr", "contact sheet of a data set"
+_MARK = f"{_KEY}\0{_CONTENT}".encode()
+_HEAD = 400  # bytes of a sheet that hold the mark
+
 _Row = tuple[str, ImageFacts, VariantFacts]
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place where no sheet can be written, before minutes are spent on its content.
+
+    Raises:
+        ConfigError: the name does not end in ``.png``.
+        FileError: it is a folder, or another file than an earlier sheet.
+    """
+    if path.suffix.lower() != ".png":
+        raise ConfigError(
+            "--out", found=str(path), expected="a name that ends in .png", fix="Name a PNG file"
+        )
+    try:
+        regular = stat.S_ISREG(path.lstat().st_mode)
+        with path.open("rb") if regular else contextlib.nullcontext() as file:
+            ours = file is not None and _MARK in file.read(_HEAD)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise os_error(error, path, "written") from error
+    if not ours:
+        raise FileError(
+            path,
+            found="something else than an earlier contact sheet",
+            expected="a new name",
+            fix="Give another name with -o, or remove it first",
+        )
 
 
 def write_sheet(path: str | Path, report: Report, *, rows: int = 6) -> None:
     """Write the sheet as a PNG: faulty pictures first (at most two thirds), then good ones.
 
     Sigma is coloured from 0 to ``report.sigma_max``. What cannot be read is an empty tile.
+
+    Raises:
+        FileError: it cannot be written.
     """
     chosen = _chosen(report, rows)
     strips = [_strip(report, row) for row in chosen]
@@ -47,7 +84,10 @@ def write_sheet(path: str | Path, report: Report, *, rows: int = 6) -> None:
     for strip in strips:
         sheet.paste(strip, (0, top))
         top += strip.height
-    write_png(path, np.asarray(sheet))
+    try:
+        write_png(path, np.asarray(sheet), text={_KEY: _CONTENT})
+    except (OSError, ValueError) as error:
+        raise os_error(error, path, "written") from error
 
 
 def _chosen(report: Report, rows: int) -> list[_Row]:

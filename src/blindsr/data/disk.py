@@ -9,16 +9,19 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from blindsr.errors import FileError
+from blindsr.errors import FileError, os_error
+from blindsr.imaging.temporary import sweep
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.(png|npy|json)")  # as imaging.io.atomic_path names it
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.(png|npy|json)")  # of earlier versions
 
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into one line that names ``folder`` and its free space.
+    """Turn what the system refuses into one line that names ``folder``, with what to do.
+
+    A full disk is told with its free space.
 
     Raises:
         FileError: instead of the OSError; other errors pass unchanged.
@@ -40,13 +43,17 @@ def disk_errors(folder: Path) -> Iterator[None]:
                 expected="a folder where files can be made",
                 fix="Give another --out, or change its permissions",
             ) from error
-        raise
+        raise os_error(error, folder, "written") from error
 
 
 def free_space(folder: Path) -> str:
     """Return the free space of the disk that holds ``folder``, which need not exist yet."""
-    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
-    free = float(shutil.disk_usage(existing or Path.cwd()).free)
+    try:
+        places = (folder, *folder.absolute().parents)
+        existing = next((path for path in places if path.exists()), None)
+        free = float(shutil.disk_usage(existing or Path.cwd()).free)
+    except (OSError, ValueError):
+        return "an unknown number of bytes"
     for unit in ("bytes", "kB", "MB"):
         if free < 1000:
             return f"{free:.0f} {unit}"
@@ -56,6 +63,8 @@ def free_space(folder: Path) -> str:
 
 def remove_temporary(folder: Path) -> None:
     """Remove half-written files that a killed preparation left below ``folder``."""
+    for place in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        sweep(place)
     for path in folder.rglob(".*"):
         if _TEMPORARY.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)

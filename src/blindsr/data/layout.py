@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from blindsr.errors import DataError, missing_file
+from blindsr.data.source_values import entries, existing_folder
+from blindsr.errors import DataError
 
 Pairing = Literal["name", "sorted"]
 
@@ -35,8 +36,7 @@ class BSRFiles(NamedTuple):
 
 def check_root(root: Path, fix: str) -> None:
     """Raise FileError with ``fix`` if the data set is not there."""
-    if not root.is_dir():
-        raise missing_file(root, "the folder of a prepared data set", fix)
+    existing_folder(root, "the folder of a prepared data set", fix)
 
 
 def find_files(
@@ -77,16 +77,14 @@ def find_groups(root: Path, split: str) -> list[str]:
 
 def list_images(folder: Path) -> dict[str, Path]:
     """Return stem -> path of the images in ``folder``, sorted by stem."""
-    if not folder.is_dir():
-        raise missing_file(
-            folder, "a folder of images", "Prepare or download the data set again, or correct root"
-        )
+    fix = "Prepare or download the data set again, or correct root"
+    existing_folder(folder, "a folder of images", fix)
     suffixes = {".npy"} if folder.name == "blur16" else _IMAGES
-    paths = sorted(
+    paths = [
         path
-        for path in folder.iterdir()
+        for path in entries(folder)
         if path.suffix.lower() in suffixes and not path.name.startswith(".")
-    )
+    ]
     if not paths:
         raise DataError(folder, found="no images", expected="at least one")
     stems: dict[str, Path] = {}

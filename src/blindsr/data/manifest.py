@@ -8,12 +8,15 @@ While an earlier data set is being removed, it also says so: a run killed then g
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from blindsr.data.disk import remove_temporary
-from blindsr.errors import DataError, FileError
+from blindsr.data.manifest_content import checked_manifest, read_json, short
+from blindsr.errors import DataError
 from blindsr.imaging.io import atomic_path
+from blindsr.imaging.temporary import is_temporary
 
 MANIFEST = "manifest.json"
 PARTIAL = "manifest.partial.json"
@@ -27,31 +30,17 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file.
-
-    Raises:
-        FileError: the file is damaged.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(path, found=f"cannot be read ({error})", expected="JSON") from error
-    if not isinstance(content, dict):
-        raise FileError(path, found=type(content).__name__, expected="a JSON object")
-    return content
-
-
 def read_manifest(root: str | Path) -> dict[str, Any] | None:
     """Return the manifest of a complete prepared folder; None for one without (the authors').
 
     Raises:
         FileError: the manifest is damaged.
-        DataError: the folder's preparation was interrupted, or a key is missing.
+        DataError: the folder's preparation was interrupted, or the manifest is not what
+            :func:`~blindsr.data.manifest_content.checked_manifest` accepts.
     """
     root = Path(root)
-    if not (root / MANIFEST).is_file():
-        if (root / PARTIAL).is_file():
+    if not os.path.lexists(root / MANIFEST):
+        if os.path.lexists(root / PARTIAL):
             raise DataError(
                 root,
                 found="an interrupted preparation",
@@ -59,11 +48,7 @@ def read_manifest(root: str | Path) -> dict[str, Any] | None:
                 fix="Run the same `blindsr prepare` line again: it goes on where it stopped",
             )
         return None
-    manifest = read_json(root / MANIFEST)
-    missing = {"scale", "sigma_max", "downsampler", "phase"} - manifest.get("settings", {}).keys()
-    if missing:
-        raise DataError(root / MANIFEST, found=f"no settings.{min(missing)}", expected="it")
-    return manifest
+    return checked_manifest(root / MANIFEST)
 
 
 def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -78,14 +63,14 @@ def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False
     if out.exists() and not out.is_dir():
         raise DataError(out, found="a file", expected="a folder", fix="Give another --out")
     remove_temporary(out)
-    held = next((out / name for name in (MANIFEST, PARTIAL) if (out / name).is_file()), None)
+    held = next((out / name for name in (MANIFEST, PARTIAL) if os.path.lexists(out / name)), None)
     if held is not None and (overwrite or read_json(held).get("emptying")):
         write_json(out / PARTIAL, {"settings": settings, "emptying": True})
         (out / MANIFEST).unlink(missing_ok=True)  # from here on no half of it looks whole
         _remove_files(out)
     elif held is not None:
         _check_settings(held, settings)
-    elif any(path.is_file() for path in out.rglob("*")):
+    elif any(path.is_file() and not is_temporary(path.name) for path in out.rglob("*")):
         raise DataError(
             out,
             found="a folder that holds files",
@@ -107,19 +92,21 @@ def _remove_files(out: Path) -> None:
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    held = read_json(path).get("settings", {})
+    held = read_json(path).get("settings")
+    if not isinstance(held, dict):
+        raise DataError(
+            f"{path}[settings]",
+            found=short(held),
+            expected="the settings of a preparation",
+            fix="Give another --out, or --overwrite to replace a data set there",
+        )
     # through JSON, so that tuples and lists compare equal
     wanted = json.loads(json.dumps(settings))
     for key in wanted:
         if held.get(key) != wanted[key]:
             raise DataError(
                 path,
-                found=f"made with {key} = {_short(held.get(key))}",
-                expected=_short(wanted[key]),
+                found=f"made with {key} = {short(held.get(key))}",
+                expected=short(wanted[key]),
                 fix="Give another --out, or --overwrite to replace a data set there",
             )
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

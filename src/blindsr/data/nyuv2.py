@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,8 @@ from blindsr.data.bsr import BSRDataset
 from blindsr.data.bsr_sharp import SharpBSRDataset
 from blindsr.data.datamodule import PairedDataModule
 from blindsr.data.layout import BSRFiles, Pairing, check_root, find_files, find_groups
-from blindsr.data.manifest import MANIFEST, read_json, read_manifest
+from blindsr.data.manifest import MANIFEST, read_manifest
+from blindsr.data.manifest_content import checked_manifest
 from blindsr.data.nyuv2_classes import NYUV2_CLASSES
 from blindsr.data.regenerate import Regenerate
 from blindsr.data.transforms import PairedTransform
@@ -258,4 +260,7 @@ def split_holdout(
 def _recorded_downsampler(root: Path) -> Downsampler | None:
     """Return the downsampler in the manifest of ``root``, if there is one."""
     path = root / MANIFEST
-    return read_json(path).get("settings", {}).get("downsampler") if path.is_file() else None
+    if not os.path.lexists(path):
+        return None
+    downsampler: Downsampler = checked_manifest(path)["settings"]["downsampler"]
+    return downsampler

@@ -17,7 +17,6 @@ from blindsr.data.blur_draw import BlurDraw
 from blindsr.data.nyuv2_file import NYUv2File, map_labels
 from blindsr.data.sigma_codec import write_sigma
 from blindsr.degradation.pipelines import Operator, degrade
-from blindsr.errors import DataError
 from blindsr.imaging.io import to_uint8, write_png
 from blindsr.imaging.resize import Downsampler
 
@@ -78,17 +77,13 @@ def prepare_frame(job: FrameJob) -> bool:
 
     Raises:
         FileError: the source is damaged.
-        DataError: the frame has bad depth or labels, or a size that ``scale`` does not divide.
+        DataError: the frame has bad depth or labels.
     """
     if all(path.is_file() for path in output_files(job)):
         return False
     with NYUv2File(job.mat) as source:
         frame = source.read(job.number)
     where = f"{job.mat} frame {job.number}"
-    if any(length % job.recipe.scale for length in frame.depth.shape):
-        raise DataError(
-            where, found=f"size {frame.depth.shape}", expected=f"n * {job.recipe.scale}"
-        )
     labels = map_labels(frame.labels, job.mapping, where)
     write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
     write_png(job.base / "semseg" / f"{job.name}.png", labels)

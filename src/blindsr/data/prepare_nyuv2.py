@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,14 +23,15 @@ from blindsr import __version__
 from blindsr.data.blur_draw import BlurDraw, plan_blur
 from blindsr.data.disk import disk_errors, remove_temporary
 from blindsr.data.manifest import MANIFEST, PARTIAL, claim_folder, write_json
+from blindsr.data.manifest_content import FORMAT_VERSION, LARGEST_SCALE, LARGEST_SIGMA
 from blindsr.data.nyuv2_file import NYUv2File, NYUv2Split, read_class_mapping, read_splits
 from blindsr.data.prepare_frame import FrameJob, Recipe, prepare_frame
+from blindsr.data.source_values import MOST_WORKERS, finite, whole
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.pipelines import Operator
-from blindsr.errors import ConfigError
+from blindsr.errors import ConfigError, DataError, FileError
 from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, phase
 
-FORMAT_VERSION = 1
 TEST_GROUPS = 5
 
 Progress = Callable[[int, int], None]
@@ -83,6 +85,7 @@ def prepare_nyuv2(
         frames, size = len(source), source.size
     split = read_splits(splits, frames)
     mapping = read_class_mapping(classes)
+    _check_size(mat, size, scale)
     plans = _plan(split, seed=seed, sigma_max=sigma_max)
     jobs = [
         FrameJob(
@@ -178,20 +181,47 @@ def _check_options(recipe: Recipe, seed: int, workers: int) -> None:
     for key, value, allowed in choices:
         if value not in allowed:
             raise ConfigError(key, found=repr(value), expected=f"one of {', '.join(allowed)}")
-    if recipe.scale < 2:
-        raise ConfigError("scale", found=str(recipe.scale), expected="a whole number from 2")
-    if not 0 < recipe.sigma_max <= 100:
-        raise ConfigError("sigma_max", found=str(recipe.sigma_max), expected="0 < sigma_max <= 100")
-    for key, number in (("seed", seed), ("workers", workers)):
-        if number < 0:
-            raise ConfigError(key, found=str(number), expected="0 or more")
+    if not whole(recipe.scale, least=2, most=LARGEST_SCALE):
+        raise ConfigError(
+            "scale", found=str(recipe.scale), expected=f"a whole number 2..{LARGEST_SCALE}"
+        )
+    if not finite(recipe.sigma_max, above=0, most=LARGEST_SIGMA):
+        raise ConfigError(
+            "sigma_max",
+            found=str(recipe.sigma_max),
+            expected=f"0 < sigma_max <= {LARGEST_SIGMA:g}",
+        )
+    for key, number, most in (("seed", seed, 2**63 - 1), ("workers", workers, MOST_WORKERS)):
+        if not whole(number, least=0, most=most):
+            raise ConfigError(key, found=str(number), expected=f"a whole number 0..{most}")
+
+
+def _check_size(mat: str | Path, size: tuple[int, int], scale: int) -> None:
+    if any(length % scale for length in size):
+        raise DataError(
+            mat,
+            found=f"frames of size {size}",
+            expected=f"n * {scale}",
+            fix="Choose a scale that divides both sides",
+        )
 
 
 def _run_jobs(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
     progress(0, len(jobs))
+    workers = min(workers, len(jobs))
     results = map(prepare_frame, jobs) if workers == 0 else _in_processes(jobs, workers)
-    for done, _ in enumerate(results, start=1):
-        progress(done, len(jobs))
+    try:
+        for done, _ in enumerate(results, start=1):
+            progress(done, len(jobs))
+    except (MemoryError, BrokenProcessPool) as error:
+        raise FileError(
+            jobs[0].out,
+            found="not enough memory"
+            if isinstance(error, MemoryError)
+            else "a worker process was ended from outside, as the system does to free memory",
+            expected="every frame to be finished",
+            fix="Run the same line again with fewer --workers: it goes on where it stopped",
+        ) from error
 
 
 def _in_processes(jobs: list[FrameJob], workers: int) -> Iterator[bool]:

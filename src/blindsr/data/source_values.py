@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import stat
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ import numpy as np
 
 from blindsr.errors import DataError, FileError, missing_file, os_error
 
+MOST_WORKERS = 1024
+"""Processes or threads that may be asked for; more is a slip of the finger."""
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -44,6 +45,35 @@ def ordinary_file(path: str | Path, expected: str, fix: str) -> Path:
     if not status.st_size:
         raise FileError(path, found="an empty file", expected=expected, fix=fix)
     return Path(path)
+
+
+def existing_folder(path: str | Path, expected: str, fix: str) -> Path:
+    """Return ``path`` if it is a folder.
+
+    Raises:
+        FileError: it is missing, something else, or cannot be looked at.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing_file(path, expected, fix) from None
+    except (OSError, ValueError) as error:
+        raise os_error(error, path, "read") from error
+    if not stat.S_ISDIR(mode):
+        raise FileError(path, found="no folder", expected=expected, fix=fix)
+    return Path(path)
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted by name.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (OSError, ValueError) as error:
+        raise os_error(error, folder, "read") from error
 
 
 def whole_numbers(
@@ -123,9 +153,3 @@ def whole(value: Any, *, least: int, most: int) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         return False
     return bool(least <= value <= most)
-
-
-def shown(values: Sequence[object], limit: int = 5) -> str:
-    """Return the first few values for a message."""
-    more = ", ..." if len(values) > limit else ""
-    return ", ".join(str(value) for value in values[:limit]) + more

@@ -6,6 +6,7 @@ import pytest
 from tests.cli.fake_estimator import FakeEstimator, half_blurred
 
 from blindsr.cli import app
+from blindsr.cli.records import INDEX
 from blindsr.data.masks import mask_from_sigma, read_mask, read_sigma_mask
 from blindsr.imaging.io import read_array, read_png_text, write_png
 
@@ -32,7 +33,7 @@ def run(*words):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != INDEX)
 
 
 def test_maps_without_a_pyramid_are_in_hr_pixels(model, photo, tmp_path, capsys):
@@ -159,3 +160,59 @@ def test_large_and_deep_and_grey_pictures(model, tmp_path):
     assert read_array(out / "large_sigma.png").shape == (1000, 1600)
     assert run(tmp_path / "large.jpg", "-o", out) == 0
     assert read_array(out / "large_sigma.png").shape == (1000, 1600)
+
+
+def test_only_maps_of_this_picture_are_replaced(model, photo, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(photo, "-o", out) == 0
+    before = (out / "photo_sigma.png").read_bytes()
+    assert run(photo, "-o", out, "--pyramid", "1") == 0
+    assert (out / "photo_sigma.png").read_bytes() != before
+    other = tmp_path / "other" / "photo.png"
+    write_png(other, half_blurred(3.0, height=256))
+    (out / "photo_mask.png").write_text("mine")
+    kept = {path: path.read_bytes() for path in out.iterdir()}
+    good = tmp_path / "good.png"
+    write_png(good, half_blurred(3.0, height=128))
+    capsys.readouterr()
+    assert run(other, good, "-o", out) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "photo_sigma.png: exists and was not made from" in err
+    assert run(photo, "-o", out, "--mask", "1") == 1
+    assert "photo_mask.png: exists and was not made from" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in kept if path.name != INDEX} == {
+        path: content for path, content in kept.items() if path.name != INDEX
+    }
+    assert "good_sigma.png" in names(out)
+
+
+def test_equal_stems_folders_and_bad_pictures(model, tmp_path, capsys):
+    write_png(tmp_path / "in" / "a.png", half_blurred(3.0, height=64, width=96))
+    cv2.imwrite(str(tmp_path / "in" / "a.jpg"), half_blurred(3.0, height=64, width=96))
+    (tmp_path / "in" / "b.png").write_text("no picture")
+    (tmp_path / "in" / "b.txt").write_text("no picture")
+    out = tmp_path / "out"
+    assert run(tmp_path / "in", tmp_path / "nowhere.png", "-o", out) == 1
+    captured = capsys.readouterr()
+    assert "1 file skipped: 1 .txt" in captured.out
+    assert captured.out.endswith("2 of 4 done\n")
+    assert captured.err.count("\n") == 2
+    assert {"a_png_sigma.png", "a_jpg_sigma.png"} <= set(names(out))
+    assert run(tmp_path / "in" / "a.png", "-o", tmp_path / "in" / "b.txt") == 2
+    assert "b.txt, a file, expected a folder" in capsys.readouterr().err
+
+
+def test_memory_that_runs_out_and_ctrl_c(model, photo, tmp_path, capsys, monkeypatch):
+    for error, status, said in (
+        (MemoryError(), 1, "memory ran out. --reduce 2"),
+        (KeyboardInterrupt(), 130, "blindsr: stopped; 0 of 1 done. The same line again begins"),
+    ):
+
+        def failing(*_, error=error, **__):
+            raise error
+
+        monkeypatch.setattr(model, "strips", failing)
+        assert run(photo, "-o", tmp_path / "out", "--npy") == status
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()

@@ -32,12 +32,14 @@ class Batch:
 
     Attributes:
         again: how to go on after a signal.
+        less_memory: how to go on where memory ran out.
         total: number of pictures that were found.
         done: of them, results are complete.
         failures: lines to print at the end.
     """
 
     again: str
+    less_memory: str
     total: int = 0
     done: int = 0
     failures: list[BlindSRError] = field(default_factory=list)
@@ -83,7 +85,7 @@ class Batch:
         """
         self.signals.check()
         try:
-            with one_line(source):
+            with one_line(source, self.less_memory):
                 yield
         except BlindSRError as error:
             named = [str(source), *([] if out is None else [str(out.parent / out.stem)])]
@@ -98,7 +100,7 @@ class Batch:
 
 
 @contextlib.contextmanager
-def one_line(where: Path) -> Iterator[None]:
+def one_line(where: Path, less_memory: str) -> Iterator[None]:
     """Turn every exception into an error about one picture.
 
     Raises:
@@ -111,9 +113,7 @@ def one_line(where: Path) -> Iterator[None]:
         raise
     except Exception as error:
         if _is_out_of_memory(error):
-            raise BlindSRError(
-                where, found="memory ran out", fix="Choose smaller tiles, such as --tile 96."
-            ) from error
+            raise BlindSRError(where, found="memory ran out", fix=less_memory) from error
         if isinstance(error, OSError):
             raise os_error(error, error.filename or where, "used") from error
         if os.environ.get(DEBUG):

@@ -7,14 +7,21 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blindsr.errors import BlindSRError, ConfigError, WeightsError
+from blindsr.errors import ConfigError, WeightsError, printable
 
+from .batch import Batch, gather
 from .device import add_device, pick_device
+from .inputs import check_ordinary, special_kind
+from .naming import distinct, longer_name
 from .progress import track_parts
-from .report import print_error
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from blindsr.restore import Restorer
+
+    from .estimate_picture import Options
+    from .inputs import Source
 
 AUTO = 0
 """Value of ``--pyramid`` without a number."""
@@ -36,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="checkpoint of `lightning fit`, or official CMOS weights (.pth)",
     )
-    add("images", metavar="IMAGE", type=Path, nargs="+", help="pictures to look at")
+    add("images", metavar="IMAGE", nargs="+", help="pictures, folders, or patterns in quotes")
     add("-o", "--out", metavar="DIR", type=Path, required=True, help="folder to write into")
     add("--npy", action="store_true", help="also write the sigma map as float32 .npy")
     add(
@@ -73,18 +80,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Estimate every picture; bad pictures are reported at the end (status 1), the rest is done."""
+    batch = Batch(
+        "The same line again begins anew: name only what is left.",
+        less_memory="--reduce 2 needs a quarter of it.",
+    )
+    return batch.run(lambda: _estimate(arguments, batch))
+
+
+def _estimate(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
-    from .estimate_picture import Options, check_reach, estimate_picture
+    from .estimate_picture import Options, check_reach
+    from .results import sweep_results
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    refuse_equal_stems(arguments.images)
     if arguments.reduce < 1:
         raise ConfigError("--reduce", found=str(arguments.reduce), expected="a whole number >= 1")
+    check_folder(arguments.out)
+    sources = gather(arguments.images, batch, console, recursive=False, out=arguments.out)
+    batch.total = len(sources) + len(batch.failures)
+    sweep_results([arguments.out])
     model = open_estimator(arguments.checkpoint, arguments.device, arguments.layout)
     pyramid = arguments.pyramid is not None
     options = Options(
-        arguments.out,
         reduce=arguments.reduce,
         pyramid=pyramid,
         levels=arguments.pyramid or None,
@@ -93,19 +111,39 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if not pyramid:
         check_reach(model, options.mask, (options.reduce,), "--pyramid reaches further.")
-    failures: list[BlindSRError] = []
-    for index, tell in track_parts(arguments.images, console, "pictures"):
-        path = arguments.images[index]
-        try:
-            written = estimate_picture(model, path, options, tell)
-        except BlindSRError as error:
-            failures.append(error)
-            continue
-        console.print(f"{path} -> {', '.join(name.name for name in written)}")
-    for failure in failures:
-        print_error(failure)
-    console.print(f"{len(arguments.images) - len(failures)} of {len(arguments.images)} done")
-    return 1 if failures else 0
+    estimate_all(model, sources, arguments.out, options, batch, console)
+    batch.print_failures()
+    console.print(f"{batch.done} of {batch.total} done")
+    return 1 if batch.failures else 0
+
+
+def estimate_all(
+    model: Restorer,
+    sources: list[Source],
+    out: Path,
+    options: Options,
+    batch: Batch,
+    console: Console,
+) -> None:
+    """Write the maps of pictures; those that cannot be are failures of the batch."""
+    from .estimate_picture import estimate_picture, may_write
+    from .results import Results
+
+    lengths = distinct(
+        sources, lambda source, length: may_write(out / longer_name(source, length).stem)
+    )
+    for index, tell in track_parts([source.path for source in sources], console, "pictures"):
+        path, written = sources[index].path, []
+        stem = longer_name(sources[index], lengths[index]).stem
+        with batch.picture(path, out / stem):
+            check_ordinary(path)
+            results = Results(path, may_write(out / stem, options), replace_earlier=True)
+            results.there([])  # what is the user's is found before the work
+            with results.staged(batch.signals) as stage:
+                written = estimate_picture(model, path, stage / stem, options, batch.checked(tell))
+            batch.done += 1
+        if written:
+            console.print(printable(f"{path} -> {', '.join(name.name for name in written)}"))
 
 
 def open_estimator(path: Path, device: str, layout: str | None) -> Restorer:
@@ -131,18 +169,15 @@ def open_estimator(path: Path, device: str, layout: str | None) -> Restorer:
     return Restorer(replace(model, upscaler=None))
 
 
-def refuse_equal_stems(paths: list[Path]) -> None:
-    """Outputs are named after the stems, so two equal ones would overwrite each other."""
-    seen: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in seen:
-            raise ConfigError(
-                path,
-                found=f"the same name as {seen[path.stem]}",
-                expected="different file names",
-                fix="Run them into different folders.",
-            )
-        seen[path.stem] = path
+def check_folder(out: Path) -> None:
+    """Refuse a file, a pipe and so on where a folder is written.
+
+    Raises:
+        ConfigError: likewise.
+    """
+    if out.exists() and not out.is_dir():
+        kind = special_kind(out.stat().st_mode) or "a file"
+        raise ConfigError("--out", found=f"{out}, {kind}", expected="a folder")
 
 
 def _levels(text: str) -> int:

@@ -36,7 +36,6 @@ class Options:
     """What holds for all pictures.
 
     Attributes:
-        out: folder to write into.
         reduce: how many times the finest copy that is looked at is reduced.
         pyramid: look at coarser copies too, see
             :func:`~blindsr.engine.pyramid.estimate_pyramid`.
@@ -45,7 +44,6 @@ class Options:
         npy: also write the sigma map as ``.npy``.
     """
 
-    out: Path
     reduce: int = 1
     pyramid: bool = False
     levels: int | None = None
@@ -53,15 +51,33 @@ class Options:
     npy: bool = False
 
 
-def estimate_picture(model: Restorer, path: Path, options: Options, tell: Teller) -> list[Path]:
+def may_write(base: Path, options: Options | None = None) -> list[Path]:
+    """Return the files that a picture may get with some options, or with any."""
+    paths = [map_path(base, name) for name in ("sigma", "classes", "preview")]
+    if options is None or options.mask is not None:
+        paths.append(map_path(base, "mask"))
+    if options is None or options.npy:
+        paths.append(_npy_path(base))
+    return paths
+
+
+def estimate_picture(
+    model: Restorer, path: Path, base: Path, options: Options, tell: Teller
+) -> list[Path]:
     """Write the maps of one picture and return their paths.
+
+    Args:
+        model: an estimator.
+        path: of the picture.
+        base: folder and stem of the maps.
+        options: what holds for all pictures.
+        tell: is told how much is done.
 
     Raises:
         BlindSRError: the picture cannot be read, estimated or written; no map of it is left.
     """
     photo = read_photo(path)
     image = np.repeat(photo.color[..., None], 3, axis=2) if photo.grey else photo.color
-    base = options.out / path.stem
     if options.pyramid:
         return _by_pyramid(model, image, base, options, tell)
     return _by_strips(model, image, base, options, tell)

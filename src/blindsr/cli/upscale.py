@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     again = "The same line again does the rest."
     if arguments.overwrite:
         again = "The same line again begins anew; without --overwrite it leaves out what is there."
-    batch = Batch(again)
+    batch = Batch(again, less_memory="Choose smaller tiles, such as --tile 96.")
     return batch.run(lambda: _upscale(arguments, batch))
 
 

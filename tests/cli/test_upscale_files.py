@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,3 +286,99 @@ def test_the_index_says_which_input_made_what(model, tmp_path):
     made = ["a.png", "a_classes.png", "a_preview.png", "a_sigma.png"]
     assert sorted(index["results"]) == made
     assert {entry["input"] for entry in index["results"].values()} == {str(tmp_path / "a.png")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_end_it_with_their_status(model, tmp_path, capsys, monkeypatch, number):
+    for name in ("a.png", "b.png", "c.png"):
+        write_png(tmp_path / "in" / name, picture(9, 20 if name == "b.png" else 16))
+    strips = model.strips
+
+    def signalled(image, **options):
+        for strip in strips(image, **options):
+            if image.shape[0] == 20:
+                os.kill(os.getpid(), number)
+            yield strip
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(model, "strips", signalled)
+    out = tmp_path / "out"
+    assert run(tmp_path / "in", "-o", out, "--format", "webp", "--compare") == 128 + number
+    assert signal.getsignal(number) == before
+    line = "blindsr: stopped; 1 of 3 done. The same line again does the rest.\n"
+    assert capsys.readouterr().err == line
+    assert names(out) == ["a.webp", "a_compare.png"]
+    monkeypatch.setattr(model, "strips", strips)
+    assert run(tmp_path / "in", "-o", out, "--format", "webp", "--compare") == 0
+    assert capsys.readouterr().out.count("2 of 3 done, 1 skipped") == 1
+
+
+@pytest.mark.parametrize("moment", ["records", "result", "sheet"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_kill_while_results_are_moved_is_made_good(
+    model, tmp_path, monkeypatch, moment, overwrite
+):
+    """The index is written first, so that no result is taken for a file of the user's."""
+    from blindsr.cli import results
+
+    write_png(tmp_path / "a.png", picture(9, 64, 64))
+    out = tmp_path / "out"
+    words = (tmp_path / "a.png", "-o", out, "--compare")
+    if overwrite:
+        assert run(*words) == 0
+    replace = Path.replace
+
+    def dying(self, target):
+        last = {"records": INDEX, "result": "a.png", "sheet": "a_compare.png"}[moment]
+        replace(self, target)
+        if Path(target).name == last:
+            raise SystemExit(9)
+
+    monkeypatch.setattr(Path, "replace", dying)
+    run(*words, *(["--overwrite"] if overwrite else []))
+    monkeypatch.setattr(Path, "replace", replace)
+    assert run(*words) == 0
+    assert run(*words) == 0
+    assert names(out) == ["a.png", "a_compare.png"]
+    (one, two) = results.read_records(out).values()
+    assert len(one.results) == len(two.results) == 1
+
+
+def test_folders_links_and_brackets(model, tmp_path, capsys):
+    photos = tmp_path / "photos[1]"
+    for name in ("a.png", "deep/b[2].png", "deep/c.png"):
+        write_png(photos / name, picture(9))
+    write_png(tmp_path / "else" / "d.png", picture(9))
+    (photos / "deep" / "up").symlink_to(photos)
+    (photos / "deep" / "self").symlink_to("self")
+    (photos / "linked").symlink_to(tmp_path / "else")
+    (photos / "again").symlink_to(photos / "deep")
+    (photos / "gone.png").symlink_to("nowhere.png")
+    for name in ("x.txt", "y.txt", "z.mov", "README"):
+        (photos / name).write_text("no picture")
+    assert run(photos, "-o", tmp_path / "all", "--recursive") == 0
+    assert names(tmp_path / "all") == ["a.png", "deep/b[2].png", "deep/c.png", "linked/d.png"]
+    out = capsys.readouterr().out
+    assert "6 files skipped: 1 .mov, 2 .txt, 2 broken link, 1 without a suffix" in out
+    assert run(photos / "deep" / "b[2].png", "-o", tmp_path / "one") == 0
+    assert run(photos / "deep" / "*.png", "-o", tmp_path / "some") == 0
+    assert names(tmp_path / "some") == ["b[2].png", "c.png"]
+    assert run(photos / "[a-d]*" / "[bc]*.png", "-o", tmp_path / "parts") == 0
+    assert names(tmp_path / "parts") == ["b[2].png", "c.png"]
+    assert run(tmp_path / "p*" / "**" / "c.png", "-o", tmp_path / "stars") == 0
+    assert names(tmp_path / "stars") == ["c.png"]
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".bmp", ".avif", ".jp2", ".gif"])
+def test_kinds_that_folders_hold(model, tmp_path, capsys, suffix):
+    kind = {".jfif": "JPEG", ".jpe": "JPEG", ".jp2": "JPEG2000"}.get(suffix, suffix[1:].upper())
+    (tmp_path / "in").mkdir()
+    Image.fromarray(picture(90)).save(tmp_path / "in" / f"a{suffix}", kind)
+    assert run(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert names(tmp_path / "out") == ["a.png"]
+    assert abs(int(read_array(tmp_path / "out" / "a.png")[0, 0, 0]) - 90) < 6
+    capsys.readouterr()
+    assert run(tmp_path / "in", "-o", tmp_path / "same", "--format", "same") == 0
+    jpeg = kind == "JPEG"
+    assert names(tmp_path / "same") == ["a.jpg" if jpeg else "a.png"]
+    assert (f"as PNG, since {suffix} is not written" in capsys.readouterr().out) != jpeg

@@ -118,6 +118,7 @@ def test_weights_and_biases_without_an_account(tmp_path, capsys, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.setattr(wandb, "run", None)  # of an earlier test
     config = write_config(tmp_path)
     words = [
         "--trainer.logger",

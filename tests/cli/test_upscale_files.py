@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -382,3 +383,39 @@ def test_kinds_that_folders_hold(model, tmp_path, capsys, suffix):
     jpeg = kind == "JPEG"
     assert names(tmp_path / "same") == ["a.jpg" if jpeg else "a.png"]
     assert (f"as PNG, since {suffix} is not written" in capsys.readouterr().out) != jpeg
+
+
+def test_runs_that_write_into_one_folder_keep_each_others_records(tmp_path):
+    from blindsr.cli.records import read_records
+    from blindsr.cli.results import Results
+    from blindsr.cli.stop import StopSignals
+
+    out = tmp_path / "out"
+
+    def work(name):
+        write_png(tmp_path / name, picture(9))
+        with Results(tmp_path / name, [out / name], replace_earlier=False).staged(
+            StopSignals()
+        ) as stage:
+            write_png(stage / name, picture(7))
+
+    threads = [threading.Thread(target=work, args=(f"{index}.png",)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(read_records(out)) == names(out) == [f"{index}.png" for index in range(8)]
+
+
+def test_a_file_that_came_while_the_picture_was_made_stays(model, tmp_path, capsys, monkeypatch):
+    write_png(tmp_path / "a.png", picture(9))
+    strips = model.strips
+
+    def slow(image, **options):
+        yield from strips(image, **options)
+        (tmp_path / "out" / "a.png").write_text("mine")
+
+    monkeypatch.setattr(model, "strips", slow)
+    assert run(tmp_path / "a.png", "-o", tmp_path / "out") == 1
+    assert "exists and was not made from" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a.png").read_text() == "mine"

@@ -271,10 +271,10 @@ def test_command_line(folder, tmp_path, capsys):
     for number in range(4):
         for part in ("LRx4", "blur", "blur16", "semseg"):
             for path in (folder / "train" / part).glob(f"000{number}.*"):
-                path.write_bytes(b"")
+                path.write_bytes(b"no image")
     for part in ("LRx4", "blur", "blur16"):
         for path in (folder / "val/Group1" / part).iterdir():
-            path.write_bytes(b"")
+            path.write_bytes(b"no image")
     sheet = tmp_path / "sheet.png"
     assert app.main(["prepare", "check", str(folder), "-o", str(sheet), "--workers", "1"]) == 1
     lines = capsys.readouterr().out.splitlines()

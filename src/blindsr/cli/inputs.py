@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from blindsr.data.folder_walk import below
 from blindsr.errors import BlindSRError, FileError, missing_file, os_error, printable
 
-from .input_paths import below, matches
+from .input_paths import matches
 from .records import INDEX, Print, Record, read_records
 
 READ = (

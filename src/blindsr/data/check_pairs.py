@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from blindsr.data.layout import find_groups, list_images
+from blindsr.data.pair_names import pair
 from blindsr.errors import BlindSRError
 
 
@@ -99,18 +100,23 @@ class _Pairing:
         found = self.listed(folder)
         if not found:
             return {}
-        if not found.keys() & hr.keys():
+        try:
+            pairs = pair(hr, found, folder)
+        except BlindSRError as error:
+            self._note(Path(error.where), error.found, error.expected)
+            return {}
+        if not pairs.found:
             if len(found) == len(hr):
                 return dict(zip(hr, found.values(), strict=True))
             self._note(folder, f"{len(found)} files of other names", f"{len(hr)}, as in GT")
             return {}
-        for name in sorted(hr.keys() - found.keys()):
+        for name in sorted(pairs.missing):
             suffix = ".npy" if folder.name == "blur16" else ".png"
             partner = hr[name].relative_to(self.root)
             self._note(folder / f"{name}{suffix}", "no such file", f"the partner of {partner}")
-        for name in sorted(found.keys() - hr.keys()):
+        for name in sorted(pairs.extra):
             self._note(found[name], "no partner in GT", "one file for every picture of GT")
-        return found
+        return pairs.found
 
     def _note(self, path: Path, found: str, expected: str) -> None:
         self.faults.append(Fault(str(path.relative_to(self.root)), found, expected))

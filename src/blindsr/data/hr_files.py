@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from blindsr.data.folder_walk import below
+from blindsr.data.notes import say_once
+from blindsr.data.pair_names import IMAGES, lr_beside_hr, says_lr, words
 from blindsr.data.picture_store import PictureFiles
-from blindsr.errors import DataError, missing_file
+from blindsr.data.source_values import existing_folder
+from blindsr.errors import BlindSRError, DataError
 
 Part = Literal["train", "valid"]
 
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 _KNOWN: dict[Part, frozenset[str]] = {
     "train": frozenset(
         {"DIV2K_train_HR", "Flickr2K_HR", "DF2K_HR", "DF2K_train_HR", "DIV8K_HR", "DIV8K_train_HR"}
     ),
     "valid": frozenset({"DIV2K_valid_HR", "DF2K_valid_HR", "DIV8K_valid_HR"}),
 }
-_NOT_HR = re.compile(r"(.*_)?(LR|mask|masks)([_x\d].*)?", re.IGNORECASE)
-"""Folders beside HR: ``LR``, ``LRx4``, ``DIV2K_train_LR_bicubic``, ``mask``."""
+_MASKS = frozenset({"mask", "masks"})
 
 
 def find_hr(folders: Sequence[str | Path], *, part: Part = "train") -> list[PictureFiles]:
@@ -39,11 +41,11 @@ def find_hr(folders: Sequence[str | Path], *, part: Part = "train") -> list[Pict
     named: dict[str, Path] = {}
     sources = [(Path(folder), hr) for folder in folders for hr in hr_folders(Path(folder), part)]
     for folder, source in sources:
-        below = [
+        named_below = [
             (path.relative_to(source).with_suffix("").as_posix(), path)
             for path in images_below(source)
         ]
-        for name, path in sorted(below):
+        for name, path in sorted(named_below):
             if len(sources) > 1:
                 name = f"{source.name}/{name}"
             if name in named:
@@ -65,13 +67,12 @@ def hr_folders(folder: Path, part: Part) -> list[Path]:
         FileError: it is missing.
         DataError: it holds known HR folders, but none of ``part``.
     """
-    if not folder.is_dir():
-        raise missing_file(folder, "a folder of HR pictures", "Download it, or correct the path")
+    existing_folder(folder, "a folder of HR pictures", "Download it, or correct the path")
     known = frozenset().union(*_KNOWN.values())
     if folder.name in known:
         return [folder]
-    below = sorted(path for level in ("*", "*/*") for path in folder.glob(level) if path.is_dir())
-    present = [path for path in below if path.name in known]
+    nearby = sorted(path for level in ("*", "*/*") for path in folder.glob(level) if path.is_dir())
+    present = [path for path in nearby if path.name in known]
     if not present:
         return [folder]
     chosen = [path for path in present if path.name in _KNOWN[part]]
@@ -88,16 +89,53 @@ def hr_folders(folder: Path, part: Part) -> list[Path]:
 def images_below(folder: Path) -> list[Path]:
     """Return the images below ``folder``, sorted; not those in folders of LR pictures or masks.
 
+    Links are followed, circles of them are not. What is left out is said.
+
     Raises:
+        FileError: a folder cannot be read.
         DataError: there is none.
     """
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGES
-        and not any(word.startswith(".") for word in path.relative_to(folder).parts)
-        and not any(_NOT_HR.fullmatch(word) for word in path.relative_to(folder).parts[:-1])
+    failures: list[BlindSRError] = []
+    paths = below(folder, recursive=True, failures=failures)
+    if failures:
+        raise failures[0]
+    images = [path for path in paths if path.suffix.lower() in IMAGES]
+    kept = [path for path in images if not _beside_hr(path.relative_to(folder))]
+    left_out = _left_out(folder, set(images) - set(kept), set(paths) - set(images))
+    if lr := lr_beside_hr(kept):
+        kept = [path for path in kept if path not in lr]
+        say_once(
+            f"{folder}: {len(lr)} LR pictures beside their HR left out ({min(lr).name}, ...); name "
+            "the folder as that of LR pictures too to test with them"
+        )
+    if not kept:
+        raise DataError(
+            folder,
+            found="no images" + (f" ({left_out})" if left_out else ""),
+            expected="at least one HR picture",
+            fix="Give the folder of the pictures",
+        )
+    if left_out:
+        say_once(f"{folder}: {left_out}")
+    return kept
+
+
+def _beside_hr(path: Path) -> bool:
+    """Say whether a folder of a relative path is called LR, mask or the like, as a whole word."""
+    return any(
+        says_lr(part) or not _MASKS.isdisjoint(words(part.lower())) for part in path.parts[:-1]
     )
-    if not paths:
-        raise DataError(folder, found="no images", expected="at least one HR picture")
-    return paths
+
+
+def _left_out(folder: Path, beside: set[Path], others: set[Path]) -> str:
+    """Return what is not taken as HR, in words; empty for nothing."""
+    parts = []
+    if beside:
+        places = sorted({path.relative_to(folder).parent.as_posix() for path in beside})
+        shown = ", ".join(places[:3]) + (", ..." if len(places) > 3 else "")
+        parts.append(f"{len(beside)} left out in folders of LR pictures or masks ({shown})")
+    if others:
+        kinds = Counter(path.suffix.lower() or "no suffix" for path in others)
+        shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+        parts.append(f"{len(others)} left out that are no pictures ({shown})")
+    return "; ".join(parts)

@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from blindsr.data.source_values import entries, existing_folder
+from blindsr.data.pair_names import IMAGES, by_stem, pair
+from blindsr.data.source_values import existing_folder
 from blindsr.errors import DataError
 
 Pairing = Literal["name", "sorted"]
-
-_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 
 
 class BSRFiles(NamedTuple):
@@ -49,8 +48,8 @@ def find_files(
         split: "train", "val" or "test".
         scale: names the LR folder, ``LRx4``.
         group: "Group1" ... for a grouped split.
-        pairing: "name" asks for equal stems; "sorted" pairs by position, as the released loader
-            does, and is for downloads whose blur maps carry other names.
+        pairing: "name" pairs as :mod:`blindsr.data.pair_names` says; "sorted" pairs by position,
+            as the released loader does, and is for downloads whose blur maps carry other names.
 
     Raises:
         FileError: a folder is missing.
@@ -79,20 +78,10 @@ def list_images(folder: Path) -> dict[str, Path]:
     """Return stem -> path of the images in ``folder``, sorted by stem."""
     fix = "Prepare or download the data set again, or correct root"
     existing_folder(folder, "a folder of images", fix)
-    suffixes = {".npy"} if folder.name == "blur16" else _IMAGES
-    paths = [
-        path
-        for path in entries(folder)
-        if path.suffix.lower() in suffixes and not path.name.startswith(".")
-    ]
-    if not paths:
-        raise DataError(folder, found="no images", expected="at least one")
-    stems: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in stems:
-            raise DataError(path, found=f"the name of {stems[path.stem].name}", expected="another")
-        stems[path.stem] = path
-    return stems
+    found = by_stem(folder, {".npy"} if folder.name == "blur16" else IMAGES)
+    if not found:
+        raise DataError(folder, found="no images", expected="at least one", fix=fix)
+    return found
 
 
 def _partners(hr: dict[str, Path], folder: Path, pairing: Pairing) -> dict[str, Path]:
@@ -100,9 +89,15 @@ def _partners(hr: dict[str, Path], folder: Path, pairing: Pairing) -> dict[str, 
     partners = list_images(folder)
     if pairing == "sorted":
         if len(partners) != len(hr):
-            raise DataError(folder, found=f"{len(partners)} files", expected=f"{len(hr)}, as in GT")
+            raise DataError(
+                folder,
+                found=f"{len(partners)} files",
+                expected=f"{len(hr)}, as in GT",
+                fix="Complete the folder, or pair by name",
+            )
         return dict(zip(hr, partners.values(), strict=True))
-    missing, extra = hr.keys() - partners.keys(), partners.keys() - hr.keys()
+    pairs = pair(hr, partners, folder)
+    missing, extra = pairs.missing, pairs.extra
     if missing and extra and len(missing) == len(hr) == len(partners):
         raise DataError(
             folder,
@@ -124,12 +119,12 @@ def _partners(hr: dict[str, Path], folder: Path, pairing: Pairing) -> dict[str, 
             expected="one file for every image of GT",
             fix="Remove it, or complete GT",
         )
-    return partners
+    return pairs.found
 
 
 def _first(names: Iterable[str]) -> str:
     return min(names)
 
 
-def _more(names: set[str]) -> str:
+def _more(names: list[str]) -> str:
     return f" (and {len(names) - 1} more)" if len(names) > 1 else ""

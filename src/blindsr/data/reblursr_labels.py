@@ -13,8 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from blindsr.data.hr_files import IMAGES
-from blindsr.data.pair_names import sorted_names
+from blindsr.data.pair_names import IMAGES, sorted_names
 from blindsr.errors import DataError, FileError, missing_file
 
 Label = Literal["type", "degree", "area", "split"]

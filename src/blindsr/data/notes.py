@@ -1,0 +1,20 @@
+"""Things worth knowing about the user's files that are no errors, each said once."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+_LOG = logging.getLogger("blindsr.data")
+_said: set[str] = set()
+
+
+def say_once(note: str) -> None:
+    """Log a note as a warning, once in a run: data sets are looked at before and while training.
+
+    Of several processes on a machine only the first says it.
+    """
+    if note in _said or os.environ.get("LOCAL_RANK", "0") != "0":
+        return
+    _said.add(note)
+    _LOG.warning("%s", note)

@@ -133,3 +133,13 @@ def test_predict_gives_estimates(tmp_path):
     (first, _second) = trainer(tmp_path).predict(task(), datamodule=Fake())
     assert first.blur.shape == (4, 1, 64, 64)
     assert first.seg_logits.shape == (4, 6, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("window", [0, 0]), ("window", [4]), ("num_classes", 0), ("scale", -1), ("auxiliary", "x")],
+)
+def test_options_of_the_network_out_of_bounds_are_one_line(option, value):
+    with pytest.raises(ConfigError, match=rf"^model\.{option}: ") as error:
+        CMOSTask(**{"backbone": "pyramid_small", "gia_parts": "F", option: value})
+    assert "\n" not in str(error.value)

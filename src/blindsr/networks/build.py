@@ -6,6 +6,10 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from blindsr.errors import ConfigError, WeightsError
+
+from .settings import checked_settings
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -22,6 +26,13 @@ def build(kind: type[Network], settings: Mapping[str, Any]) -> Network:
     """Construct ``kind`` from settings among which there may be others, as those of a task are.
 
     Raises:
-        ConfigError: if an option has an unknown value.
+        ConfigError: if an option has an unknown value, another type, or is out of bounds.
     """
-    return kind(**network_settings(kind, settings))
+    own = network_settings(kind, settings)
+    try:
+        # an unknown backbone has an error of its own, which names the nearest known one
+        checked_settings(kind, {k: v for k, v in own.items() if k != "backbone"}, "", "model")
+    except WeightsError as error:
+        key, _, value = error.found.partition(" ")
+        raise ConfigError(key, found=value, expected=error.expected) from error
+    return kind(**own)

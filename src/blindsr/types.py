@@ -7,9 +7,11 @@ HR is ``scale`` times LR in both axes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 IGNORE_INDEX = 255
@@ -52,6 +54,13 @@ class Batch(TypedDict, total=False):
     """(N,) bool."""
 
 
+def counted(batch: Batch) -> list[int]:
+    """Positions of the samples that count: those that only fill up a rank do not."""
+    repeat = batch.get("repeat")
+    size = len(batch["lr"])
+    return [i for i in range(size) if repeat is None or not bool(repeat[i])]
+
+
 class Estimate(NamedTuple):
     """What an estimator says about an LR image, all maps at HR size (N, ., s*h, s*w).
 
@@ -66,3 +75,47 @@ class Estimate(NamedTuple):
     """(N, 1, s*h, s*w) sigma map of the finest head, for auxiliary supervision."""
     aux_seg_logits: Tensor | None
     """(N, C, s*h, s*w) logits of the finest head, for auxiliary supervision."""
+
+
+class PictureSample(TypedDict, total=False):
+    """What there is to see of one sample: arrays at HR size. A key is absent where nothing is."""
+
+    name: str
+    lr: NDArray[np.float32]
+    """(H, W, 3) in [0, 1], LR enlarged in the phase of its down-sampler."""
+    blur: NDArray[np.float32]
+    """(H, W) true sigma in HR pixels."""
+    blur_estimate: NDArray[np.float32]
+    seg: NDArray[np.int64]
+    """(H, W) true classes, 255 = no label."""
+    seg_estimate: NDArray[np.int64]
+    images: dict[str, NDArray[np.float32]]
+    """Of a restorer, (H, W, 3) in [0, 1] by the name of their column: ``LR``, the methods, ``HR``;
+    crops of them are compared."""
+    scores: dict[str, str]
+    """Texts by the name of their column."""
+    boxes: list[tuple[int, int]]
+    """Row and column of the upper left corner of each crop; chosen where absent."""
+    sigma_max: float
+    """End of the sigma scale in HR pixels; needed where there is a sigma map."""
+    class_names: list[str]
+    """For the legend of class maps."""
+
+
+@runtime_checkable
+class DrawsSamples(Protocol):
+    """A task that says what there is to see of a validation sample.
+
+    :class:`blindsr.callbacks.Pictures` asks it, :func:`blindsr.imaging.plot_samples.save_samples`
+    draws.
+    """
+
+    def picture_sample(self, batch: Batch, outputs: Any, index: int) -> PictureSample:
+        """What to draw of one sample.
+
+        Args:
+            batch: of the validation.
+            outputs: what the task's ``validation_step`` returned for it.
+            index: of the sample in the batch.
+        """
+        ...

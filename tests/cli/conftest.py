@@ -26,7 +26,7 @@ TINY = {
                 "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
                 "init_args": {"filename": "last", "enable_version_counter": False},
             },
-            {"class_path": "blindsr.callbacks.SampleGrid", "init_args": {"count": 2}},
+            {"class_path": "blindsr.callbacks.Pictures", "init_args": {"count": 2}},
         ],
     },
     "model": {
@@ -79,7 +79,6 @@ def write_config(folder, name="tiny", model="cmos", **trainer):
     if model in MODELS:
         config["model"] = yaml.safe_load(yaml.safe_dump(MODELS[model]))
         config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
-        del config["trainer"]["callbacks"][2]  # draws maps
     config["trainer"] |= trainer
     return save_config(config, folder, name)
 

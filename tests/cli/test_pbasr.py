@@ -64,7 +64,7 @@ def test_fit_writes_checkpoints_metrics_and_pictures(fitted):
     assert {"train/general/gan", "train/blur/discriminator", "val/lpips_or_gmsd"} <= names
     assert {"val/blur/blurred_psnr", "val/blur/texture", "val/general/psnr"} <= names
     assert not any(name.startswith("val/general/blurred") for name in names)  # without masks
-    assert read_array(next((run / "pictures").glob("restored_*.png"))).std() > 10
+    assert read_array(next((run / "pictures").glob("step_*.png"))).std() > 10
     stored = torch.load(last(run), weights_only=True)
     assert (stored["iterations"], stored["global_step"]) == (4, 16)
 

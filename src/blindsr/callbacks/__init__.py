@@ -3,10 +3,9 @@
 from .checkpoint_file import WholeCheckpointIO, sweep_parts, use_whole_checkpoints
 from .ema import EMA
 from .non_finite import SkipNonFinite
+from .pictures import Pictures
 from .progress import LineProgress, RichProgress, progress_bar
 from .report import ScoreTable
-from .restoration_grid import RestorationGrid
-from .sample_grid import SampleGrid
 from .stop import SaveOnStop, StopSignals, TrainingStopped
 from .wandb_logger import WandbLogger
 from .weight_interpolation import WeightInterpolation
@@ -14,9 +13,8 @@ from .weight_interpolation import WeightInterpolation
 __all__ = [
     "EMA",
     "LineProgress",
-    "RestorationGrid",
+    "Pictures",
     "RichProgress",
-    "SampleGrid",
     "SaveOnStop",
     "ScoreTable",
     "StopSignals",

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from blindsr.imaging.io import atomic_path
+from blindsr.types import counted
 
 from .paper import FULL_GROUPS, FULL_IMAGES, paper_rows
 from .score_rows import as_csv, as_json, as_markdown, as_table, rows_of
+
+if TYPE_CHECKING:
+    from blindsr.types import Batch
 
 WIDE = 160
 """Characters of a line where there is no terminal: a file has room for all columns."""
@@ -38,16 +43,13 @@ class ScoreTable(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: object,
-        batch: dict,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Count the images by group."""
-        repeat = batch.get("repeat")
         groups = batch.get("group", ["test"] * len(batch["lr"]))
-        self._images.update(
-            group for i, group in enumerate(groups) if repeat is None or not bool(repeat[i])
-        )
+        self._images.update(groups[index] for index in counted(batch))
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add up the images of all ranks."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .demo_runs import best_of, clear, draw_sheet, fit, require, script, wait, write_scores
+from .demo_runs import best_of, clear, draw_restorations, fit, require, script, wait, write_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     checkpoint = best_of(arguments.out / "blind")
     blind.trainer.test(blind.model, blind.datamodule, ckpt_path=str(checkpoint), verbose=False)
     rows = json.loads((Path(blind.trainer.log_dir) / "scores.json").read_text(encoding="utf-8"))
-    draw_restoration(arguments.out / "restoration.png", blind.model.eval(), blind.datamodule)
+    batch = next(iter(blind.datamodule.test_dataloader()))
+    draw_restorations(arguments.out / "restoration.png", blind.model.eval(), batch)
     write_scores(arguments, {"estimate": estimate_scores, "restoration": rows})
     console.print(f"checkpoint: {checkpoint}")
     console.print(f"pictures:   {arguments.out / 'blur_maps.png'}, restoration.png")
@@ -106,7 +107,7 @@ def restorer_commands(arguments: argparse.Namespace) -> Iterator[list[str]]:
 
 def train_estimator(arguments: argparse.Namespace, console: Any) -> tuple[Path, dict[str, float]]:
     """Stage 1 and what it reached."""
-    from blindsr.imaging.plot import save_blur_strips
+    from blindsr.imaging.plot_samples import save_samples
 
     from .demo_estimate import as_table, score
 
@@ -115,26 +116,9 @@ def train_estimator(arguments: argparse.Namespace, console: Any) -> tuple[Path, 
     model = type(cli.model).load_from_checkpoint(best, map_location="cpu")
     scores, pictures = score(model.eval(), cli.datamodule)
     console.print(as_table(scores))
-    save_blur_strips(
-        arguments.out / "blur_maps.png",
-        pictures,
-        sigma_max=float(cli.datamodule.sigma_max),
-        class_names=cli.datamodule.class_names,
-        title="Held-out scenes",
-    )
+    save_samples(arguments.out / "blur_maps.png", pictures, title="Held-out scenes")
     write_scores(arguments, {"estimate": scores})
     if arguments.stage == "1":
         console.print(f"checkpoint: {best}")
         console.print(f"picture:    {arguments.out / 'blur_maps.png'}")
     return best, scores
-
-
-def draw_restoration(path: Path, model: Any, datamodule: Any) -> None:
-    """Draw the first test scenes, restored in all ways of the table, with zoomed crops."""
-    import torch
-
-    batch = next(iter(datamodule.test_dataloader()))
-    with torch.inference_mode():
-        sr, estimate = model.restore(batch)
-        results = {**model.rivals(batch), model.title: sr}
-    draw_sheet(path, batch, results, datamodule, estimate=estimate)

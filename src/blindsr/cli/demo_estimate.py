@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from blindsr.types import PictureSample
+
 TOTAL, VARYING = "blur PSNR [dB]", "blur PSNR, varying blur [dB]"
 CONSTANT = "blur PSNR, best constant over the set [dB]"
 OWN = "blur PSNR, varying blur, each image's own best constant [dB]"
@@ -14,8 +16,8 @@ GRID_STEP = 0.1
 PICTURES = 5
 
 
-def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Scores on the test scenes and the strips of the first ones.
+def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[PictureSample]]:
+    """Scores on the test scenes and what is drawn of the first ones.
 
     The two constants are what a network could reach without looking at the picture (one sigma for
     the whole set, the one that scores best) and without knowing where the blur is (each picture's
@@ -23,14 +25,20 @@ def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[dict[str,
     """
     import torch
 
-    from blindsr.callbacks.sample_grid import to_strip
     from blindsr.callbacks.score_rows import title_of
     from blindsr.metrics import EstimateScores, best_constant_blur_psnr, blur_psnr
+    from blindsr.tasks.picture_samples import estimate_sample
 
     datamodule.setup("test")
     sigma_max = float(datamodule.sigma_max)
+    shown: dict[str, Any] = {
+        "scale": datamodule.scale,
+        "phase": datamodule.phase,
+        "sigma_max": sigma_max,
+        "class_names": datamodule.class_names,
+    }
     scores, blurs, rows = EstimateScores(datamodule.num_classes, sigma_max), [], []
-    pictures: list[dict[str, Any]] = []
+    pictures: list[PictureSample] = []
     for batch in datamodule.test_dataloader():
         with torch.inference_mode():
             estimate = model(batch["lr"])
@@ -41,9 +49,7 @@ def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[dict[str,
         blurs.append(blur)
         for index in range(len(blur)):
             if len(pictures) < PICTURES:
-                pictures.append(
-                    to_strip(batch, estimate, index, scale=datamodule.scale, phase=datamodule.phase)
-                )
+                pictures.append(estimate_sample(batch, estimate, index, **shown))
     psnr, own = torch.cat(rows, dim=1)
     varying = own < 60  # a uniform map is its own constant
     found = {title_of(name): float(value) for name, value in scores.compute().items()}

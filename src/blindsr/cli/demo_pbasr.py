@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from blindsr.errors import ConfigError
 
 from .background import Background
-from .demo_runs import best_of, clear, draw_sheet, fit, require, script, wait, write_scores
+from .demo_runs import best_of, clear, draw_restorations, fit, require, script, wait, write_scores
 
 if TYPE_CHECKING:
     import argparse
@@ -72,7 +72,10 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     ]
     title = "PBaSR on held-out scenes, after the last step of each training"
     console.print(as_table(rows, title, width=console.width))
-    draw(arguments.out / "pbasr.png", cli.model.eval(), cli.datamodule)
+    blurred = next(b for b in cli.datamodule.test_dataloader() if b["group"][0].startswith("blur"))
+    draw_restorations(
+        arguments.out / "pbasr.png", cli.model.eval(), blurred, ("bicubic", UNIFIED, PBASR)
+    )
     write_scores(arguments, {"pbasr": scores})
     console.print(f"scores:  {arguments.out / 'scores.json'}")
     console.print(f"picture: {arguments.out / 'pbasr.png'}")
@@ -122,16 +125,3 @@ def collected(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str
     rows = {name: pbasr["others"][name] for name in ("bicubic", ANCHOR_ROW, UNIFIED)}
     rows |= {row: apart["others"][name] for name, row in BRANCH_ROWS.items()}
     return {**rows, POSTER: apart["scores"], PBASR: pbasr["scores"]}
-
-
-def draw(path: Path, model: Any, datamodule: Any) -> None:
-    """Draw blurred test scenes: bicubic, unified training and PBaSR with zoomed crops."""
-    import torch
-
-    batches = datamodule.test_dataloader()
-    batch = next(b for b in batches if b["group"][0].startswith("blur"))
-    with torch.inference_mode():
-        rivals = model.rivals(batch)
-        results = {name: rivals[name] for name in ("bicubic", UNIFIED)}
-        results[PBASR] = model.restore(batch)[0]
-    draw_sheet(path, batch, results, datamodule)

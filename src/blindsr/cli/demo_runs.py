@@ -92,20 +92,23 @@ def wait(background: Background, console: Any) -> None:
     background.check()
 
 
-def draw_sheet(
-    path: Path, batch: Any, results: dict[str, Any], datamodule: Any, estimate: Any = None
-) -> None:
-    """Draw the first samples of a batch as every method restored them."""
-    from blindsr.callbacks.restoration_samples import sheet_sample
-    from blindsr.imaging.plot_restoration import save_restoration_sheet
+def draw_restorations(path: Path, model: Any, batch: Any, rows: Sequence[str] = ()) -> None:
+    """Draw the first samples of a batch as the rows of the table restored them, all by default."""
+    import torch
 
-    where = {"scale": datamodule.scale, "phase": datamodule.phase}
+    from blindsr.imaging.plot_samples import save_samples
+    from blindsr.types import counted
+
+    with torch.inference_mode():
+        sr, estimate = model.restore(batch)
+        results = {**model.rivals(batch), model.title: sr}
     samples = [
-        sheet_sample(batch, results, index, estimate=estimate, **where)
-        for index in range(min(SHOWN, len(batch["lr"])))
+        model.compared_sample(
+            batch, {row: results[row][index] for row in rows or results}, index, estimate
+        )
+        for index in counted(batch)[:SHOWN]
     ]
-    sigma_max = float(datamodule.sigma_max) if estimate is not None else 0.0
-    save_restoration_sheet(path, samples, methods=list(results), sigma_max=sigma_max)
+    save_samples(path, samples)
 
 
 def write_scores(arguments: argparse.Namespace, content: dict[str, Any]) -> None:

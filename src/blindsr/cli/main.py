@@ -145,6 +145,9 @@ class BlindSRCLI(LightningCLI):
             self.datamodule.preflight(self.subcommand)
         if hasattr(self.model, "preflight"):
             self.model.preflight(self.subcommand, resumed=bool(path))
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if hasattr(callback, "preflight"):
+                callback.preflight(self.subcommand, self.model)
 
     def start_from(self, path: str | None) -> str | None:
         """Find and check the checkpoint; sweep what killed runs left of theirs."""

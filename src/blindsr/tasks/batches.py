@@ -1,4 +1,4 @@
-"""Questions that several tasks ask of a batch or of the data behind it."""
+"""Questions that several tasks ask of the data behind them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule
-
-    from blindsr.types import Batch
-
-
-def counted(batch: Batch) -> list[int]:
-    """Positions of the images that count: fillers of distributed evaluation do not."""
-    repeat = batch.get("repeat")
-    size = len(batch["lr"])
-    return [i for i in range(size) if repeat is None or not bool(repeat[i])]
 
 
 def group_names(task: LightningModule) -> tuple[str, ...]:

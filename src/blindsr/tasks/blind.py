@@ -10,10 +10,10 @@ from blindsr.errors import ConfigError
 from blindsr.metrics import EstimateScores
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.build import build, network_settings
-from blindsr.types import Batch, Estimate
+from blindsr.types import Batch, Estimate, counted
 from blindsr.weights.checkpoint import NetworkFile, read_network
 
-from .batches import counted, group_names
+from .batches import group_names
 from .restorer import RestorerTask
 from .rrdb_sft import CONSTANT, compared, differ, load_others, with_constant_sigma, with_maps
 

@@ -13,13 +13,16 @@ from blindsr.metrics import EstimateScores, mean_over_groups
 from blindsr.metrics.table import metric_of
 from blindsr.networks import CMOS, load_imagenet
 from blindsr.networks.build import build
-from blindsr.types import Batch, Estimate
+from blindsr.types import Batch, Estimate, counted
 
 from .base import RestorationTask
-from .batches import counted, group_names
+from .batches import datamodule, group_names
+from .picture_samples import estimate_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from blindsr.types import PictureSample
 
 LOSS_WEIGHTS = {
     "released": {"blur": 1.0, "seg": 1.0, "aux_blur": 0.5, "aux_seg": 0.5},
@@ -140,6 +143,19 @@ class CMOSTask(RestorationTask):
         estimate = self(batch["lr"])
         self._update(self.val_scores, estimate, batch, counted(batch))
         return estimate
+
+    def picture_sample(self, batch: Batch, outputs: Estimate, index: int) -> PictureSample:
+        """LR and both maps beside the true ones, see :class:`blindsr.types.DrawsSamples`."""
+        data = datamodule(self)
+        return estimate_sample(
+            batch,
+            outputs,
+            index,
+            scale=int(self.hparams["scale"]),
+            phase=getattr(data, "phase", 0.0),
+            sigma_max=float(self.hparams["sigma_max"]),
+            class_names=getattr(data, "class_names", ()),
+        )
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/<score>``: ``blur_psnr``, ``blur_ssim``, ``miou``."""

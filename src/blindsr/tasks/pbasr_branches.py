@@ -13,9 +13,10 @@ from blindsr.errors import ConfigError
 from blindsr.metrics import PreservationScores
 from blindsr.metrics.table import split_region
 from blindsr.networks.padding import any_size
+from blindsr.types import counted
 from blindsr.weights import average_branches, build_anchor, read_anchor
 
-from .batches import counted, datamodule, group_names
+from .batches import datamodule, group_names
 from .restorer import RestorerTask
 
 if TYPE_CHECKING:

@@ -8,19 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from blindsr.imaging.resize import upsample
+from blindsr.imaging.zoom_boxes import choose_boxes, crop_side
 from blindsr.losses import pixel_l1
 from blindsr.metrics import RestorationScores, mean_over_groups
 from blindsr.metrics.restoration import load_networks
+from blindsr.types import counted
 
 from .base import RestorationTask
-from .batches import counted, datamodule, group_names
+from .batches import datamodule, group_names
+from .picture_samples import restoration_sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from blindsr.types import Batch
+    from blindsr.types import Batch, PictureSample
 
 BICUBIC = "bicubic"
+RESTORED = "SR"
+CROPS = 2
 
 
 class RestorerTask(RestorationTask):
@@ -47,9 +52,16 @@ class RestorerTask(RestorationTask):
 
     def rivals(self, batch: Batch) -> dict[str, Tensor]:
         """SR images of other ways to restore the batch, for the rows of the test table."""
-        lr, scale = batch["lr"], int(self.hparams["scale"])
-        phase = getattr(datamodule(self), "phase", 0.0)
-        return {BICUBIC: upsample(lr.float(), scale, phase=phase, method="bicubic")}
+        return {BICUBIC: self.bicubic(batch["lr"])}
+
+    def bicubic(self, lr: Tensor) -> Tensor:
+        """(N, 3, h, w) enlarged in the phase of the data's down-sampler."""
+        scale = int(self.hparams["scale"])
+        return upsample(lr.float(), scale, phase=self._phase, method="bicubic")
+
+    @property
+    def _phase(self) -> float:
+        return float(getattr(datamodule(self), "phase", 0.0))
 
     def setup(self, stage: str) -> None:
         """Check the data; make the scores of a test."""
@@ -81,6 +93,39 @@ class RestorerTask(RestorationTask):
         images = counted(batch)
         self.val_scores.update(sr[images], batch["hr"][images])
         return {"sr": sr, "estimate": estimate}
+
+    def picture_sample(self, batch: Batch, outputs: Mapping[str, Any], index: int) -> PictureSample:
+        """LR, bicubic, SR and HR, see :class:`blindsr.types.DrawsSamples`.
+
+        The crops lie where bicubic and HR differ most, so they stay in place during a training.
+        """
+        bicubic = self.bicubic(batch["lr"][index : index + 1])[0]
+        restored = {BICUBIC: bicubic, RESTORED: outputs["sr"][index]}
+        sample = self.compared_sample(batch, restored, index, outputs["estimate"])
+        sample["scores"]["HR"] = "PSNR (Y)"
+        hr = sample["images"]["HR"]
+        sample["boxes"] = choose_boxes(
+            sample["images"][BICUBIC],
+            [hr],
+            reference=hr,
+            count=CROPS,
+            side=crop_side(*hr.shape[:2]),
+        )
+        return sample
+
+    def compared_sample(
+        self, batch: Batch, restored: Mapping[str, Tensor], index: int, estimate: Any = None
+    ) -> PictureSample:
+        """One sample with any images of it, see :func:`~.picture_samples.restoration_sample`."""
+        return restoration_sample(
+            batch,
+            restored,
+            index,
+            scale=int(self.hparams["scale"]),
+            phase=self._phase,
+            sigma_max=self.hparams.get("sigma_max"),
+            estimate=estimate,
+        )
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/psnr`` and ``val/ssim``."""

@@ -1,0 +1,91 @@
+"""Pictures while training: what a task makes of the first validation samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from blindsr.errors import ConfigError
+from blindsr.imaging.plot_samples import save_samples
+from blindsr.types import DrawsSamples, counted
+
+if TYPE_CHECKING:
+    from blindsr.types import Batch, PictureSample
+
+WANDB_KEY = "val/pictures"
+
+
+class Pictures(Callback):
+    """Write one picture per validation to ``<run>/pictures/step_<n>.png``.
+
+    The task says what there is to see of a sample (:class:`blindsr.types.DrawsSamples`): an
+    estimator LR, true and estimated sigma, their difference and the classes; a restorer the whole
+    picture, its sigma maps where there are some, and crops of LR, bicubic, SR and HR with the PSNR.
+    Samples that only fill up a rank are not drawn. Where several processes validate, the first one
+    draws samples of its own share. Weights & Biases gets the picture as ``val/pictures``.
+
+    Args:
+        count: samples to show, the first of the validation set; 0 draws nothing.
+
+    Raises:
+        ConfigError: if ``count`` is negative; before a training or validation of a task that has
+            nothing to show.
+    """
+
+    def __init__(self, count: int = 4) -> None:
+        if count < 0:
+            raise ConfigError(
+                "trainer.callbacks.Pictures.count", found=str(count), expected="0 or more"
+            )
+        self.count = count
+        self._samples: list[PictureSample] = []
+
+    def preflight(self, stage: str, pl_module: LightningModule) -> None:
+        """Refuse a task without pictures before a run leaves a trace."""
+        if stage in ("fit", "validate") and not isinstance(pl_module, DrawsSamples):
+            raise ConfigError(
+                "trainer.callbacks.Pictures",
+                found=f"{type(pl_module).__name__}, which has nothing to show",
+                expected="a task with a method picture_sample",
+                fix="Remove the callback, or give the task that method "
+                "(blindsr.types.DrawsSamples).",
+            )
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Check the task where no command line did."""
+        self.preflight(stage, pl_module)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the samples of the last validation."""
+        self._samples = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the first samples."""
+        if not trainer.is_global_zero or trainer.sanity_checking or outputs is None:
+            return
+        task = cast("DrawsSamples", pl_module)
+        for index in counted(batch)[: self.count - len(self._samples)]:
+            self._samples.append(task.picture_sample(batch, outputs, index))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the picture."""
+        folder = trainer.log_dir  # a collective call: every rank has to make it
+        if not self._samples or folder is None:
+            return
+        step = trainer.global_step
+        path = Path(folder) / "pictures" / f"step_{step:07}.png"
+        save_samples(path, self._samples, title=f"step {step}")
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_image"):  # of Lightning's, that of Weights & Biases alone
+                logger.log_image(WANDB_KEY, [str(path)], step=step)
+        self._samples = []

@@ -89,8 +89,19 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        # one handler serves both signals: each moment with one of them, in a batch with both
+        *((place, signal.SIGTERM) for place in PLACES),
+        ("in a batch", signal.SIGINT),
+        *(
+            pytest.param(place, signal.SIGINT, marks=pytest.mark.slow)
+            for place in PLACES
+            if place != "in a batch"
+        ),
+    ],
+)
 def test_a_signal_saves_and_the_command_it_prints_goes_on_exactly(
     place, number, whole, tmp_path, monkeypatch, capsys
 ):

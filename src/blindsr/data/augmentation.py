@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
+from blindsr.data.checked_options import check_choice, check_flags, check_number
 from blindsr.data.regenerate import Regenerate
 from blindsr.data.transforms import FlipAlignment, PairedTransform
 from blindsr.data.zoom import RandomZoom, Zoom
@@ -35,6 +36,15 @@ def training_transform(
     Raises:
         ConfigError: options that exclude each other.
     """
+    check_choice("flip", flip, (True, False, "paper"))
+    check_choice("operator", operator, get_args(Operator))
+    check_number("photometric", photometric, most=1)
+    check_flags(
+        vertical_flip=vertical_flip,
+        transpose=transpose,
+        wraparound=wraparound,
+        on_the_fly=on_the_fly,
+    )
     if on_the_fly:
         _check_on_the_fly(flip, zoom, wraparound)
         return Regenerate(

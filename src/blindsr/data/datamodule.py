@@ -10,10 +10,18 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from blindsr.data.checked_options import (
+    LARGEST_BATCH,
+    LARGEST_SEED,
+    check_flags,
+    check_number,
+    check_whole,
+)
 from blindsr.data.evaluation import EvalSet
+from blindsr.data.manifest_content import LARGEST_SCALE, LARGEST_SIGMA
 from blindsr.data.resumable import ResumableLoader
 from blindsr.data.sampler import EvalSampler, SeededSampler
-from blindsr.errors import ConfigError
+from blindsr.data.source_values import MOST_WORKERS
 from blindsr.imaging.resize import Downsampler, phase
 from blindsr.types import Batch
 
@@ -43,11 +51,13 @@ class PairedDataModule(LightningDataModule):
         seed: int,
     ) -> None:
         super().__init__()
-        for key, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
-            if value < 1:
-                raise ConfigError(key, found=str(value), expected="1 or more")
-        if num_workers < 0:
-            raise ConfigError("num_workers", found=str(num_workers), expected="0 or more")
+        check_whole("scale", scale, least=1, most=LARGEST_SCALE)
+        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA)
+        check_whole("batch_size", batch_size, least=1, most=LARGEST_BATCH)
+        check_whole("eval_batch_size", eval_batch_size, least=1, most=LARGEST_BATCH)
+        check_whole("num_workers", num_workers, least=0, most=MOST_WORKERS)
+        check_whole("seed", seed, least=0, most=LARGEST_SEED)
+        check_flags(pin_memory=pin_memory)
         self.scale = scale
         self.num_classes = num_classes
         self.sigma_max = sigma_max

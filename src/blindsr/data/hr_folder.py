@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from blindsr.data.checked_options import (
+    LARGEST_SIDE,
+    check_flags,
+    check_folders,
+    check_whole,
+    named_folders,
+)
 from blindsr.data.datamodule import PairedDataModule
 from blindsr.data.eval_folder import EvalFolderDataset
 from blindsr.data.eval_groups import check_group_names, folder_groups, split_off
@@ -11,6 +18,7 @@ from blindsr.data.hr_files import find_hr
 from blindsr.data.patches import RandomPatch
 from blindsr.data.picture_set import HRFolderDataset
 from blindsr.data.picture_store import PictureStore, checked_pictures
+from blindsr.data.source_values import whole
 from blindsr.degradation.named import Degradation, checked_degradation, downsampler_of
 from blindsr.errors import ConfigError
 
@@ -87,10 +95,13 @@ class HRFolder(PairedDataModule):
             seed=seed,
         )
         check_holdout(holdout, val_crop, scale)
+        check_folders("folders", folders)
+        check_flags(skip_small=skip_small)
         self.folders, self.degradation = tuple(folders), degradation
         if not self.folders:
             raise ConfigError("folders", found="none", expected="at least one")
-        self.test, self.test_lr = dict(test or {}), dict(test_lr or {})
+        self.test = named_folders("test", test)
+        self.test_lr = named_folders("test_lr", test_lr)
         check_group_names("test", self.test, self.test_lr)
         self.holdout, self.val_crop, self.skip_small = holdout, val_crop, skip_small
         self.store = PictureStore(cache)
@@ -142,9 +153,10 @@ def check_holdout(holdout: int, val_crop: int | None, scale: int) -> None:
     Raises:
         ConfigError: as said.
     """
-    if holdout < 1:
-        raise ConfigError("holdout", found=str(holdout), expected="1 picture or more")
-    if val_crop is not None and (val_crop < 4 * scale or val_crop % scale):
+    check_whole("holdout", holdout, least=1, most=10**9)
+    if val_crop is not None and (
+        not whole(val_crop, least=4 * scale, most=LARGEST_SIDE) or val_crop % scale
+    ):
         raise ConfigError(
             "val_crop", found=str(val_crop), expected=f"a multiple of scale = {scale}, or null"
         )

@@ -13,12 +13,20 @@ from blindsr.data.augmentation import training_transform
 from blindsr.data.blur_draw import IVA_SHARE
 from blindsr.data.bsr import BSRDataset
 from blindsr.data.bsr_sharp import SharpBSRDataset
+from blindsr.data.checked_options import (
+    check_choice,
+    check_flags,
+    check_number,
+    check_whole,
+    is_list,
+)
 from blindsr.data.datamodule import PairedDataModule
 from blindsr.data.layout import BSRFiles, Pairing, check_root, find_files, find_groups
 from blindsr.data.manifest import MANIFEST, read_manifest
-from blindsr.data.manifest_content import checked_manifest
+from blindsr.data.manifest_content import LARGEST_SIGMA, checked_manifest
 from blindsr.data.nyuv2_classes import NYUV2_CLASSES
 from blindsr.data.regenerate import Regenerate
+from blindsr.data.source_values import finite
 from blindsr.data.transforms import PairedTransform
 from blindsr.data.zoom import ZOOM_FACTORS, Zoom
 from blindsr.degradation.pipelines import Operator
@@ -116,12 +124,13 @@ class NYUv2BSR(PairedDataModule):
         )
         if num_classes != len(NYUV2_CLASSES):
             raise ConfigError("num_classes", found=str(num_classes), expected="40 for NYUv2")
-        if validation not in ("holdout", "group1"):
-            raise ConfigError("validation", found=repr(validation), expected="holdout or group1")
-        if not 0 < holdout < 1:
+        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA, above=True)
+        check_choice("validation", validation, ("holdout", "group1"))
+        check_choice("pairing", pairing, ("name", "sorted"))
+        check_flags(iva_only=iva_only)
+        if not finite(holdout, above=0, most=1) or holdout == 1:
             raise ConfigError("holdout", found=str(holdout), expected="0 < holdout < 1")
-        if not groups:
-            raise ConfigError("groups", found="none", expected="at least one of 1..5")
+        _check_groups(groups)
         self.root = Path(root)
         self.validation = validation
         self.holdout = holdout
@@ -235,6 +244,16 @@ class NYUv2BSR(PairedDataModule):
                 expected=f"{manifest['settings']['downsampler']}, as {self.root} is now",
                 fix="The folder changed meanwhile: make the DataModule again",
             )
+
+
+def _check_groups(groups: Sequence[int]) -> None:
+    if not is_list(groups) or not groups:
+        found = "none" if is_list(groups) else repr(groups)
+        raise ConfigError("groups", found=found, expected="a list of one or more of 1..5")
+    for group in groups:
+        check_whole("groups", group, least=1, most=99)
+    if len(set(groups)) < len(groups):
+        raise ConfigError("groups", found=str(list(groups)), expected="each group once")
 
 
 def split_holdout(

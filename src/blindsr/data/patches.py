@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from blindsr.data.checked_options import LARGEST_SIDE, check_flags, check_whole
+from blindsr.data.manifest_content import LARGEST_SCALE
 from blindsr.data.masks import Mask, resize_mask
 from blindsr.data.random_ops import RandomFlips
+from blindsr.data.source_values import whole
 from blindsr.data.transforms import Arrays
 from blindsr.degradation.named import (
     Degradation,
@@ -67,7 +70,15 @@ class RandomPatch:
         transpose: bool = True,
         sharpen: bool = True,
     ) -> None:
-        if crop < smallest_side(scale) or crop % scale:
+        check_whole("scale", scale, least=1, most=LARGEST_SCALE)
+        check_flags(
+            random_resize=random_resize,
+            flip=horizontal,
+            vertical_flip=vertical,
+            transpose=transpose,
+            sharpen=sharpen,
+        )
+        if not whole(crop, least=smallest_side(scale), most=LARGEST_SIDE) or crop % scale:
             raise ConfigError(
                 "crop",
                 found=str(crop),

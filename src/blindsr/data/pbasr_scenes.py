@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from blindsr.data.checked_options import (
+    LARGEST_SIDE,
+    check_choice,
+    check_counts,
+    check_number,
+    check_sides,
+    check_whole,
+)
 from blindsr.data.intended_blur import intended_defocus
+from blindsr.data.manifest_content import LARGEST_SIGMA
 from blindsr.data.masks import Mask
 from blindsr.data.patches import RandomPatch
 from blindsr.data.sampler import Draw
 from blindsr.data.scenes import render_scene
+from blindsr.data.source_values import finite
 from blindsr.data.transforms import Arrays, to_sample
 from blindsr.data.two_stream_datamodule import TwoStreamDataModule
 from blindsr.data.two_streams import TwoStreamDataset
@@ -201,12 +211,13 @@ class PBaSRScenes(TwoStreamDataModule):
             seed=seed,
         )
         self.counts = {"train": train_count, "val": val_count, "test": test_count}
-        if not all(0 < count <= 1_000_000 for count in self.counts.values()):
-            raise ConfigError("counts", found=str(self.counts), expected="each 1..1000000")
-        if not 0 < threshold < sigma_max / 2:
+        check_counts(self.counts)
+        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA, above=True)
+        check_choice("operator", operator, get_args(Operator))
+        if not finite(threshold, above=0, most=sigma_max / 2) or threshold == sigma_max / 2:
             raise ConfigError(
                 "threshold",
-                found=f"{threshold:g}",
+                found=str(threshold),
                 expected=f"below sigma_max / 2 = {sigma_max / 2:g}",
             )
         self.size = _checked_size(size, scale, crop)
@@ -250,8 +261,10 @@ class PBaSRScenes(TwoStreamDataModule):
 
 
 def _checked_size(size: Sequence[int], scale: int, crop: int) -> tuple[int, int]:
+    check_sides("size", size)
+    check_whole("crop", crop, least=1, most=LARGEST_SIDE)
     least = max(smallest_side(scale), crop)
-    if len(size) != 2 or min(size) < least or any(length % scale for length in size):
+    if min(size) < least or any(length % scale for length in size):
         raise ConfigError(
             "size",
             found=str(size),

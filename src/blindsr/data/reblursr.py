@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from blindsr.data.checked_options import (
+    LARGEST_SIDE,
+    check_choice,
+    check_flags,
+    check_folders,
+    check_number,
+    check_whole,
+    named_folders,
+)
 from blindsr.data.eval_folder import EvalFolderDataset
 from blindsr.data.eval_groups import check_group_names, folder_groups, split_off
 from blindsr.data.hr_files import find_hr
 from blindsr.data.hr_folder import check_holdout
+from blindsr.data.manifest_content import LARGEST_SIGMA
 from blindsr.data.patches import RandomPatch
 from blindsr.data.picture_set import HRFolderDataset
 from blindsr.data.picture_store import PictureFiles, PictureStore, checked_pictures
@@ -132,13 +142,17 @@ class ReBlurSR(TwoStreamDataModule):
             pin_memory=pin_memory,
             seed=seed,
         )
+        check_folders("general", general)
+        check_flags(skip_small=skip_small, allow_pickle=allow_pickle)
+        check_number("sigma_threshold", sigma_threshold, most=LARGEST_SIGMA, above=True)
+        check_whole("smallest_region", smallest_region, least=0, most=LARGEST_SIDE**2)
         self.root, self.general = root, tuple(general)
         self.degradation = degradation
         self.subset = Subset(*(None if v is None else tuple(v) for v in (types, degrees, areas)))
         self.group_by = tuple(group_by)
-        self.general_test = dict(general_test or {})
-        self.general_test_lr = dict(general_test_lr or {})
-        self.blur_test = dict(blur_test or {})
+        self.general_test = named_folders("general_test", general_test)
+        self.general_test_lr = named_folders("general_test_lr", general_test_lr)
+        self.blur_test = named_folders("blur_test", blur_test)
         self.validation, self.holdout, self.val_crop = validation, holdout, val_crop
         self.sigma_masks, self.allow_pickle = sigma_masks, allow_pickle
         self.skip_small = skip_small
@@ -192,8 +206,7 @@ class ReBlurSR(TwoStreamDataModule):
             raise ConfigError(
                 "group_by", found=str(list(self.group_by)), expected="some of type, degree, area"
             )
-        if self.validation not in ("holdout", "test"):
-            raise ConfigError("validation", found=repr(self.validation), expected="holdout or test")
+        check_choice("validation", self.validation, ("holdout", "test"))
 
     def _checked(self, files: list[PictureFiles]) -> list[PictureFiles]:
         return checked_pictures(files, smallest=self.patch.crop, skip_small=self.skip_small)

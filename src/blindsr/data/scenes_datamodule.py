@@ -10,7 +10,15 @@ from torch.utils.data import Dataset
 
 from blindsr.data.augmentation import training_transform
 from blindsr.data.blur_draw import BlurDraw, draw_blur
+from blindsr.data.checked_options import (
+    check_counts,
+    check_flags,
+    check_number,
+    check_sides,
+    check_whole,
+)
 from blindsr.data.datamodule import PairedDataModule
+from blindsr.data.manifest_content import LARGEST_SIGMA
 from blindsr.data.photographs import photo_frame
 from blindsr.data.regenerate import Regenerate, Sharp
 from blindsr.data.sampler import Draw
@@ -243,15 +251,16 @@ class Scenes(PairedDataModule):
         self.operator: Operator = operator
         self.iva = iva
         self.test_groups = test_groups
-        if not all(0 < count <= 1_000_000 for count in self.counts.values()):
-            raise ConfigError("counts", found=str(self.counts), expected="each 1..1000000")
-        if not 0 <= iva <= 1:
-            raise ConfigError("iva", found=str(iva), expected="0..1")
-        if test_groups < 1:
-            raise ConfigError("test_groups", found=str(test_groups), expected="1 or more")
-        for key, share in (("photographs", photographs), ("soft_photographs", soft_photographs)):
-            if not 0 <= share <= 1:
-                raise ConfigError(key, found=str(share), expected="0..1")
+        check_counts(self.counts)
+        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA, above=True)
+        check_whole("test_groups", test_groups, least=1, most=1000)
+        check_flags(iva_only=iva_only)
+        for key, share in (
+            ("iva", iva),
+            ("photographs", photographs),
+            ("soft_photographs", soft_photographs),
+        ):
+            check_number(key, share, most=1)
         self.iva_only, self.photographs, self.soft = iva_only, photographs, soft_photographs
         self.transform = training_transform(
             scale=scale,
@@ -313,9 +322,12 @@ class Scenes(PairedDataModule):
 
 
 def _checked_size(size: Sequence[int], scale: int, crop: list[int] | None) -> tuple[int, int]:
-    if len(size) != 2 or min(size) < scale or any(length % scale for length in size):
+    check_sides("size", size)
+    if min(size) < scale or any(length % scale for length in size):
         raise ConfigError("size", found=str(size), expected=f"two multiples of scale = {scale}")
     lr_size = (int(size[0]) // scale, int(size[1]) // scale)
-    if crop is not None and len(crop) == 2 and (crop[0] > lr_size[0] or crop[1] > lr_size[1]):
+    if crop is not None:
+        check_sides("crop", crop)
+    if crop is not None and (crop[0] > lr_size[0] or crop[1] > lr_size[1]):
         raise ConfigError("crop", found=str(crop), expected=f"at most the LR size {lr_size}")
     return int(size[0]), int(size[1])

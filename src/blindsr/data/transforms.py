@@ -20,6 +20,7 @@ from typing import Literal, TypedDict
 import numpy as np
 import torch
 
+from blindsr.data.checked_options import check_sides
 from blindsr.data.random_ops import RandomFlips
 from blindsr.data.zoom import RandomZoom
 from blindsr.errors import ConfigError, DataError
@@ -136,8 +137,8 @@ def checked_crop(crop: Sequence[int] | None, *, transpose: bool) -> tuple[int, i
     Raises:
         ConfigError: it is not positive, or not square where samples are transposed.
     """
-    if crop is not None and (len(crop) != 2 or min(crop) < 1):
-        raise ConfigError("crop", found=str(crop), expected="[height, width] in LR pixels")
+    if crop is not None:
+        check_sides("crop", crop)
     if transpose and (crop is None or crop[0] != crop[1]):
         raise ConfigError(
             "transpose",

@@ -7,12 +7,12 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
+from blindsr.data.checked_options import check_whole
 from blindsr.data.datamodule import PairedDataModule
 from blindsr.data.grouped_evaluation import GroupedEvalSet
 from blindsr.data.resumable import ResumableLoader
 from blindsr.data.sampler import EvalSampler
 from blindsr.data.two_streams import TwoStreamDataset, TwoStreamSampler
-from blindsr.errors import ConfigError
 from blindsr.imaging.resize import Downsampler
 from blindsr.types import Batch
 
@@ -55,8 +55,8 @@ class TwoStreamDataModule(PairedDataModule):
             pin_memory=pin_memory,
             seed=seed,
         )
-        if steps_per_epoch is not None and steps_per_epoch < 1:
-            raise ConfigError("steps_per_epoch", found=str(steps_per_epoch), expected="1 or more")
+        if steps_per_epoch is not None:
+            check_whole("steps_per_epoch", steps_per_epoch, least=1, most=10**9)
         self.steps_per_epoch = steps_per_epoch
         self.val_sets: list[Any] = []
 

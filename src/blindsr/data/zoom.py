@@ -12,7 +12,9 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
+from blindsr.data.checked_options import is_list
 from blindsr.data.resampling import sample_cubic, sample_nearest, zoom_positions
+from blindsr.data.source_values import finite
 from blindsr.errors import ConfigError
 
 Zoom = Literal["physical", "paper"]
@@ -127,8 +129,9 @@ def checked_factors(factors: Sequence[float]) -> tuple[float, ...]:
     Raises:
         ConfigError: there is none, or one below 1 (what lies outside a picture is unknown).
     """
-    if not factors or not all(1 <= factor <= 10 for factor in factors):
-        raise ConfigError("zoom_factors", found=str(list(factors)), expected="numbers in 1..10")
+    good = is_list(factors) and factors and all(finite(f, above=0, most=10) for f in factors)
+    if not good or min(factors) < 1:
+        raise ConfigError("zoom_factors", found=str(factors), expected="numbers in 1..10")
     return tuple(float(factor) for factor in factors)
 
 

@@ -267,7 +267,7 @@ def test_small_pictures_work(model, size):
         (torch.zeros(20, 20, 3), "a tensor of shape"),
         (torch.zeros(3, 20, 20, dtype=torch.uint8), "uint8"),
         (torch.full((3, 20, 20), -0.5), "values from -0.5"),
-        (Image.new("RGBA", (20, 20)), "mode RGBA"),
+        (Image.new("CMYK", (20, 20)), "mode CMYK"),
         ("photo.jpg", "a str"),
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
@@ -496,3 +496,70 @@ def test_half_precision_is_near(model, blind_file):
     half = blindsr.load(blind_file, device="cpu", precision="bf16").upscale(image)
     assert half.dtype == np.float32
     assert 0 < np.abs(half - model.upscale(image)).mean() < 0.02
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "1", "I;16"])
+def test_pil_images_of_other_modes_come_back_as_their_nearest(model, mode):
+    rng = np.random.default_rng(0)
+    if mode == "I;16":
+        image = Image.fromarray(rng.integers(0, 65535, (20, 24), dtype=np.uint16))
+    else:
+        image = Image.fromarray(rng.integers(0, 255, (20, 24, 4), dtype=np.uint8)).convert(mode)
+    result = model.upscale(image)
+    expected = {"P": "RGB", "PA": "RGBA", "1": "L"}.get(mode, mode)
+    assert (result.mode, result.size) == (expected, (96, 80))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_white_disc_on_transparent_black_keeps_its_white_edge(mode):
+    def bicubic(lr, *_):
+        return nn.functional.interpolate(lr, scale_factor=4, mode="bicubic").clamp(0, 1)
+
+    upscaler = Upscaler(bicubic, TileNeeds((1, 1), overlap=8))
+    model = Restorer(Model("bicubic", "here", 4, torch.device("cpu"), upscaler=upscaler))
+    rows, columns = np.mgrid[:24, :32]
+    inside = (rows - 12) ** 2 + (columns - 16) ** 2 < 64
+    disc = np.dstack([inside * 255] * len(mode)).astype(np.uint8)
+    result = model.upscale(Image.fromarray(disc))
+    assert result.mode == mode
+    alpha = np.asarray(result)[..., -1]
+    assert {int(alpha[0, 0]), int(alpha[48, 64])} == {0, 255}
+    white = Image.new("RGBA", result.size, "white")
+    seen = np.asarray(Image.alpha_composite(white, result.convert("RGBA")))
+    assert seen.min() >= 250
+
+
+def test_pil_images_come_upright_with_their_profile(model):
+    import io
+
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 24, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "me"
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", exif=exif, icc_profile=profile, dpi=(300, 300))
+    with Image.open(file) as image:
+        result = model.upscale(image)
+    assert result.size == (80, 96)
+    assert result.info["icc_profile"] == profile
+    assert round(result.info["dpi"][0]) == 300
+    np.testing.assert_array_equal(
+        np.asarray(result), model.upscale(np.ascontiguousarray(np.rot90(pixels, -1)))
+    )
+    again = io.BytesIO()
+    result.save(again, "PNG", exif=result.info["exif"])
+    with Image.open(again) as image:
+        assert image.info["icc_profile"] == profile
+        assert (image.getexif()[0x0112], image.getexif()[0x013B]) == (1, "me")
+
+
+def test_equal_channels_stay_equal(model):
+    grey = np.random.default_rng(0).integers(0, 255, (20, 24, 1), dtype=np.uint8)
+    same = np.repeat(grey, 3, 2)
+    for result in (model.upscale(same), np.asarray(model.upscale(Image.fromarray(same)))):
+        assert result.shape == (80, 96, 3)
+        assert (result == result[..., :1]).all()
+    deep = model.upscale(same.astype(np.uint16) * 257)
+    assert (deep == deep[..., :1]).all()

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from blindsr.errors import ConfigError, DataError
+from blindsr.imaging.find_phase import find_phase, phase_pattern
+from blindsr.imaging.resize import upsample
 
 from .engine.flow import Flow, Progress, Strip
 from .engine.model import Model, Precision
@@ -151,7 +153,8 @@ class Restorer:
         """Restore a picture at ``scale`` times its size.
 
         Args:
-            image: (H, W, 3) array of uint8, uint16 or float32 in [0, 1]; PIL image (RGB or L); or
+            image: (H, W, 3) array of uint8, uint16 or float32 in [0, 1]; PIL image, upright or with
+                its orientation in EXIF, whose transparency, colour profile and resolution stay; or
                 floating-point tensor (3, H, W) or (N, 3, H, W) in [0, 1].
             tile: rows and columns from one tile to the next in pixels of ``image``, rounded up to
                 what the network needs; 0 computes the picture whole; ``"auto"`` keeps to about
@@ -173,7 +176,7 @@ class Restorer:
             self._flow(one, check_tile(tile), given=(sigma, classes)) for one in pictures.items
         ]
         strips = ((strip.sr for strip in flow.strips(maps=False)) for flow in flows)
-        return pictures.give_back(strips)  # type: ignore[arg-type]
+        return pictures.give_back(strips, self._enlarge)  # type: ignore[arg-type]
 
     def estimate(self, image: Any, *, tile: TileChoice = "auto") -> Maps:
         """Estimate sigma and classes of every HR pixel of a picture.
@@ -233,6 +236,18 @@ class Restorer:
             raise DataError("image", found=found, expected="one at a time")
         flow = self._flow(pictures.items[0], check_tile(tile), on_progress=on_progress)
         return flow.strips(maps=maps)
+
+    def phase(self) -> float:
+        """Return where the network puts LR pixels, see :func:`blindsr.imaging.resize.phase`.
+
+        It is found by trying it on a small pattern.
+        """
+        pattern = phase_pattern()
+        parts = [strip.sr for strip in self.strips(pattern) if strip.sr is not None]
+        return find_phase(pattern, np.concatenate(parts), self.scale)
+
+    def _enlarge(self, alpha: NDArray[Any]) -> NDArray[np.floating]:
+        return upsample(alpha, self.scale, phase=self.phase())
 
     @property
     def _minimum(self) -> int:

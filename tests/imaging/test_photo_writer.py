@@ -2,6 +2,7 @@
 
 import itertools
 import tracemalloc
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -247,3 +248,41 @@ def test_the_nearest_layout_is_chosen(tmp_path, mode, form, layout, notes):
 
 def test_every_suffix_has_a_format():
     assert {form.name for form in FORMATS.values()} == {"PNG", "JPEG", "WebP", "TIFF"}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_text_resolution_and_a_long_profile(tmp_path, suffix):
+    text = {"parameters": "a castle, steps 20", "Title": "Schloß 城", "long": "x" * 2_000_000}
+    profile = SRGB + bytes(1_500_000)
+    layout, array = Layout(3, 8), pixels(20, 30, Layout(3, 8))
+    path = tmp_path / f"a{suffix}"
+    write(path, array, layout, text=text, dpi=(300, 150.5), icc=profile)
+    image = opened(path)  # what Pillow refuses would raise here
+    assert image.size == (30, 20)
+    assert image.info.get("icc_profile") == (None if suffix == ".png" else profile)
+    if suffix == ".png":
+        assert image.text == text
+        assert read_photo(path).text == text
+    if suffix != ".webp":
+        np.testing.assert_allclose([float(v) for v in image.info["dpi"]], (300, 150.5), rtol=0.005)
+        np.testing.assert_allclose(read_photo(path).dpi, (300, 150.5), rtol=0.005)
+
+
+def test_what_a_format_does_not_get_is_said(tmp_path):
+    exif = Image.Exif()
+    exif[0x013B] = "me"
+    profile = SRGB + bytes(1_500_000)
+    Image.fromarray(pixels(20, 30, Layout(3, 8))).save(
+        tmp_path / "a.tif", dpi=(300, 300), icc_profile=profile, exif=exif
+    )
+    photo = read_photo(tmp_path / "a.tif")
+    assert photo.icc == profile
+    photo = replace(photo, text={"Title": "a castle"})
+    said = {form.name: " ".join(fit(photo, form)[1]) for form in (PNG, JPEG, WEBP, TIFF)}
+    assert (
+        said["PNG"]
+        == "colour profile dropped, as it is one of 1.5 MB, which few programs read from PNG"
+    )
+    assert said["JPEG"] == "text dropped, as JPEG gets none"
+    assert said["WebP"] == "resolution dropped, as WebP gets none text dropped, as WebP gets none"
+    assert said["TIFF"] == "EXIF dropped, as TIFF gets none text dropped, as TIFF gets none"

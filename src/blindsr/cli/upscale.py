@@ -139,7 +139,7 @@ def restore_all(
     jobs: list[Job], arguments: argparse.Namespace, batch: Batch, console: Console
 ) -> None:
     """Load the model and restore pictures; those that cannot be are failures of the batch."""
-    from .upscale_picture import Options, model_phase, upscale_picture
+    from .upscale_picture import Options, upscale_picture
 
     model = open_model(arguments, console)
     hint_at_prefilter(jobs, arguments.prefilter, console)
@@ -147,7 +147,7 @@ def restore_all(
         arguments.tile,
         arguments.prefilter,
         arguments.quality,
-        cache(lambda: model_phase(model)),
+        cache(model.phase),
         f"blindsr ×{model.scale}",
     )
     for index, tell in track_parts([job.source for job in jobs], console, "pictures"):

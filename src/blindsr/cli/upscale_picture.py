@@ -12,12 +12,12 @@ import numpy as np
 
 from blindsr.errors import DataError, printable
 from blindsr.imaging.comparison import Comparison, open_comparison
-from blindsr.imaging.find_phase import find_phase, phase_pattern
 from blindsr.imaging.photo import Photo, read_photo
-from blindsr.imaging.photo_format import Layout, fit, format_of, profile_for, to_samples
+from blindsr.imaging.photo_format import Layout, fit, format_of, to_samples
 from blindsr.imaging.photo_writer import PhotoWriter, open_writer
 from blindsr.imaging.prefilter import Prefilter, prefilter
 from blindsr.imaging.resize import upsample_rows
+from blindsr.imaging.transparency import bled, is_neutral
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
 from .inputs import check_ordinary
@@ -42,7 +42,8 @@ class Options:
         tile: of the engine.
         before: filter before the model.
         quality: of JPEG and WebP.
-        phase: of the model, see :func:`model_phase`; asked for by alpha and comparisons.
+        phase: of the model, see :meth:`blindsr.restore.Restorer.phase`; asked for by alpha and
+            comparisons.
         method: name of the model over its column of a comparison.
     """
 
@@ -51,13 +52,6 @@ class Options:
     quality: int
     phase: Callable[[], float]
     method: str
-
-
-def model_phase(model: Restorer) -> float:
-    """Return where a model puts LR pixels, by trying it on a small pattern."""
-    pattern = phase_pattern()
-    parts = [strip.sr for strip in model.strips(pattern) if strip.sr is not None]
-    return find_phase(pattern, np.concatenate(parts), model.scale)
 
 
 def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -> list[str]:
@@ -69,12 +63,11 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
     start = time.monotonic()
     check_ordinary(job.source)
     photo = read_photo(job.source)
-    color = prefilter(photo.color, options.before)
+    # What lies under alpha 0 would bleed into the edge of what is seen.
+    color = prefilter(bled(photo.color, photo.alpha), options.before)
     lr = np.repeat(color[..., None], 3, axis=2) if photo.grey else color
     height, width = (side * model.scale for side in lr.shape[:2])
     layout, notes = fit(photo, format_of(job.out))
-    if photo.icc is not None and profile_for(layout, photo.icc) is None:
-        notes.append("colour profile dropped, as it is one of grey")
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(
             open_writer(
@@ -84,11 +77,14 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
                 layout=layout,
                 icc=photo.icc,
                 exif=photo.exif,
+                text=photo.text,
+                dpi=photo.dpi,
                 quality=options.quality,
             )
         )
         maps, sheet = _open_extras(stack, model, job, options, lr)
-        work = _Work(photo, layout, options.phase, model.scale, writer, maps, sheet)
+        neutral = photo.grey or is_neutral(photo.color)
+        work = _Work(photo, neutral, layout, options.phase, model.scale, writer, maps, sheet)
         with_maps = maps is not None or (sheet is not None and model.can_estimate)
         for strip in model.strips(lr, tile=options.tile, maps=with_maps, on_progress=tell):
             work.take(strip)
@@ -112,6 +108,7 @@ class _Work:
     """Where strips go."""
 
     photo: Photo
+    neutral: bool
     layout: Layout
     phase: Callable[[], float]
     scale: int
@@ -133,7 +130,8 @@ class _Work:
                     fix="Try --precision float32.",
                 )
             sigma = None if strip.sigma is None else strip.sigma[rows]
-            self.writer.write(to_samples(sr, self._alpha(top, len(sr)), self.layout))
+            alpha = self._alpha(top, len(sr))
+            self.writer.write(to_samples(sr, alpha, self.layout, neutral=self.neutral))
             if self.sheet is not None:
                 self.sheet.add(top, sr, sigma)
             if self.maps is not None:

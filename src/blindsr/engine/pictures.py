@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from blindsr.errors import DataError
+from blindsr.imaging.photo_format import luma
 from blindsr.imaging.tiling import Tile
+from blindsr.imaging.transparency import is_neutral
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .pil_picture import Enlarge, PilPicture, read_pil
 
 Kind = Literal["numpy", "pil", "tensor"]
 _PEAK = {"uint8": 255, "uint16": 65535, "float32": 1}
@@ -58,14 +59,24 @@ class Pictures:
         kind: array, PIL image or tensor.
         items: the pictures; more than one only for a tensor of four axes.
         original: as it was handed over.
+        pil: what a PIL image holds, else ``None``.
     """
 
     kind: Kind
     items: tuple[Picture, ...]
     original: Any
+    pil: PilPicture | None = None
 
-    def give_back(self, results: Iterable[Iterable[NDArray[np.float32]]]) -> Any:
-        """Strips (rows, scale * W, 3) in [0, 1] of each picture -> the kind that came in."""
+    def give_back(self, results: Iterable[Iterable[NDArray[np.float32]]], enlarge: Enlarge) -> Any:
+        """Return the restored pictures as the kind that came in.
+
+        A grey picture, and one whose three channels are equal, stays grey; a tensor is what the
+        network makes of it.
+
+        Args:
+            results: of each picture, strips (rows, scale * W, 3) in [0, 1].
+            enlarge: for its alpha.
+        """
         if self.kind == "tensor":
             images = [torch.from_numpy(_joined(strips, 1, np.float32)) for strips in results]
             stack = torch.stack([image.permute(2, 0, 1) for image in images])
@@ -74,13 +85,8 @@ class Pictures:
         (picture,) = self.items
         (strips,) = results
         dtype = picture.pixels.dtype
-        pixels = _joined(strips, picture.peak, dtype)
-        if self.kind == "numpy":
-            return pixels
-        from PIL import Image
-
-        image = Image.fromarray(pixels)
-        return image if self.original.mode == "RGB" else image.convert(self.original.mode)
+        pixels = _joined(strips, picture.peak, dtype, neutral=is_neutral(picture.pixels))
+        return pixels if self.pil is None else self.pil.image(pixels, enlarge)
 
     def give_maps(self, maps: list[NDArray[Any]]) -> Any:
         """Maps (s*H, s*W) of each picture -> an array, or for a tensor a tensor."""
@@ -94,8 +100,9 @@ def read_pictures(image: Any, minimum: int) -> Pictures:
     """Accept an image, or refuse it by name.
 
     Args:
-        image: (H, W, 3) array of uint8, uint16 or float32 in [0, 1]; PIL image of mode RGB or L;
-            floating-point tensor (3, H, W) or (N, 3, H, W) in [0, 1].
+        image: (H, W, 3) array of uint8, uint16 or float32 in [0, 1]; PIL image of 8 bit, or
+            16 bit grey, with or without alpha; floating-point tensor (3, H, W) or (N, 3, H, W) in
+            [0, 1].
         minimum: height and width that the network needs; smaller pictures are mirrored.
 
     Raises:
@@ -106,7 +113,8 @@ def read_pictures(image: Any, minimum: int) -> Pictures:
     if isinstance(image, np.ndarray):
         return Pictures("numpy", (_from_array(image, minimum),), image)
     if hasattr(image, "convert") and hasattr(image, "mode"):
-        return Pictures("pil", (_from_array(_pil_pixels(image), minimum),), image)
+        pil = read_pil(image)
+        return Pictures("pil", (_from_array(pil.pixels, minimum),), image, pil)
     raise DataError(
         "image",
         found=f"a {type(image).__name__}",
@@ -146,17 +154,6 @@ def _from_tensor(image: Tensor, minimum: int) -> list[Picture]:
     return [_from_array(one.float().cpu().numpy(), minimum) for one in batch]
 
 
-def _pil_pixels(image: Image) -> NDArray[np.uint8]:
-    if image.mode not in ("RGB", "L"):
-        raise DataError(
-            "image",
-            found=f"a PIL image of mode {image.mode}",
-            expected="RGB or L",
-            fix='Call image.convert("RGB") first; it drops transparency.',
-        )
-    return np.asarray(image.convert("RGB"))
-
-
 def _check_range(low: float, high: float) -> None:
     if not (low >= 0 and high <= 1):  # not-a-number included
         raise DataError(
@@ -167,10 +164,14 @@ def _check_range(low: float, high: float) -> None:
         )
 
 
-def _joined(strips: Iterable[NDArray[np.float32]], peak: int, dtype: Any) -> NDArray[Any]:
+def _joined(
+    strips: Iterable[NDArray[np.float32]], peak: int, dtype: Any, *, neutral: bool = False
+) -> NDArray[Any]:
     """Strips of values in [0, 1] as one picture of a type; integers are rounded."""
     parts = []
     for strip in strips:
+        if neutral:
+            strip = np.broadcast_to(luma(strip), strip.shape)
         scaled = strip if peak == 1 else np.rint(strip * np.float32(peak))
         parts.append(scaled.astype(dtype))
     return np.concatenate(parts)

@@ -19,6 +19,7 @@ from PIL import Image
 _BLOCK = 8  # rows and columns of what is transformed together, as colour is not subsampled
 _MOST_BLOCKS = 65535  # between restart markers
 _STRIP_BYTES = 1 << 22
+_MOST_DPI = 65535
 _SIZE, _INTERVAL, _SCAN = 0xC0, 0xDD, 0xDA  # second bytes of markers: SOF0, DRI, SOS
 _END = b"\xff\xd9"
 
@@ -34,6 +35,7 @@ class JpegStream:
         quality: 1..100.
         icc: colour profile.
         exif: EXIF block, from its byte-order mark on.
+        dpi: pixels per inch, across and down.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class JpegStream:
         quality: int,
         icc: bytes | None = None,
         exif: bytes | None = None,
+        dpi: tuple[float, float] | None = None,
     ) -> None:
         self._file, self._height, self._channels = file, height, channels
         across = -(-width // _BLOCK)
@@ -54,6 +57,8 @@ class JpegStream:
         self._interval = across * down
         self._options: dict[str, Any] = {"format": "JPEG", "quality": quality, "subsampling": 0}
         self._head: dict[str, Any] = {"icc_profile": icc}
+        if dpi is not None:
+            self._head["dpi"] = tuple(min(value, _MOST_DPI) for value in dpi)
         if exif is not None:
             self._head["exif"] = b"Exif\0\0" + exif
         self._waiting: list[NDArray[np.integer]] = []

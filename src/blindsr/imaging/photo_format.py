@@ -26,6 +26,9 @@ class PhotoFormat:
         alpha: it has transparency.
         grey_alpha: it has both at once, in a form that other programs read.
         exif: EXIF is written into it.
+        dpi: the resolution is.
+        text: texts by keyword are.
+        icc: the longest colour profile that others read from it, bytes.
     """
 
     name: str
@@ -35,11 +38,16 @@ class PhotoFormat:
     alpha: bool = True
     grey_alpha: bool = False
     exif: bool = True
+    dpi: bool = True
+    text: bool = False
+    icc: int = 1 << 26
 
 
-PNG = PhotoFormat("PNG", 16, 2**31 - 1, grey_alpha=True)
-JPEG = PhotoFormat("JPEG", 8, 65_500, alpha=False)  # the limit of libjpeg
-WEBP = PhotoFormat("WebP", 8, 16_383, grey=False)
+# Pillow refuses a whole PNG for a profile of more than 1 MB.
+PNG = PhotoFormat("PNG", 16, 2**31 - 1, grey_alpha=True, text=True, icc=1_000_000)
+# 65,500 is the limit of libjpeg; a profile is cut into 255 segments at most.
+JPEG = PhotoFormat("JPEG", 8, 65_500, alpha=False, icc=255 * 65_519)
+WEBP = PhotoFormat("WebP", 8, 16_383, grey=False, dpi=False)
 TIFF = PhotoFormat("TIFF", 16, 2**31 - 1, exif=False)
 FORMATS = {
     ".png": PNG,
@@ -103,17 +111,43 @@ def fit(photo: Photo, form: PhotoFormat) -> tuple[Layout, list[str]]:
     if photo.alpha is not None and not alpha:
         notes.append(f"alpha dropped, as {form.name} has none")
     grey = photo.grey and form.grey and (form.grey_alpha or not alpha)
-    return Layout((1 if grey else 3) + alpha, min(photo.bits, form.bits)), notes
+    layout = Layout((1 if grey else 3) + alpha, min(photo.bits, form.bits))
+    if photo.icc is not None and profile_for(layout, photo.icc, form) is None:
+        reason = "of grey"
+        if len(photo.icc) > form.icc:
+            reason = f"of {len(photo.icc) / 1e6:.1f} MB, which few programs read from {form.name}"
+        notes.append(f"colour profile dropped, as it is one {reason}")
+    extras = (
+        (photo.exif, form.exif, "EXIF"),
+        (photo.dpi, form.dpi, "resolution"),
+        (photo.text, form.text, "text"),
+    )
+    notes += [
+        f"{name} dropped, as {form.name} gets none"
+        for value, can, name in extras
+        if value and not can
+    ]
+    return layout, notes
 
 
-def profile_for(layout: Layout, icc: bytes | None) -> bytes | None:
-    """Return a colour profile where it fits the channels, else ``None``."""
+def profile_for(layout: Layout, icc: bytes | None, form: PhotoFormat) -> bytes | None:
+    """Return a colour profile where it fits the channels and the format, else ``None``."""
     space = b"GRAY" if layout.channels < 3 else b"RGB "
-    return icc if icc is not None and icc[16:20] == space else None
+    fits = icc is not None and icc[16:20] == space and len(icc) <= form.icc
+    return icc if fits else None
+
+
+def luma(sr: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, W, 1), the grey of (n, W, 3)."""
+    return sr @ _LUMA[:, None]
 
 
 def to_samples(
-    sr: NDArray[np.float32], alpha: NDArray[np.floating] | None, layout: Layout
+    sr: NDArray[np.float32],
+    alpha: NDArray[np.floating] | None,
+    layout: Layout,
+    *,
+    neutral: bool = False,
 ) -> NDArray[np.integer]:
     """Return rows of a file: clipped, rounded to the nearest level, grey by luma.
 
@@ -121,11 +155,13 @@ def to_samples(
         sr: (n, W, 3), nominally in [0, 1].
         alpha: (n, W), nominally in [0, 1]; needed where the layout has it.
         layout: of the file.
+        neutral: the picture is grey: whatever the layout, its channels are equal.
 
     Returns:
         (n, W, channels) uint8 or uint16.
     """
-    parts = [sr @ _LUMA[:, None] if layout.channels < 3 else sr]
+    color = luma(sr) if neutral or layout.channels < 3 else sr
+    parts = [color] * 3 if neutral and layout.channels >= 3 else [color]
     if layout.channels in (2, 4):
         assert alpha is not None
         parts.append(alpha[..., None])

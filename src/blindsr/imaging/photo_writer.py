@@ -105,6 +105,7 @@ def open_writer(
     icc: bytes | None = None,
     exif: bytes | None = None,
     text: dict[str, str] | None = None,
+    dpi: tuple[float, float] | None = None,
     quality: int = QUALITY,
 ) -> Iterator[PhotoWriter]:
     """Write a picture in strips, atomically: after a failure there is no file, nor a part of one.
@@ -114,9 +115,10 @@ def open_writer(
         width: of the picture.
         height: of the picture.
         layout: a layout that the format holds, see :func:`blindsr.imaging.photo_format.fit`.
-        icc: colour profile; left out where it does not fit the channels.
+        icc: colour profile; left out where it does not fit the channels or the format.
         exif: EXIF block, from its byte-order mark on; left out of TIFF.
         text: text chunks of a PNG.
+        dpi: pixels per inch, across and down; left out of WebP.
         quality: 1..100 of JPEG and WebP.
 
     Yields:
@@ -130,7 +132,7 @@ def open_writer(
     path = Path(path)
     check_size(path, width, height)
     form = format_of(path)
-    profile = profile_for(layout, icc)
+    profile = profile_for(layout, icc, form)
     try:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(path))
@@ -144,7 +146,7 @@ def open_writer(
                 sink = _Spooled(array, temporary, form, layout, options)
             else:
                 file = stack.enter_context(temporary.open("wb"))
-                head = {"width": width, "height": height, "icc": profile, "exif": exif}
+                head = {"width": width, "height": height, "icc": profile, "exif": exif, "dpi": dpi}
                 sink = _stream(file, form, layout, head, text=text, quality=quality)
             writer = PhotoWriter(path, sink, width, height, layout)
             yield writer

@@ -37,6 +37,7 @@ class TiffStream:
         channels: 1 grey, 3 RGB, 4 RGBA.
         bits: 8 or 16 per sample.
         icc: colour profile.
+        dpi: pixels per inch, across and down.
         big: write BigTIFF; by default only where the pixels might not fit into 4 GB.
     """
 
@@ -49,9 +50,10 @@ class TiffStream:
         channels: int,
         bits: int,
         icc: bytes | None = None,
+        dpi: tuple[float, float] | None = None,
         big: bool | None = None,
     ) -> None:
-        self._file, self._icc = file, icc
+        self._file, self._icc, self._dpi = file, icc, dpi
         self._width, self._height, self._channels, self._bits = width, height, channels, bits
         row_bytes = width * channels * bits // 8
         self._big = row_bytes * height > _CLASSIC_LIMIT if big is None else big
@@ -105,10 +107,10 @@ class TiffStream:
             (277, _SHORT, [self._channels]),
             (278, _LONG, [self._rows_per_strip]),
             (279, _LONG, self._lengths),
-            (282, _RATIONAL, [1, 1]),  # pixels are square,
-            (283, _RATIONAL, [1, 1]),
+            (282, _RATIONAL, _rational(self._dpi, 0)),
+            (283, _RATIONAL, _rational(self._dpi, 1)),
             (284, _SHORT, [1]),  # the channels of a pixel are neighbours
-            (296, _SHORT, [1]),  # and have no size on paper
+            (296, _SHORT, [1 if self._dpi is None else 2]),  # no size on paper, or inches
             (317, _SHORT, [_DIFFERENCES]),
         ]
         if self._channels == 4:
@@ -116,6 +118,11 @@ class TiffStream:
         if self._icc is not None:
             entries.append((34675, _UNDEFINED, self._icc))
         return entries
+
+
+def _rational(dpi: tuple[float, float] | None, axis: int) -> list[int]:
+    """Return a resolution as a fraction; without one pixels are square."""
+    return [1, 1] if dpi is None else [round(dpi[axis] * 1000), 1000]
 
 
 def _directory(entries: Sequence[_Entry], start: int, *, big: bool) -> bytes:

@@ -32,7 +32,7 @@ SR_BYTES = 30
 """Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
 MAP_BYTES = 18
 """Of a strip of maps: a float32 and a byte, in up to three strips and while one is made."""
-__all__ = ["Maps", "Restorer", "Strip", "load"]
+__all__ = ["Maps", "Restorer", "Strip", "load", "model_phase"]
 
 
 class Maps(NamedTuple):
@@ -237,17 +237,8 @@ class Restorer:
         flow = self._flow(pictures.items[0], check_tile(tile), on_progress=on_progress)
         return flow.strips(maps=maps)
 
-    def phase(self) -> float:
-        """Return where the network puts LR pixels, see :func:`blindsr.imaging.resize.phase`.
-
-        It is found by trying it on a small pattern.
-        """
-        pattern = phase_pattern()
-        parts = [strip.sr for strip in self.strips(pattern) if strip.sr is not None]
-        return find_phase(pattern, np.concatenate(parts), self.scale)
-
     def _enlarge(self, alpha: NDArray[Any]) -> NDArray[np.floating]:
-        return upsample(alpha, self.scale, phase=self.phase())
+        return upsample(alpha, self.scale, phase=model_phase(self))
 
     @property
     def _minimum(self) -> int:
@@ -313,3 +304,13 @@ class Restorer:
                 found=f"a value for {self.title}",
                 expected="none: it estimates or ignores it",
             )
+
+
+def model_phase(model: Restorer) -> float:
+    """Return where a model puts LR pixels, see :func:`blindsr.imaging.resize.phase`.
+
+    It is found by trying it on a small pattern.
+    """
+    pattern = phase_pattern()
+    parts = [strip.sr for strip in model.strips(pattern) if strip.sr is not None]
+    return find_phase(pattern, np.concatenate(parts), model.scale)

@@ -139,6 +139,8 @@ def restore_all(
     jobs: list[Job], arguments: argparse.Namespace, batch: Batch, console: Console
 ) -> None:
     """Load the model and restore pictures; those that cannot be are failures of the batch."""
+    from blindsr.restore import model_phase
+
     from .upscale_picture import Options, upscale_picture
 
     model = open_model(arguments, console)
@@ -147,7 +149,7 @@ def restore_all(
         arguments.tile,
         arguments.prefilter,
         arguments.quality,
-        cache(model.phase),
+        cache(lambda: model_phase(model)),
         f"blindsr ×{model.scale}",
     )
     for index, tell in track_parts([job.source for job in jobs], console, "pictures"):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from blindsr.types import DataFacts
+
 SR_BYTES = 30
 """Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
 MAP_BYTES = 18
@@ -113,6 +115,11 @@ class Restorer:
         return self._model.class_names
 
     @property
+    def facts(self) -> DataFacts | None:
+        """What its training data were: phase, window and so on; ``None`` where not known."""
+        return self._model.facts
+
+    @property
     def can_upscale(self) -> bool:
         """Whether :meth:`upscale` works."""
         return self._model.upscaler is not None
@@ -137,6 +144,8 @@ class Restorer:
             line += f", sigma up to {model.sigma_max:g} HR pixels"
         if model.num_classes is not None:
             line += f", {model.num_classes} classes"
+        if model.facts is not None:
+            line += f", {_of_data(model.facts)}"
         return f"{line}; trained for {model.trained_for}" if model.trained_for else line
 
     def __repr__(self) -> str:
@@ -304,6 +313,16 @@ class Restorer:
                 found=f"a value for {self.title}",
                 expected="none: it estimates or ignores it",
             )
+
+
+def _of_data(facts: DataFacts) -> str:
+    """What :meth:`Restorer.describe` says of the training data beside what the network shows."""
+    words = [f"LR by {facts.downsampler} in phase {facts.phase:g}"]
+    if facts.sigma_max:
+        words.append(f"blur in windows of {facts.window_taps} pixels")
+    if facts.metric_depth is not None:
+        words.append("depth in metres" if facts.metric_depth else "relative depth")
+    return ", ".join(words)
 
 
 def model_phase(model: Restorer) -> float:

@@ -1,12 +1,14 @@
 """The contract between data, networks and tasks: what one sample, one batch and one estimate hold.
 
 Data sets produce :class:`Sample`, loaders collate it to :class:`Batch`, tasks consume batches and
-networks that look at an LR image return :class:`Estimate`. Nothing else passes between the layers.
+networks that look at an LR image return :class:`Estimate`. A DataModule says once, in
+:class:`DataFacts`, what holds for all its samples. Nothing else passes between the layers.
 HR is ``scale`` times LR in both axes.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
@@ -52,6 +54,72 @@ class Batch(TypedDict, total=False):
     group: list[str]
     repeat: Tensor
     """(N,) bool."""
+
+
+class TwoStreamBatch(TypedDict):
+    """Training batch of PBaSR: as many samples of each stream."""
+
+    general: Batch
+    """Any pictures: ``lr`` and ``hr``."""
+    blur: Batch
+    """Pictures with intended blur, with their ``mask``."""
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What holds for all samples of a DataModule, its attribute ``facts``.
+
+    A task takes them once, refuses what does not fit it, and stores them with its weights.
+
+    Attributes:
+        scale: HR size over LR size.
+        phase: HR position of LR pixel 0, so that LR pixel i lies at ``scale * i + phase``: 0 for
+            s-fold, (scale - 1) / 2 for area and bicubic.
+        downsampler: how LR is taken from the blurred HR: ``"sfold"``, ``"bicubic"`` or ``"area"``.
+        sigma_max: largest sigma of ``blur`` in HR pixels, 0 where there is no ``blur``.
+        window_taps: side of the blur's window in HR pixels, 1 where there is no ``blur``.
+        num_classes: of ``seg``, 0 where there is none.
+        class_names: their names, one per class, or none.
+        metric_depth: depth is in metres (True) or relative (False); ``None`` where there is none.
+    """
+
+    scale: int
+    phase: float
+    downsampler: str
+    sigma_max: float
+    window_taps: int
+    num_classes: int = 0
+    class_names: tuple[str, ...] = ()
+    metric_depth: bool | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As values of JSON, which files of weights keep."""
+        return {**asdict(self), "class_names": list(self.class_names)}
+
+
+@runtime_checkable
+class HasFacts(Protocol):
+    """A DataModule that the tasks of this library can be trained with."""
+
+    facts: DataFacts
+
+
+@runtime_checkable
+class HasTestGroups(Protocol):
+    """A DataModule whose test samples have a ``group``; of others all belong to ``test``."""
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """All groups, after ``setup``: each process must know those of the others."""
+
+
+@runtime_checkable
+class HasValidationGroups(Protocol):
+    """A DataModule whose validation samples have a ``group``."""
+
+    @property
+    def val_group_names(self) -> tuple[str, ...]:
+        """All groups, after ``setup``."""
 
 
 def counted(batch: Batch) -> list[int]:

@@ -4,6 +4,8 @@ import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
+from blindsr.types import DataFacts
+
 RESTORER = {
     "code_length": 4,
     "features": 8,
@@ -21,8 +23,8 @@ class Fake(LightningDataModule):
     def __init__(self, *, without=(), groups=("test",), count=4, scale=4, num_classes=6):
         super().__init__()
         self.without, self.count, self.group_names = without, count, groups
-        self.num_classes, self.scale, self.sigma_max, self.phase = num_classes, scale, 5.0, 0.0
-        self.class_names = tuple("abcdef")
+        names = tuple("abcdef") if num_classes == 6 else ()
+        self.facts = DataFacts(scale, 0.0, "sfold", 5.0, 21, num_classes, names)
 
     def sample(self, index):
         draw = torch.Generator().manual_seed(index)

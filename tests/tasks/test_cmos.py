@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader
 
 from blindsr.errors import ConfigError
 from blindsr.tasks import CMOSTask
+from blindsr.types import DataFacts
 
 SMALL = {"backbone": "pyramid_small", "warmup_steps": 2, "learning_rate": 1e-3}
 
@@ -17,9 +18,9 @@ class Fake(LightningDataModule):
     def __init__(self, *, without=(), unlabelled=False, num_classes=6, scale=4, groups=("test",)):
         super().__init__()
         self.without, self.unlabelled = without, unlabelled
-        self.num_classes, self.scale, self.sigma_max = num_classes, scale, 5.0
+        names = tuple("abcdef") if num_classes == 6 else ()
+        self.facts = DataFacts(scale, 0.0, "sfold", 5.0, 21, num_classes, names)
         self.group_names = groups
-        self.class_names = tuple("abcdef")
 
     def sample(self, index):
         draw = torch.Generator().manual_seed(index)

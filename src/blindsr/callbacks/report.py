@@ -53,12 +53,11 @@ class ScoreTable(Callback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add up the images of all ranks."""
-        names = getattr(getattr(trainer, "datamodule", None), "group_names", ("test",))
-        counts = torch.tensor([float(self._images[n]) for n in names], device=pl_module.device)
-        total = trainer.strategy.reduce(counts, reduce_op="sum")
-        self._images = Counter(
-            {n: int(c) for n, c in zip(names, torch.as_tensor(total).tolist(), strict=True)}
-        )
+        if trainer.world_size == 1:
+            return
+        everyone: list[Counter[str]] = [Counter() for _ in range(trainer.world_size)]
+        torch.distributed.all_gather_object(everyone, self._images)
+        self._images = sum(everyone, Counter())
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print and write."""

@@ -14,8 +14,9 @@ from lightning.pytorch import LightningModule, Trainer
 
 from blindsr.errors import ConfigError, FileError, WeightsError
 from blindsr.tasks.base import RestorationTask
+from blindsr.types import HasFacts
 
-LINKED = ("num_classes", "scale", "sigma_max")
+LINKED = ("num_classes", "scale", "sigma_max", "phase")
 """Arguments of the model that follow the data."""
 FREE_ON_RESUME = ("pretrained", "weights", "compare", "lpips")
 """Where a fresh training starts and what a test adds: no part of what a checkpoint continues."""
@@ -100,8 +101,9 @@ def refuse_contradictions(
         ConfigError: on the first contradiction.
     """
     defaults = inspect.signature(type(model)).parameters
+    facts = _plain_facts(data)
     for name in LINKED:
-        asked, decided = settings.get(name), getattr(data, name, None)
+        asked, decided = settings.get(name), facts.get(name)
         if asked is None or decided is None or asked == decided or name not in defaults:
             continue
         options = (f"--model.{name}", f"--model.init_args.{name}")
@@ -123,9 +125,13 @@ def _how_to_set(name: str, value: Any, data: object) -> str:
         return f"Set --model.{name} {shlex.quote(text)}"
     if name in inspect.signature(type(data)).parameters:
         return f"For {value} set --data.{name} {value}"
-    return (
-        f"For {value} use data that have it; {type(data).__name__} has {getattr(data, name, None)}"
-    )
+    theirs = _plain_facts(data).get(name, "none")
+    return f"For {value} use data that have it; {type(data).__name__} has {theirs}"
+
+
+def _plain_facts(data: object) -> dict[str, Any]:
+    """What data say of themselves; nothing of data that are meant for another library's model."""
+    return data.facts.plain() if isinstance(data, HasFacts) else {}
 
 
 FILES, FILES_PER_WORKER, MANY_FILES = 64, 32, 65536

@@ -137,7 +137,8 @@ class BlindSRCLI(LightningCLI):
         if isinstance(self.model, RestorationTask):
             self.model.check_settings()
         refuse_used_folder(self.trainer)
-        allow_open_files(int(getattr(self.datamodule, "num_workers", 0)))
+        data = self.config[command].get("data") or {}
+        allow_open_files(int((data.get("init_args") or {}).get("num_workers") or 0))
         path = self.start_from(self.config[command].get("ckpt_path"))
         if command != "fit" and not path and not self.config[command].get("random_weights"):
             refuse_random_weights(self.model, command)

@@ -16,6 +16,7 @@ from blindsr.errors import ConfigError, FileError
 from blindsr.imaging.io import to_uint8
 from blindsr.imaging.photo_format import Layout
 from blindsr.imaging.photo_writer import open_writer
+from blindsr.tasks.base import RestorationTask
 from blindsr.types import Estimate
 
 from .maps import MapFacts, open_maps
@@ -66,12 +67,12 @@ class PredictionFiles(BasePredictionWriter):
         """Write the pictures of a batch."""
         sr, estimate = _parts(prediction, type(pl_module).__name__)
         repeats = batch.get("repeat")
-        data = getattr(trainer, "datamodule", None)
         settings = pl_module.hparams
+        data = pl_module.facts if isinstance(pl_module, RestorationTask) else None
         facts = MapFacts(
             int(settings.get("scale", 1)),
             float(settings.get("sigma_max", 5.0)),
-            tuple(getattr(data, "class_names", ())),
+            () if data is None else data.class_names,
         )
         for index in range(len(batch["lr"])):
             if repeats is not None and bool(repeats[index]):

@@ -22,15 +22,17 @@ from blindsr.data.manifest_content import LARGEST_SCALE, LARGEST_SIGMA
 from blindsr.data.resumable import ResumableLoader
 from blindsr.data.sampler import EvalSampler, SeededSampler
 from blindsr.data.source_values import MOST_WORKERS
+from blindsr.degradation.kernels import window_size
 from blindsr.imaging.resize import Downsampler, phase
-from blindsr.types import Batch
+from blindsr.types import Batch, DataFacts
 
 
 class PairedDataModule(LightningDataModule):
     """Base of the data modules that yield :class:`~blindsr.types.Batch`.
 
-    A subclass sets ``class_names``, ``downsampler`` and the like, and in ``setup`` the three data
-    sets ``train_set``, ``val_set`` and ``test_sets`` (one per test group).
+    A subclass hands over ``class_names``, ``downsampler`` and the like, which make up ``facts``,
+    and sets in ``setup`` the three data sets ``train_set``, ``val_set`` and ``test_sets`` (one per
+    test group).
 
     Two runs with equal ``seed`` see equal batches, whatever the number of workers. Several
     processes share each epoch; ``batch_size`` is that of one process.
@@ -49,6 +51,7 @@ class PairedDataModule(LightningDataModule):
         num_workers: int,
         pin_memory: bool,
         seed: int,
+        metric_depth: bool | None = None,
     ) -> None:
         super().__init__()
         check_whole("scale", scale, least=1, most=LARGEST_SCALE)
@@ -64,6 +67,16 @@ class PairedDataModule(LightningDataModule):
         self.class_names = tuple(class_names)
         self.downsampler: Downsampler = downsampler
         self.phase = phase(downsampler, scale)
+        self.facts = DataFacts(
+            scale=scale,
+            phase=self.phase,
+            downsampler=downsampler,
+            sigma_max=sigma_max,
+            window_taps=window_size(sigma_max) if sigma_max else 1,
+            num_classes=num_classes,
+            class_names=self.class_names,
+            metric_depth=metric_depth,
+        )
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.num_workers = num_workers

@@ -121,6 +121,7 @@ class NYUv2BSR(PairedDataModule):
             num_workers=num_workers,
             pin_memory=pin_memory,
             seed=seed,
+            metric_depth=True,
         )
         if num_classes != len(NYUV2_CLASSES):
             raise ConfigError("num_classes", found=str(num_classes), expected="40 for NYUv2")

@@ -245,6 +245,7 @@ class Scenes(PairedDataModule):
             num_workers=num_workers,
             pin_memory=pin_memory,
             seed=seed,
+            metric_depth=photographs == 0,  # that of photographs is made up
         )
         self.counts = {"train": train_count, "val": val_count, "test": test_count}
         self.size = _checked_size(size, scale, crop)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from blindsr.networks.blocks.frame import Frame, framed
 from blindsr.networks.needs import TileNeeds
-from blindsr.types import Estimate
+from blindsr.types import DataFacts, Estimate
 
 Precision = Literal["auto", "float32", "bf16", "fp16"]
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -58,6 +58,7 @@ class Model:
         num_classes: of the class map, where there is one.
         class_names: empty where the file has none.
         trained_for: what the file says that it was trained for, or nothing.
+        facts: of the training data, where the file says them.
     """
 
     title: str
@@ -71,6 +72,7 @@ class Model:
     num_classes: int | None = None
     class_names: tuple[str, ...] = ()
     trained_for: str = ""
+    facts: DataFacts | None = None
 
     def running(self, frame: Frame | None) -> ExitStack:
         """Context of one forward pass: no gradients, the precision, the place of the tile."""

@@ -102,6 +102,7 @@ def _own(
         None if classes is None else int(classes),
         file.class_names,
         _trained_for(file.path),
+        file.facts,
     )
 
 

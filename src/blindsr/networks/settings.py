@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from blindsr.errors import WeightsError
+from blindsr.imaging.resize import Downsampler
+from blindsr.types import DataFacts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,10 +31,15 @@ LIMITS: dict[str, tuple[float, float]] = {
     "residual": (0, 1),
     "phase": (0, 16),
     "sigma_max": (0, 1000),
+    "facts.sigma_max": (0, 1000),
+    "facts.window_taps": (1, 4001),
+    "facts.num_classes": (0, 4096),
 }
 """Argument -> least and largest value; every number in a constructor needs an entry. Those that
-are no integers must be more than a least value of 0, but for ``phase``."""
-_ZERO_ALLOWED = ("phase",)
+are no integers must be more than a least value of 0, but for those where 0 means none."""
+FACTS_KEY = "facts"
+"""Where checkpoints and descriptions of exports keep what their data were."""
+_ZERO_ALLOWED = ("phase", "facts.sigma_max", "facts.num_classes")
 _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,100}")
 _LONGEST_NAME = 100  # of a class, in characters
 _SHOWN = 60
@@ -94,6 +101,52 @@ def checked_names(value: object, where: str, key: str = "class_names") -> tuple[
     if len(names) > LIMITS["num_classes"][1] or not all(is_label(name) for name in names):
         raise _refused(where, key, value, f"a list of texts of at most {_LONGEST_NAME} characters")
     return names  # type: ignore[return-value]
+
+
+def checked_facts(value: object, where: str, key: str = "facts") -> DataFacts | None:
+    """What a file says of the data that its weights were trained on; ``None`` if nothing.
+
+    Args:
+        value: as :meth:`~blindsr.types.DataFacts.plain` wrote it; other keys are left out.
+        where: the file, for messages.
+        key: where in the file, for messages.
+
+    Raises:
+        WeightsError: names the first fact that is missing, of another type, or out of bounds.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise _refused(where, key, value, "a dictionary, or none")
+    limits = {"scale": "scale", "phase": "phase"}
+    found: dict[str, Any] = {
+        name: _checked(hint, limits.get(name, f"facts.{name}"), value[name], where, f"{key}.{name}")
+        if name in value
+        else _missing(where, f"{key}.{name}")
+        for name, hint in _FACTS.items()
+    }
+    names = checked_names(value.get("class_names"), where, f"{key}.class_names")
+    if names and len(names) != found["num_classes"]:
+        raise _refused(where, f"{key}.class_names", len(names), f"{found['num_classes']}, or none")
+    metric = value.get("metric_depth")
+    if metric is not None and not isinstance(metric, bool):
+        raise _refused(where, f"{key}.metric_depth", metric, "true, false or none")
+    return DataFacts(**found, class_names=names, metric_depth=metric)
+
+
+_FACTS: dict[str, Any] = {
+    "scale": int,
+    "phase": float,
+    "downsampler": Downsampler,
+    "sigma_max": float,
+    "window_taps": int,
+    "num_classes": int,
+}
+"""Facts that a file must say, and what they are."""
+
+
+def _missing(where: str, key: str) -> Any:
+    raise WeightsError(where, found=f"no {key}", expected="all facts of the data, or none")
 
 
 def is_label(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
@@ -12,7 +12,10 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from blindsr.errors import ConfigError
+from blindsr.networks.settings import FACTS_KEY, checked_facts
+from blindsr.types import DataFacts
 
+from .batches import datamodule, facts_of
 from .schedulers import Halving, WarmupCosine
 
 SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -43,22 +46,58 @@ class RestorationTask(LightningModule):
     """Name of the row in tables."""
     architecture: tuple[str, ...] = ()
     """Hyper-parameters that shape the network: a checkpoint of other ones is refused."""
+    facts: DataFacts | None = None
+    """Of the data that it is run on; ``None`` before, and for plain loaders, which say nothing."""
+    trained_on: DataFacts | None = None
+    """Of the data that its weights were trained on, as far as known; checkpoints keep them."""
 
     def random_parts(self) -> str:
         """What has random weights without a checkpoint, for a message; empty if nothing has."""
         return type(self).__name__
 
     def setup(self, stage: str) -> None:
-        """Refuse data that were made for another scale, class count or sigma range."""
+        """Take the facts of the data; refuse another scale, phase, class count or sigma range.
+
+        Raises:
+            ConfigError: names the first that differs, or that the DataModule says nothing.
+        """
         self.check_settings()
-        datamodule = getattr(self.trainer, "datamodule", None)
-        for name in self.linked_with_data:
-            mine, theirs = self.hparams.get(name), getattr(datamodule, name, None)
-            if mine is not None and theirs is not None and mine != theirs:
+        data = datamodule(self)
+        self.facts = None if data is None else facts_of(data)
+        if self.facts is not None:
+            self._refuse_other_data(self.facts, type(data).__name__)
+        if stage == "fit":
+            self.trained_on = self.facts
+
+    def known_facts(self) -> DataFacts:
+        """The facts of the data, for what cannot be done without them.
+
+        Raises:
+            ConfigError: for plain loaders, or before ``setup``.
+        """
+        if self.facts is None:
+            raise ConfigError(
+                "data",
+                found="plain loaders, which do not say the phase of LR",
+                expected="a DataModule with facts, to enlarge LR",
+                fix="Put the loaders into a LightningDataModule with a blindsr.types.DataFacts.",
+            )
+        return self.facts
+
+    def decided_by_data(self) -> dict[str, Any]:
+        """Settings that must be those of the data: their key, which ends in the fact's name."""
+        return {name: self.hparams.get(name) for name in self.linked_with_data}
+
+    def _refuse_other_data(self, facts: DataFacts, title: str) -> None:
+        for key, mine in self.decided_by_data().items():
+            name = key.rpartition(".")[2]
+            theirs = facts.plain()[name]
+            if mine is not None and mine != theirs:
+                how = f" ({facts.downsampler} at x{facts.scale})" if name == "phase" else ""
                 raise ConfigError(
-                    f"model.{name}",
+                    f"model.{key}",
                     found=f"{mine}",
-                    expected=f"{theirs} as in the data ({type(datamodule).__name__})",
+                    expected=f"{theirs}{how} as in the data ({title})",
                     fix=f"Make the model with {name}={theirs}, or use other data.",
                 )
 
@@ -82,11 +121,21 @@ class RestorationTask(LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the names of the classes, which legends need where there are no data."""
-        datamodule = getattr(self.trainer, "datamodule", None)
-        checkpoint["class_names"] = list(getattr(datamodule, "class_names", ()))
+        """Store what the weights were trained on: legends and enlargements need it without data."""
+        facts = self.trained_on or self.facts
+        checkpoint[FACTS_KEY] = None if facts is None else facts.plain()
+        checkpoint["class_names"] = [] if facts is None else list(facts.class_names)
 
-    def require(self, batch: dict[str, Any], *keys: str) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember what the weights were trained on, unless a training on other data goes on.
+
+        Raises:
+            WeightsError: if what the checkpoint says of it is damaged.
+        """
+        stored = checked_facts(checkpoint.get(FACTS_KEY), "checkpoint")
+        self.trained_on = self.trained_on or stored
+
+    def require(self, batch: Mapping[str, object], *keys: str) -> None:
         """Raise :class:`ConfigError` if the data set does not deliver ``keys``."""
         missing = [key for key in keys if key not in batch]
         if missing:

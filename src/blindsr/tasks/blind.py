@@ -14,7 +14,7 @@ from blindsr.types import Batch, Estimate, counted
 from blindsr.weights.checkpoint import NetworkFile, read_network
 
 from .batches import group_names
-from .restorer import RestorerTask
+from .restorer import L1RestorerTask
 from .rrdb_sft import CONSTANT, compared, differ, load_others, with_constant_sigma, with_maps
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ KINDS = {"estimator": "cmos", "restorer": "rrdb_sft"}
 CLASSES: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
 
 
-class BlindSRTask(RestorerTask):
+class BlindSRTask(L1RestorerTask):
     """Train and score :class:`blindsr.networks.BlindSR`: only the restorer learns.
 
     A test scores the SR image and the maps behind it, and has the rows bicubic (in the phase of the
@@ -138,6 +138,13 @@ class BlindSRTask(RestorerTask):
             if file.kind == "blind":
                 loaded = getattr(loaded, part)
             module.load_state_dict(loaded.state_dict())
+
+    def decided_by_data(self) -> dict[str, Any]:
+        """The phase of the restorer too, where it enlarges LR."""
+        restorer = self.hparams["restorer"]
+        skips = restorer.get("skip") == "bicubic"
+        own = {"restorer.phase": restorer.get("phase", 0.0)} if skips else {}
+        return super().decided_by_data() | own
 
     def setup(self, stage: str) -> None:
         """Check the data; load what :meth:`preflight` has not loaded yet; make the scores."""

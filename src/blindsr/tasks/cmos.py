@@ -16,7 +16,7 @@ from blindsr.networks.build import build
 from blindsr.types import Batch, Estimate, counted
 
 from .base import RestorationTask
-from .batches import datamodule, group_names
+from .batches import group_names
 from .picture_samples import estimate_sample
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class CMOSTask(RestorationTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted sum of the losses that the batch has targets for."""
-        self.require(cast("dict", batch), "lr", "blur")
+        self.require(batch, "lr", "blur")
         parts = blur_semantic_losses(self(batch["lr"]), batch["blur"], batch.get("seg"))
         total = sum(self.loss_weights[name] * value for name, value in parts.items())
         size = len(batch["lr"])
@@ -139,22 +139,22 @@ class CMOSTask(RestorationTask):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
         """Score a batch; the estimate is returned for callbacks that draw it."""
-        self.require(cast("dict", batch), "lr", "blur")
+        self.require(batch, "lr", "blur")
         estimate = self(batch["lr"])
         self._update(self.val_scores, estimate, batch, counted(batch))
         return estimate
 
     def picture_sample(self, batch: Batch, outputs: Estimate, index: int) -> PictureSample:
         """LR and both maps beside the true ones, see :class:`blindsr.types.DrawsSamples`."""
-        data = datamodule(self)
+        facts = self.known_facts()
         return estimate_sample(
             batch,
             outputs,
             index,
             scale=int(self.hparams["scale"]),
-            phase=getattr(data, "phase", 0.0),
+            phase=facts.phase,
             sigma_max=float(self.hparams["sigma_max"]),
-            class_names=getattr(data, "class_names", ()),
+            class_names=facts.class_names,
         )
 
     def on_validation_epoch_end(self) -> None:
@@ -171,7 +171,7 @@ class CMOSTask(RestorationTask):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score each image into its test group."""
-        self.require(cast("dict", batch), "lr", "blur")
+        self.require(batch, "lr", "blur")
         estimate = self(batch["lr"])
         groups = batch.get("group", ["test"] * len(batch["lr"]))
         for index in counted(batch):

@@ -11,8 +11,9 @@ from blindsr.errors import ConfigError
 from blindsr.losses import discriminator_loss, generator_loss
 from blindsr.losses.branch import BranchLosses
 from blindsr.losses.codebook import CodebookLoss, quantiser, watch
+from blindsr.types import Batch, TwoStreamBatch
 
-from .pbasr_branches import BRANCHES, TwoBranchTask
+from .pbasr_branches import BRANCHES, BranchName, TwoBranchTask
 from .pbasr_parts import (
     discriminators,
     optimizers,
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from lightning.pytorch.core.optimizer import LightningOptimizer
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-    from blindsr.types import Batch
+
+PICTURES: tuple[Literal["lr", "hr"], ...] = ("lr", "hr")
 
 
 class PBaSRTask(TwoBranchTask):
@@ -38,11 +40,11 @@ class PBaSRTask(TwoBranchTask):
     together while they learn. The product is the mean of their weights: it is what validation,
     test and ``blindsr convert average`` look at.
 
-    A training batch is ``{"general": Batch, "blur": Batch}``, each with ``lr`` and ``hr``, the
-    second also with ``mask`` (1 = sharp, 0 = blurred). An iteration trains one branch after the
-    other, restorer before discriminator, so peak memory is near that of one branch. Optimisation
-    is manual: ``trainer.global_step`` counts the steps of all four optimisers;
-    :attr:`iterations` counts batches, and ends the training at ``max_iterations``.
+    A training batch is a :class:`~blindsr.types.TwoStreamBatch`: ``general`` and ``blur``, each
+    with ``lr`` and ``hr``, the second also with ``mask`` (1 = sharp, 0 = blurred). An iteration
+    trains one branch after the other, restorer before discriminator, so peak memory is near that of
+    one branch. Optimisation is manual: ``trainer.global_step`` counts the steps of all four
+    optimisers; :attr:`iterations` counts batches, and ends the training at ``max_iterations``.
 
     Args:
         anchor: the network of both branches. ``weights: FILE`` takes architecture, scale and
@@ -192,7 +194,7 @@ class PBaSRTask(TwoBranchTask):
         options.setdefault("find_unused_parameters", True)
         self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
 
-    def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:  # type: ignore[override]
+    def training_step(self, batch: TwoStreamBatch, batch_idx: int) -> None:
         """Train each branch on its stream, one after the other."""
         for name, part in self._streams(batch).items():
             sr = self._train_restorer(name, part)
@@ -207,17 +209,16 @@ class PBaSRTask(TwoBranchTask):
         if limit is not None and self.iterations >= limit:
             self.trainer.should_stop = True
 
-    def _streams(self, batch: dict[str, Batch]) -> dict[str, Batch]:
+    def _streams(self, batch: TwoStreamBatch) -> dict[BranchName, Batch]:
         """What each branch learns from; both streams joined for unified training."""
-        self.require(cast("dict", batch), *BRANCHES)
+        self.require(batch, *BRANCHES)
         for name in BRANCHES:
             masked = name == "blur" and self.conditional
-            self.require(cast("dict", batch[name]), "lr", "hr", *(["mask"] if masked else []))  # type: ignore[literal-required]
+            self.require(batch[name], "lr", "hr", *(["mask"] if masked else []))
         if not self.unified:
-            return {name: batch[name] for name in BRANCHES}  # type: ignore[literal-required]
-        parts = [batch[name] for name in BRANCHES]  # type: ignore[literal-required]
-        joined = {key: torch.cat([part[key] for part in parts]) for key in ("lr", "hr")}
-        return {"general": cast("Batch", joined)}
+            return {name: batch[name] for name in BRANCHES}
+        lr, hr = (torch.cat([batch[n][key] for n in BRANCHES]) for key in PICTURES)
+        return {"general": Batch(lr=lr, hr=hr)}
 
     @property
     def conditional(self) -> bool:
@@ -304,5 +305,6 @@ class PBaSRTask(TwoBranchTask):
         Raises:
             WeightsError: if the checkpoint is of other networks.
         """
+        super().on_load_checkpoint(checkpoint)
         refuse_other_networks(self.state_dict(), checkpoint)
         self.iterations = checkpoint["iterations"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from blindsr.errors import ConfigError
 from blindsr.metrics import PreservationScores
 from blindsr.metrics.table import split_region
 from blindsr.networks.padding import any_size
-from blindsr.types import counted
+from blindsr.types import HasValidationGroups, counted
 from blindsr.weights import average_branches, build_anchor, read_anchor
 
 from .batches import datamodule, group_names
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from blindsr.types import Batch
 
-BRANCHES = ("general", "blur")
+BranchName = Literal["general", "blur"]
+BRANCHES: tuple[BranchName, BranchName] = ("general", "blur")
 SELECTING = ("lpips", "gmsd")
 """A checkpoint is chosen by the first of these metrics that there is, else by 1 - SSIM."""
 SELECT = f"val/{'_or_'.join(SELECTING)}"
@@ -69,7 +70,7 @@ class TwoBranchTask(RestorerTask):
         self._average: list[nn.Module] = []  # in a list: no part of the task's own weights
 
     @property
-    def branches(self) -> tuple[str, ...]:
+    def branches(self) -> tuple[BranchName, ...]:
         """Names of the networks in training."""
         return BRANCHES[:1] if self.unified else BRANCHES
 
@@ -176,7 +177,8 @@ class TwoBranchTask(RestorerTask):
         }
 
     def _val_groups(self) -> tuple[str, ...]:
-        names = getattr(datamodule(self), "val_group_names", ())
+        data = datamodule(self)
+        names = data.val_group_names if isinstance(data, HasValidationGroups) else ()
         return tuple(names) or group_names(self)
 
     @property
@@ -185,7 +187,7 @@ class TwoBranchTask(RestorerTask):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score a batch; the images are returned for callbacks that draw them."""
-        self.require(cast("dict", batch), "lr", "hr")
+        self.require(batch, "lr", "hr")
         sr, _ = self.restore(batch)
         results = {"": sr, **(self._of_branches(batch) if self._scores_branches else {})}
         groups = batch.get("group") or [next(iter(self.val_groups))] * len(sr)

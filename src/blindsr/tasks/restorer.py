@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from blindsr.metrics.restoration import load_networks
 from blindsr.types import counted
 
 from .base import RestorationTask
-from .batches import datamodule, group_names
+from .batches import group_names
 from .picture_samples import restoration_sample
 
 if TYPE_CHECKING:
@@ -52,16 +52,12 @@ class RestorerTask(RestorationTask):
 
     def rivals(self, batch: Batch) -> dict[str, Tensor]:
         """SR images of other ways to restore the batch, for the rows of the test table."""
-        return {BICUBIC: self.bicubic(batch["lr"])}
+        return {} if self.facts is None else {BICUBIC: self.bicubic(batch["lr"])}
 
     def bicubic(self, lr: Tensor) -> Tensor:
         """(N, 3, h, w) enlarged in the phase of the data's down-sampler."""
         scale = int(self.hparams["scale"])
-        return upsample(lr.float(), scale, phase=self._phase, method="bicubic")
-
-    @property
-    def _phase(self) -> float:
-        return float(getattr(datamodule(self), "phase", 0.0))
+        return upsample(lr.float(), scale, phase=self.known_facts().phase, method="bicubic")
 
     def setup(self, stage: str) -> None:
         """Check the data; make the scores of a test."""
@@ -78,17 +74,9 @@ class RestorerTask(RestorationTask):
         if stage == "test" and not self.score_networks:
             self.score_networks = load_networks(self.hparams)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """L1 between SR and HR."""
-        self.require(cast("dict", batch), "lr", "hr")
-        sr, _ = self.restore(batch)
-        loss = pixel_l1(sr, batch["hr"])
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
-        return loss
-
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score a batch; the images are returned for callbacks that draw them."""
-        self.require(cast("dict", batch), "lr", "hr")
+        self.require(batch, "lr", "hr")
         sr, estimate = self.restore(batch)
         images = counted(batch)
         self.val_scores.update(sr[images], batch["hr"][images])
@@ -122,7 +110,7 @@ class RestorerTask(RestorationTask):
             restored,
             index,
             scale=int(self.hparams["scale"]),
-            phase=self._phase,
+            phase=self.known_facts().phase,
             sigma_max=self.hparams.get("sigma_max"),
             estimate=estimate,
         )
@@ -139,7 +127,7 @@ class RestorerTask(RestorationTask):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score each image of a batch into its group, for every row of the table."""
-        self.require(cast("dict", batch), "lr", "hr")
+        self.require(batch, "lr", "hr")
         sr, estimate = self.restore(batch)
         results = {"": sr, **self.rivals(batch)}
         groups = batch.get("group", ["test"] * len(sr))
@@ -192,3 +180,15 @@ class RestorerTask(RestorationTask):
             self.log_dict({f"test/{group}/{suffix}{k}": v for k, v in scores.items()})
         for name, mean in mean_over_groups(table).items():
             self.log(f"test/mean/{row}/{name}" if row else f"test/{name}", mean)
+
+
+class L1RestorerTask(RestorerTask):
+    """Base of those that learn from the pixels alone."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """L1 between SR and HR."""
+        self.require(batch, "lr", "hr")
+        sr, _ = self.restore(batch)
+        loss = pixel_l1(sr, batch["hr"])
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
+        return loss

@@ -12,7 +12,7 @@ from blindsr.networks import RRDBSFT
 from blindsr.networks.build import build, network_settings
 from blindsr.weights.checkpoint import read_network
 
-from .restorer import RestorerTask
+from .restorer import L1RestorerTask, RestorerTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONSTANT = "constant sigma"
 
 
-class RRDBSFTTask(RestorerTask):
+class RRDBSFTTask(L1RestorerTask):
     """Train and score :class:`blindsr.networks.RRDBSFT` with true sigma and class maps.
 
     A test has the rows bicubic (in the phase of the data), constant sigma (this network, told each
@@ -47,7 +47,8 @@ class RRDBSFTTask(RestorerTask):
         window: rows and columns of the windows of GIA.
         skip: ``"bicubic"`` lets the network learn what bicubic enlargement lacks; ``"none"`` as in
             the paper.
-        phase: of that enlargement; 0 for s-fold data, (scale - 1) / 2 for area and bicubic.
+        phase: of that enlargement; follows the data: 0 for s-fold, (scale - 1) / 2 for area and
+            bicubic. Data of another phase are refused.
         weights: file to start from where there is no checkpoint: one of this task, an export, or an
             official ``RRDB_SFT_*.pth``.
         compare: checkpoints of this task to score beside it, by the name of their row.
@@ -101,6 +102,8 @@ class RRDBSFTTask(RestorerTask):
     ) -> None:
         super().__init__(crop_border)
         self.save_hyperparameters()
+        if skip == "none":  # of no effect then: data of another phase are no contradiction
+            self.hparams["phase"] = 0.0
         self.network = build(RRDBSFT, self.hparams)
         self.others: dict[str, list[nn.Module]] = {}
         self._started = False
@@ -122,6 +125,11 @@ class RRDBSFTTask(RestorerTask):
     def random_parts(self) -> str:
         """Nothing where ``weights`` names a file."""
         return "" if self.hparams["weights"] else super().random_parts()
+
+    def decided_by_data(self) -> dict[str, Any]:
+        """The phase too, where the network enlarges LR."""
+        own = {"phase": self.hparams["phase"]} if self.hparams["skip"] == "bicubic" else {}
+        return super().decided_by_data() | own
 
     def setup(self, stage: str) -> None:
         """Check the data; load what :meth:`preflight` has not loaded yet."""
@@ -154,7 +162,7 @@ def with_maps(task: RestorerTask, network: nn.Module, batch: Batch) -> Tensor:
     """SR image of a restorer that is told the maps of the batch which it uses."""
     restorer_ = cast("RRDBSFT", network)
     needs = {"blur": restorer_.use_blur, "seg": restorer_.use_semantics}
-    task.require(cast("dict", batch), "lr", *(key for key, used in needs.items() if used))
+    task.require(batch, "lr", *(key for key, used in needs.items() if used))
     maps = [batch.get(key) if used else None for key, used in needs.items()]
     return cast("Tensor", network(batch["lr"], *maps))
 
@@ -213,7 +221,7 @@ def differ(path: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> No
     for name, value in found.items():
         mine = wanted.get(name, value)
         if _plain(mine) != _plain(value):
-            linked = name in RestorerTask.linked_with_data
+            linked = name in (*RestorerTask.linked_with_data, "phase")
             how = "Use such data (they decide it)," if linked else f"Set it to {value},"
             raise ConfigError(
                 f"model.{name}",

@@ -19,7 +19,14 @@ from torch import nn
 from blindsr.errors import WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.build import build
-from blindsr.networks.settings import checked_names, checked_number, checked_settings
+from blindsr.networks.settings import (
+    FACTS_KEY,
+    checked_facts,
+    checked_names,
+    checked_number,
+    checked_settings,
+)
+from blindsr.types import DataFacts
 
 from .official import SHOWN, differences, load_official_state
 from .reading import is_flat, is_safetensors, read_checkpoint, read_state_dict, require_finite
@@ -61,6 +68,7 @@ class NetworkFile:
         class_names: names of the classes, empty where the file has none.
         official: the names are those of the released files, the layout of windows unknown.
         averaged: the training stored other weights beside these, which are their average.
+        facts: of the training data; ``None`` where the file says nothing of them.
     """
 
     path: str
@@ -71,6 +79,7 @@ class NetworkFile:
     class_names: tuple[str, ...] = ()
     official: bool = False
     averaged: bool = False
+    facts: DataFacts | None = None
 
     def network(self, window_layout: Layout | None = None) -> nn.Module:
         """Build the network in evaluation mode.
@@ -151,6 +160,12 @@ def checked(file: NetworkFile) -> NetworkFile:
         raise WeightsError(
             path, found=f"{names} class names", expected=f"{count}, one per class, or none"
         )
+    if file.facts is not None and file.facts.scale != settings.get("scale", file.facts.scale):
+        raise WeightsError(
+            path,
+            found=f"facts of data at x{file.facts.scale}",
+            expected=f"x{settings['scale']} as the network",
+        )
     require_finite(file.state, path)
     return replace(file, settings=settings)
 
@@ -216,6 +231,7 @@ def _from_export(path: str, state: dict[str, Tensor], description: str) -> Netwo
         None if sigma_max is None else _sigma_max(sigma_max, path),
         checked_names(about.get("class_names"), path),
         averaged=about.get("averaged") is True,
+        facts=checked_facts(about.get(FACTS_KEY), path),
     )
 
 
@@ -239,6 +255,7 @@ def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
         _sigma_max(settings.get("sigma_max", DEFAULT_SIGMA_MAX), path),
         checked_names(content.get("class_names"), path),
         averaged="current_model_state" in content,
+        facts=checked_facts(content.get(FACTS_KEY), path),
     )
 
 

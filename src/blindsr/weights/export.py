@@ -2,8 +2,9 @@
 
 A safetensors file holds tensors by our names and, as JSON in its metadata under
 :data:`~blindsr.weights.checkpoint.SETTINGS_KEY`, the kind of the network, its settings (the window
-layout among them), sigma_max and the names of the classes. An official ``.pth`` holds tensors
-alone, so only networks of the official architecture can be written as one.
+layout among them), sigma_max, the names of the classes and the facts of the training data. An
+official ``.pth`` holds tensors alone, so only networks of the official architecture can be written
+as one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from blindsr import __version__
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks.build import network_settings
+from blindsr.networks.settings import FACTS_KEY
 
 from .checkpoint import NETWORKS, PARTS, SETTINGS_KEY, Layout, NetworkFile, read_network
 from .official import LAYOUT_KEY, OFFICIAL, official_names, our_names
@@ -174,6 +176,7 @@ def describe(file: NetworkFile) -> dict[str, Any]:
         "sigma_max": file.sigma_max,
         "class_names": list(file.class_names),
         "averaged": file.averaged,
+        FACTS_KEY: None if file.facts is None else file.facts.plain(),
         "blindsr_version": __version__,
     }
 

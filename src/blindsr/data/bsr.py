@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from blindsr.data.layout import BSRFiles
 from blindsr.data.sampler import Draw
 from blindsr.data.sigma_codec import read_sigma
+from blindsr.data.source_values import real_numbers
 from blindsr.data.transforms import Arrays, PairedTransform, to_sample
 from blindsr.errors import DataError
 from blindsr.imaging.io import read_array, read_rgb
@@ -19,6 +20,8 @@ from blindsr.types import IGNORE_INDEX, Sample
 
 LabelFormat = Literal["zero_void", "train_ids"]
 """``zero_void``: 0 = void, 1..C (NYUv2). ``train_ids``: 0..C-1, 255 = void (Cityscapes)."""
+
+_COPY = "Copy it again, or prepare it again"
 
 
 class BSRDataset(Dataset[Sample]):
@@ -102,6 +105,7 @@ def read_labels(path: Path, num_classes: int, label_format: LabelFormat) -> np.n
         DataError: a label is beyond the classes.
     """
     stored = read_array(path)
+    real_numbers(stored, path, expected="classes as whole numbers", kinds="ui", fix=_COPY)
     stored = stored if stored.ndim == 2 else stored[:, :, 0]
     if label_format == "zero_void":
         void, classes = stored == 0, stored.astype(np.int32) - 1

@@ -195,6 +195,9 @@ class _Inspection:
         stored = self._read(path)
         if stored is None:
             return
+        if stored.dtype.kind not in "ui":
+            self._note(path, _kind(stored), "classes as whole numbers")
+            return
         self._check_target_size(path, stored)
         values = np.unique(stored if stored.ndim == 2 else stored[..., 0]).astype(int)
         self.facts.classes = frozenset(values.tolist())

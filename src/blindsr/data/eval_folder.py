@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch.utils.data import Dataset
 from blindsr.data.hr_files import find_hr
 from blindsr.data.pair_names import partners, stems
 from blindsr.data.picture_store import PictureFiles, PictureStore, read_picture
+from blindsr.data.source_values import existing_folder
 from blindsr.data.transforms import Arrays, to_sample
 from blindsr.degradation.named import (
     Degradation,
@@ -123,7 +125,7 @@ class EvalFolderDataset(Dataset[Sample]):
         return slice(start, start + wanted)
 
     def _rng(self, files: PictureFiles) -> np.random.Generator:
-        digest = hashlib.sha256(files.name.encode()).digest()
+        digest = hashlib.sha256(os.fsencode(files.name)).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
 
 
@@ -145,6 +147,7 @@ def find_test_pictures(
         DataError: there is no picture, or one has no LR or mask in a folder of such.
     """
     folder = Path(folder)
+    existing_folder(folder, "a folder of HR pictures", "Download it, or correct the path")
     if (folder / "HR").is_dir():
         lr = folder / "LR" / f"X{scale}"
         return with_partners(

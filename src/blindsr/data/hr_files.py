@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ from blindsr.data.folder_walk import below
 from blindsr.data.notes import say_once
 from blindsr.data.pair_names import IMAGES, lr_beside_hr, says_lr, words
 from blindsr.data.picture_store import PictureFiles
-from blindsr.data.source_values import existing_folder
+from blindsr.data.source_values import entries, existing_folder
 from blindsr.errors import BlindSRError, DataError
 
 Part = Literal["train", "valid"]
@@ -71,7 +73,8 @@ def hr_folders(folder: Path, part: Part) -> list[Path]:
     known = frozenset().union(*_KNOWN.values())
     if folder.name in known:
         return [folder]
-    nearby = sorted(path for level in ("*", "*/*") for path in folder.glob(level) if path.is_dir())
+    first = _folders_in(folder)
+    nearby = sorted([*first, *(path for place in first for path in _folders_in(place))])
     present = [path for path in nearby if path.name in known]
     if not present:
         return [folder]
@@ -84,6 +87,13 @@ def hr_folders(folder: Path, part: Part) -> list[Path]:
             fix="Give the folder of the pictures itself",
         )
     return chosen
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder; none where it cannot be read, which is told later."""
+    with contextlib.suppress(BlindSRError):
+        return [path for path in entries(folder) if os.path.isdir(path)]  # noqa: PTH112 (no OSError)
+    return []
 
 
 def images_below(folder: Path) -> list[Path]:

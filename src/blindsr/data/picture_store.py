@@ -9,7 +9,9 @@ file is decoded once and later mapped into memory, of which a crop touches its o
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 
 from blindsr.data.disk import free_space
 from blindsr.data.masks import Mask, read_mask, read_sigma_mask
-from blindsr.errors import DataError, FileError
+from blindsr.data.notes import say_once
+from blindsr.errors import DataError, FileError, os_error
 from blindsr.imaging.decode import picture_size
 from blindsr.imaging.io import atomic_path, to_uint8
 from blindsr.imaging.photo import read_photo
@@ -101,7 +104,7 @@ class PictureStore:
         except OSError:
             return make()  # which says what is wrong with it
         key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{kind}"
-        kept = self.cache / f"{path.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+        kept = self.cache / f"{path.stem}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:16]}.npy"
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return _mapped(kept)
         self._write(kept, make())
@@ -112,6 +115,8 @@ class PictureStore:
             with atomic_path(path) as temporary, temporary.open("wb") as file:
                 np.save(file, array)
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.EFBIG):  # no other folder helps
+                raise os_error(error, path.parent, "written") from error
             raise FileError(
                 path.parent,
                 found=f"cannot be written ({error.strerror}, {free_space(path.parent)} free)",
@@ -123,6 +128,10 @@ class PictureStore:
 def _mapped(path: Path) -> NDArray[np.uint8]:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise os_error(error, path, "read") from error
     except (ValueError, EOFError) as error:
         raise FileError(
             path, found=f"damaged ({error})", expected="a decoded picture", fix="Delete it"
@@ -170,11 +179,12 @@ def checked_pictures(
         FileError: a file is missing or no image.
         DataError: a picture is too small, a mask has another size, or nothing is left.
     """
-    kept = []
+    kept, small = [], 0
     for item in files:
         size = image_size(item.hr)
         if min(size) < smallest:
             if skip_small:
+                small += 1
                 continue
             raise DataError(
                 item.hr,
@@ -185,6 +195,11 @@ def checked_pictures(
         if item.mask is not None:
             _check_pair(item, image_size(item.mask), size)
         kept.append(item)
+    if small:
+        say_once(
+            f"{files[0].hr.parent}: {small} of {len(files)} pictures left out, smaller than "
+            f"{smallest} pixels"
+        )
     if files and not kept:
         raise DataError(
             files[0].hr.parent,

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 
 from blindsr.data.pair_names import IMAGES, sorted_names
-from blindsr.errors import DataError, FileError, missing_file
+from blindsr.data.source_values import ordinary_file
+from blindsr.errors import DataError, FileError, os_error
 
 Label = Literal["type", "degree", "area", "split"]
 FILES: dict[Label, str] = {
@@ -63,13 +64,13 @@ def read_labels(
 
 
 def _load(path: Path, *, allow_pickle: bool) -> object:
-    if not path.is_file():
-        raise missing_file(
-            path, "labels of ReBlurSR", "Copy it from the data set, or ask for no such subset"
-        )
+    fix = "Copy it from the data set, or ask for no such subset"
+    ordinary_file(path, "labels of ReBlurSR", fix)
     try:
         content = np.load(path, allow_pickle=allow_pickle)
-    except (OSError, ValueError, EOFError, ImportError, AttributeError) as error:
+    except Exception as error:  # damage, and what a pickle asks for, show as every kind
+        if isinstance(error, OSError) and error.errno:
+            raise os_error(error, path, "read") from error
         if not allow_pickle and "allow_pickle" in str(error):
             raise DataError(
                 path,
@@ -77,7 +78,12 @@ def _load(path: Path, *, allow_pickle: bool) -> object:
                 expected="an array of numbers",
                 fix="If you trust the file (a pickle can run any code), set allow_pickle: true",
             ) from None
-        raise FileError(path, found=f"cannot be read ({error})", expected="labels") from error
+        raise FileError(
+            path, found=f"cannot be read ({error})", expected="labels", fix=fix
+        ) from error
+    if not isinstance(content, np.ndarray):
+        content.close()
+        raise FileError(path, found="an archive of arrays", expected="labels", fix=fix)
     if content.dtype == object and content.ndim == 0:
         return content.item()
     return content

@@ -18,8 +18,11 @@ from blindsr.data.hr_files import Part
 from blindsr.data.pair_names import partners, stems
 from blindsr.data.picture_store import PictureFiles
 from blindsr.data.reblursr_labels import FILES, VALUES, Label, label_of, read_labels
+from blindsr.data.source_values import existing_folder
 from blindsr.errors import ConfigError, DataError, missing_file
 
+_LAYOUTS = "a folder with ALL_HR and ALL_mask, with train and valid, or with HR and mask"
+_DOWNLOAD = "Download ReBlurSR, or use PBaSRScenes, which needs no files"
 Layout = Literal["raw", "split", "plain"]
 TYPES = VALUES["type"]
 DEGREES = VALUES["degree"]
@@ -121,13 +124,14 @@ class ReBlurSRFolder:
             ("split", "valid"),
             ("plain", "HR"),
         )
+        existing_folder(self.root, _LAYOUTS, _DOWNLOAD)
         for layout, folder in layouts:
             if (self.root / folder).is_dir():
                 return layout
         raise missing_file(
             self.root,
-            "a folder with ALL_HR and ALL_mask, with train and valid, or with HR and mask",
-            "Download ReBlurSR, or use PBaSRScenes, which needs no files",
+            _LAYOUTS,
+            _DOWNLOAD,
         )
 
     def _kinds(self, part: Part, subset: Subset) -> Sequence[str]:

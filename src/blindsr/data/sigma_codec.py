@@ -11,8 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from blindsr.errors import DataError, FileError
+from blindsr.data.npy_file import read_npy
+from blindsr.data.source_values import refuse_bad
+from blindsr.errors import DataError
 from blindsr.imaging.io import atomic_path, read_array, write_png
+
+_NPY = "a float16 .npy"
+_COPY = "Copy it again, or prepare it again"
+_LARGEST = 65504.0  # of float16; more is damage
 
 
 def write_sigma(folder: Path, name: str, sigma: np.ndarray) -> None:
@@ -31,10 +37,18 @@ def read_sigma(png: Path, exact: Path | None = None) -> np.ndarray:
         DataError: the array is not two-dimensional, or not finite and >= 0.
     """
     path = png if exact is None else exact
-    sigma = decode_sigma(read_array(png)) if exact is None else _load(exact)
-    if sigma.ndim != 2 or not np.isfinite(sigma).all() or sigma.min(initial=0) < 0:
-        raise DataError(path, found=f"{sigma.shape}", expected="(H, W) sigma, finite and >= 0")
-    return sigma
+    sigma = decode_sigma(read_array(png)) if exact is None else read_npy(exact, _NPY, fix=_COPY)
+    if sigma.ndim != 2:
+        raise DataError(path, found=f"{sigma.shape}", expected="(H, W) sigma", fix=_COPY)
+    refuse_bad(
+        sigma,
+        ~((sigma >= 0) & (sigma <= _LARGEST)),
+        path,
+        what="sigma",
+        expected="finite and >= 0",
+        fix=_COPY,
+    )
+    return np.array(sigma, np.float32)
 
 
 def encode_sigma(sigma: np.ndarray) -> np.ndarray:
@@ -48,12 +62,3 @@ def decode_sigma(stored: np.ndarray) -> np.ndarray:
     """Return sigma float32 of a stored map: channel 1 (or the only one), divided by 10."""
     tenths = stored if stored.ndim == 2 else stored[:, :, 1]
     return tenths.astype(np.float32) / np.float32(10)
-
-
-def _load(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError, EOFError) as error:
-        raise FileError(
-            path, found=f"cannot be read ({error})", expected="a float16 .npy"
-        ) from error

@@ -166,6 +166,31 @@ def test_jpeg_2000_of_every_depth(tmp_path, bits, shape):
     )
 
 
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_avif_of_more_than_8_bit(tmp_path, bits, channels):
+    deep = np.ascontiguousarray((DEEP >> (16 - bits))[..., :channels])
+    deep = deep[..., 0] if channels == 1 else deep
+    data = imagecodecs.avif_encode(deep, level=100, bitspersample=bits)
+    (tmp_path / "a.avif").write_bytes(data)
+    full = np.rint(deep / ((1 << bits) - 1) * 65535).astype(np.uint16)
+    if channels == 4:
+        check(tmp_path / "a.avif", full[..., :3], full[..., 3])
+    else:
+        check(tmp_path / "a.avif", full)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_of_12_bit(tmp_path, channels):
+    smooth = RAMP12 if channels == 1 else np.dstack([RAMP12, RAMP12 // 2, 4095 - RAMP12])
+    data = imagecodecs.jpeg8_encode(smooth, level=98, bitspersample=12)
+    (tmp_path / "a.jpg").write_bytes(data)
+    photo = read_photo(tmp_path / "a.jpg")
+    assert photo.color.dtype == np.uint16
+    assert np.abs(photo.color / 65535 - smooth / 4095).mean() < 0.002
+    assert image_size(tmp_path / "a.jpg") == (40, 56)
+
+
 @pytest.mark.parametrize("peak", [1, 15, 100, 255, 1000, 4095, 65535])
 @pytest.mark.parametrize("kind", [2, 3, 5, 6])
 def test_pgm_and_ppm_of_every_maximum(tmp_path, kind, peak):
@@ -368,6 +393,18 @@ def test_more_pixels_than_memory_are_refused_before_decoding(tmp_path, monkeypat
         (tmp_path / "a.png").write_bytes(data[:8] + chunk(b"IHDR", header) + data[33:])
         with pytest.raises(FileError, match="pixels"):
             read_photo(tmp_path / "a.png")
+
+
+def test_a_flipped_byte_of_a_deep_png_says_nothing_on_the_console(tmp_path, capfd):
+    save_png(tmp_path / "a.png", DEEP[..., :3], 16, 2)
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    for place in (20, 60, 200, len(data) - 30):
+        damaged = data.copy()
+        damaged[place] ^= 255
+        (tmp_path / "a.png").write_bytes(damaged)
+        with pytest.raises(FileError, match=r"damaged image|pixels"):
+            read_photo(tmp_path / "a.png")
+    assert capfd.readouterr().err == ""
 
 
 def test_free_memory_is_known_here():

@@ -17,6 +17,7 @@ from blindsr.imaging.io import atomic_path, write_png
 from blindsr.imaging.photo import read_photo
 from blindsr.imaging.pyramid import pyramid_factors, reduce_copy
 from blindsr.imaging.resize import downsample
+from blindsr.imaging.transparency import bled
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
 from .maps import MapFacts, map_path, open_maps
@@ -77,7 +78,8 @@ def estimate_picture(
         BlindSRError: the picture cannot be read, estimated or written; no map of it is left.
     """
     photo = read_photo(path)
-    image = np.repeat(photo.color[..., None], 3, axis=2) if photo.grey else photo.color
+    color = bled(photo.color, photo.alpha)  # what nobody sees would look like sharp edges
+    image = np.repeat(color[..., None], 3, axis=2) if photo.grey else color
     if options.pyramid:
         return _by_pyramid(model, image, base, options, tell)
     return _by_strips(model, image, base, options, tell)

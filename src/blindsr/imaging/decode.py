@@ -7,6 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsr.imaging.decode_deep import (
+    decode_avif,
+    decode_jpeg,
+    is_avif,
+    is_jpeg,
+    jpeg_frame,
+)
 from blindsr.imaging.decode_jp2 import decode_jp2, is_jp2
 from blindsr.imaging.decode_netpbm import decode_netpbm, is_netpbm
 from blindsr.imaging.decode_pillow import decode_pillow, open_with_pillow
@@ -20,6 +27,7 @@ from blindsr.imaging.regular_file import UnsupportedPictureError, open_regular, 
 from blindsr.imaging.room import check_room
 
 _HEAD = 32  # bytes by which a kind is known
+_EIGHT = 8
 _TURNED = {5, 6, 7, 8}
 _UNSUPPORTED = (
     (b"\xff\x0a", 0, "a JPEG XL picture"),
@@ -42,6 +50,9 @@ _UNSUPPORTED = (
 """Beginnings of whole pictures that are not read: bytes, where they stand, what they are."""
 
 
+_DECODERS = ((is_jpeg, decode_jpeg), (is_jp2, decode_jp2), (is_avif, decode_avif))
+
+
 def decode(path: str | Path) -> Decoded:
     """Decode a picture; of several frames or pages the first that is no thumbnail.
 
@@ -60,7 +71,10 @@ def decode(path: str | Path) -> Decoded:
             return decode_png(name, file)
         if is_netpbm(head):
             return _netpbm(name, file.read())
-        return decode_jp2(name, file) if is_jp2(head) else decode_pillow(name, file)
+        for fits, decoder in _DECODERS:
+            if fits(head):
+                return decoder(name, file)
+        return decode_pillow(name, file)
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
@@ -79,7 +93,10 @@ def picture_size(path: str | Path) -> tuple[int, int]:
         elif head.startswith(PNG):
             png = open_png(name, file, pixels=False)
             height, width, turn = png.height, png.width, png_metadata(png).orientation
+        elif is_jpeg(head) and (frame := jpeg_frame(file)) is not None and frame.bits != _EIGHT:
+            height, width, turn = frame.height, frame.width, frame.metadata.orientation
         else:
+            file.seek(0)
             with open_with_pillow(name, file) as image:
                 (width, height), turn = image.size, metadata_of(image).orientation
     return (width, height) if turn in _TURNED else (height, width)

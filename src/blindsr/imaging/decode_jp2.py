@@ -8,12 +8,12 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 
+from blindsr.imaging.decode_deep import split_channels
 from blindsr.imaging.decode_pillow import decode_pillow, open_with_pillow
 from blindsr.imaging.decoded import Decoded
 from blindsr.imaging.metadata import metadata_of
 from blindsr.imaging.regular_file import UnsupportedPictureError
 from blindsr.imaging.room import check_room
-from blindsr.imaging.samples import full_range
 
 _SIZE_MARKER = b"\xff\x4f\xff\x51"  # start of the code stream, then the size of the picture
 _COUNT = 40  # bytes from there to the number of channels
@@ -40,10 +40,6 @@ def decode_jp2(path: str, file: BinaryIO) -> Decoded:
     with open_with_pillow(path, file) as image:
         check_room(path, *image.size, sample_bytes=2)
         metadata = metadata_of(image)
-    array = full_range(np.asarray(imagecodecs.jpeg2k_decode(data)), (2 << depths.pop()) - 1)
-    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    alpha = None
-    if array.ndim == 3 and array.shape[2] in (2, 4):
-        alpha = np.ascontiguousarray(array[..., -1])
-        array = np.ascontiguousarray(array[..., 0] if count == 2 else array[..., :3])
-    return Decoded(array, alpha, "JPEG2000", metadata)
+    array = np.asarray(imagecodecs.jpeg2k_decode(data))
+    color, alpha = split_channels(array, (2 << depths.pop()) - 1)
+    return Decoded(color, alpha, "JPEG2000", metadata)

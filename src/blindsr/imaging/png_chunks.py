@@ -86,7 +86,11 @@ def take_apart(file: BinaryIO, *, pixels: bool = True) -> PngFile:
         if kind == b"IDAT" and not pixels:
             file.seek(length + 4, os.SEEK_CUR)
         elif not kind[0] & 0x20:
-            kept.append(head + file.read(length + 4))
+            body = file.read(length + 4)
+            # libpng tells the console of damage that a checksum finds before
+            if zlib.crc32(body[:-4], zlib.crc32(kind)) != int.from_bytes(body[-4:], "big"):
+                raise ValueError(f"wrong checksum of {kind.decode('latin-1')}")
+            kept.append(head + body)
         else:
             body = file.read(length + 4)[:-4]
             if kind == b"tRNS" and kept[1][_COLOUR_TYPE] == _PALETTE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,8 @@ from PIL import UnidentifiedImageError
 
 from blindsr.errors import BlindSRError, FileError, missing_file, os_error
 
+# Damaged EXIF makes Pillow warn tag by tag; what is lost is said in the notes of the picture.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),

@@ -228,3 +228,21 @@ def test_estimate_refuses_bad_input_in_one_line(trained, words, part, capsys, tm
     assert error.count("\n") == 1
     assert part in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("downsampler", "phase"), [("area", 1.5), ("sfold", 0.0)])
+def test_the_phase_of_a_restorer_follows_the_data(tmp_path, downsampler, phase):
+    config = write_config(tmp_path, model="rrdb_sft", max_epochs=1)
+    words = ["--model.skip", "bicubic", "--data.downsampler", downsampler]
+    assert main(["fit", "-c", str(config), *words]) == 0
+    last = tmp_path / "logs" / "tiny" / "version_0" / "checkpoints" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    assert content["hyper_parameters"]["phase"] == content["facts"]["phase"] == phase
+
+
+def test_a_phase_that_is_not_that_of_the_data_is_refused(tmp_path, capsys):
+    config = write_config(tmp_path, model="rrdb_sft", max_epochs=1)
+    words = ["--model.skip", "bicubic", "--model.phase", "1.5"]
+    assert main(["fit", "-c", str(config), *words]) == 2
+    assert "model.phase: 1.5, expected 0.0 as in the data (Scenes)" in capsys.readouterr().err
+    assert not (tmp_path / "logs").exists()

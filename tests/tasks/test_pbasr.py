@@ -10,7 +10,9 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 
+import blindsr
 from blindsr.callbacks import EMA, SkipNonFinite, WeightInterpolation
+from blindsr.cli import app
 from blindsr.data import PBaSRScenes
 from blindsr.errors import ConfigError, FileError, WeightsError
 from blindsr.networks import UNetDiscriminator
@@ -109,12 +111,29 @@ def test_test_has_a_row_for_each_network(tmp_path: Path) -> None:
     assert found["test/mean/bicubic/psnr"] != found["test/psnr"]
 
 
+def test_the_average_keeps_the_facts_of_its_data(tmp_path: Path) -> None:
+    loop = trainer(tmp_path, limit_val_batches=0)
+    loop.fit(task(), data())
+    loop.save_checkpoint(tmp_path / "run.ckpt")
+    out = tmp_path / "average.safetensors"
+    assert app.main(["convert", "average", str(tmp_path / "run.ckpt"), "-o", str(out)]) == 0
+    for path in (tmp_path / "run.ckpt", out):
+        model = blindsr.load(path)
+        assert model.facts == data().facts
+        assert "LR by bicubic in phase 1.5" in model.describe()
+    out.write_bytes(out.read_bytes().replace(b"bicubic", b"lanczos"))
+    with pytest.raises(WeightsError, match=r"facts\.downsampler 'lanczos'"):
+        blindsr.load(out)
+
+
 def test_a_run_is_read_back_as_its_average(tmp_path: Path) -> None:
     model = task()
     loop = trainer(tmp_path, limit_val_batches=0)
     loop.fit(model, data())
     loop.save_checkpoint(tmp_path / "run.ckpt")
-    network = read_anchor(tmp_path / "run.ckpt").network.eval()
+    read = read_anchor(tmp_path / "run.ckpt")
+    assert read.facts == data().facts
+    network = read.network.eval()
     lr = torch.rand(1, 3, 12, 12)
     with torch.no_grad():
         assert torch.equal(network(lr), model.average()(lr))

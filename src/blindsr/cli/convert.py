@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -156,6 +157,7 @@ def run_average(arguments: argparse.Namespace) -> int:
     from blindsr.weights.anchor import anchor_of_branch
     from blindsr.weights.anchor_names import unwrap
     from blindsr.weights.pbasr import read_pbasr
+    from blindsr.weights.reading import FACTS_METADATA
     from blindsr.weights.writing import write_pth, write_safetensors
 
     weights = read_pbasr(arguments.source)
@@ -163,7 +165,9 @@ def run_average(arguments: argparse.Namespace) -> int:
     built = None if weights.own_class else anchor_of_branch(weights, which)
     content = weights.in_dialect(which)
     if out.suffix == SAFETENSORS:
-        write_safetensors(out, unwrap(content, str(arguments.source))[1])
+        facts = None if weights.facts is None else weights.facts.plain()
+        about = {} if facts is None else {FACTS_METADATA: json.dumps(facts)}
+        write_safetensors(out, unwrap(content, str(arguments.source))[1], about)
     else:
         write_pth(out, content)
     report_average(arguments, weights, built)

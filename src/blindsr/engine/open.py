@@ -133,7 +133,8 @@ def _of_anchor(
     multiple = math.lcm(anchor.multiple, _ALIGNED)  # windows have the size a network pads to
     needs = TileNeeds((multiple, multiple), _OVERLAP, max(1, anchor.minimum))
     upscaler = Upscaler(run, needs)
-    return Model(anchor.title, str(path), anchor.scale, device, precision, upscaler=upscaler)
+    facts, title = anchor.facts, anchor.title
+    return Model(title, str(path), anchor.scale, device, precision, upscaler=upscaler, facts=facts)
 
 
 def _estimator(network: CMOS, device: torch.device) -> Estimator:

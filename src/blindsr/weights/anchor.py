@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from blindsr.errors import ConfigError, WeightsError
+from blindsr.types import DataFacts
 
 from .anchor_class import as_released, build_class, load_strictly, measured_scale, resolve, sizes
 from .anchor_names import DERIVED, PARALLEL, marked, names_from_marks, shown, unwrap
 from .anchor_trust import require_plain_arguments, require_trusted
 from .pbasr import Branch, PBaSRWeights, branches_of, is_official, is_run, read_content
-from .reading import require_finite
+from .reading import facts_beside, require_finite
 from .spandrel_files import Called, plain_network, quiet, recognise
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Anchor:
         init_args: its arguments.
         recognised: whether spandrel builds the same function out of the tensors alone; else the
             class and its arguments are needed.
+        facts: of the data that PBaSR trained it on, where its file says them.
     """
 
     network: nn.Module = field(repr=False)
@@ -75,6 +77,7 @@ class Anchor:
     class_path: str | None = None
     init_args: dict[str, Any] = field(default_factory=dict)
     recognised: bool = True
+    facts: DataFacts | None = None
 
     def description(self) -> dict[str, Any]:
         """What a checkpoint must keep (under ``"anchor"``) to write its weights in this dialect."""
@@ -103,9 +106,10 @@ def read_anchor(path: str | Path) -> Anchor:
     """
     content, where = read_content(path), str(path)
     if is_run(content):
-        return anchor_of_branch(branches_of(content, where))
+        branches = branches_of(content, where)
+        return replace(anchor_of_branch(branches), facts=branches.facts)
     wrapper, state = _tensors(content, where)
-    return anchor_of(state, wrapper, where)
+    return replace(anchor_of(state, wrapper, where), facts=facts_beside(path))
 
 
 def build_anchor(

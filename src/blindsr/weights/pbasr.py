@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks.settings import checked_number, is_label, short_text
+from blindsr.networks.settings import FACTS_KEY, checked_facts, checked_number, is_label, short_text
+from blindsr.types import DataFacts
 
 from .anchor_names import DERIVED, PARALLEL, WRAPPERS, anchor_state, shown, unwrap
 from .anchor_trust import is_trusted
@@ -49,6 +50,7 @@ class PBaSRWeights:
         class_path: class of the anchor if it was named, else ``None``.
         init_args: its arguments.
         averaged: the training kept other weights too, of which these are averages over its steps.
+        facts: of the training data; ``None`` where the file says nothing of them.
     """
 
     path: str
@@ -61,6 +63,7 @@ class PBaSRWeights:
     class_path: str | None = None
     init_args: dict[str, Any] = field(default_factory=dict)
     averaged: bool = False
+    facts: DataFacts | None = None
 
     @property
     def own_class(self) -> bool:
@@ -240,6 +243,7 @@ def run_branches(content: Mapping[str, Any], path: str) -> PBaSRWeights:
         general,
         blur or None,
         averaged="current_model_state" in content,
+        facts=checked_facts(content.get(FACTS_KEY), path),
         **_checked_anchor(content[ANCHOR_KEY], path),
     )
     missing = [ours for ours in weights.names.values() if ours not in general]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -11,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from blindsr.errors import WeightsError, missing_file
+from blindsr.networks.settings import checked_facts
+from blindsr.types import DataFacts
 
 from .torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+FACTS_METADATA = "blindsr_facts"
+"""Metadata key of a safetensors file in the dialect of another program."""
 _DEEPEST = 20  # levels of a checkpoint; none of a training has so many
 _LENGTH_BYTES = 8  # a safetensors file starts with the length of its header, then the header
 
@@ -59,6 +64,24 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
             expected="a flat dictionary from names to tensors",
         )
     return content, metadata
+
+
+def facts_beside(path: str | Path) -> DataFacts | None:
+    """The facts of the training data in the metadata of a safetensors file, where there are some.
+
+    Raises:
+        WeightsError: if they are damaged.
+    """
+    if not is_safetensors(path):
+        return None
+    text = read_state_dict(path)[1].get(FACTS_METADATA)
+    try:
+        found = None if text is None else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(
+            path, found=f"no JSON under {FACTS_METADATA!r}", expected="facts"
+        ) from error
+    return checked_facts(found, str(path))
 
 
 def is_flat(content: object) -> bool:

@@ -130,7 +130,7 @@ def counted(batch: Batch) -> list[int]:
 
 
 class Estimate(NamedTuple):
-    """What an estimator says about an LR image, all maps at HR size (N, ., s*h, s*w).
+    """What an estimator says about an LR image, maps at HR size (N, ., s*h, s*w).
 
     A part that a network was built without (single task, no auxiliary supervision) is ``None``.
     """
@@ -143,6 +143,10 @@ class Estimate(NamedTuple):
     """(N, 1, s*h, s*w) sigma map of the finest head, for auxiliary supervision."""
     aux_seg_logits: Tensor | None
     """(N, C, s*h, s*w) logits of the finest head, for auxiliary supervision."""
+    blur_scale: Tensor | None = None
+    """(N, 1, s*h, s*w) estimated Laplace scale of sigma's error in HR pixels (uncertainty)."""
+    kernels: Tensor | None = None
+    """(N, k*k, h, w) blur kernels at LR size."""
 
 
 class PictureSample(TypedDict, total=False):

@@ -26,8 +26,8 @@ def test_a_frame_is_a_function_of_its_number() -> None:
 
 def test_training_never_sees_the_held_out_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[str] = []
-    picture = photographs._picture
-    monkeypatch.setattr(photographs, "_picture", lambda name: used.append(name) or picture(name))
+    picture = photographs.photograph
+    monkeypatch.setattr(photographs, "photograph", lambda name: used.append(name) or picture(name))
     for number in range(40):
         photo_frame(1, number, (64, 64))
     assert set(used) == set(photographs.TRAIN)
@@ -68,7 +68,7 @@ def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ImportError(name)
         return real(name, *rest)
 
-    photographs._picture.cache_clear()
+    photographs.photograph.cache_clear()
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ConfigError, match="uv pip install scikit-image"):
         photo_frame(0, 0, (64, 64))

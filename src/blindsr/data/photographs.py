@@ -57,7 +57,7 @@ def photo_frame(
     """
     rng = np.random.default_rng([seed, number, 4])
     names = HELD_OUT if held_out else TRAIN
-    picture = _picture(names[int(rng.integers(len(names)))])
+    picture = photograph(names[int(rng.integers(len(names)))])
     rgb = _cut(picture, size, rng)
     if picture.ndim == 2:
         rgb = _coloured(rgb, rng)
@@ -67,8 +67,12 @@ def photo_frame(
 
 
 @cache
-def _picture(name: str) -> np.ndarray:
-    """(H, W, 3) or (H, W) uint8."""
+def photograph(name: str) -> np.ndarray:
+    """Return a picture of scikit-image, (H, W, 3) or, if grey, (H, W) uint8.
+
+    Raises:
+        ConfigError: without scikit-image.
+    """
     try:
         from skimage import data
     except ImportError:

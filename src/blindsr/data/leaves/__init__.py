@@ -1,0 +1,1 @@
+"""Occlusion scenes of dead leaves, from which networks learn to see blur."""

@@ -8,6 +8,7 @@ picture is blurred already, and every pixel is normalised over its own channels 
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -50,8 +51,7 @@ class BlurUNet(nn.Module):
         self.energy = GradientEnergy()
         self.stem = nn.Conv2d(self.energy.channels, width, 4, stride=2, padding=1)
         self.down = nn.ModuleList(
-            nn.Conv2d(fine, coarse, 2, stride=2)
-            for fine, coarse in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in itertools.pairwise(widths)
         )
         self.encoder = nn.ModuleList(
             [
@@ -62,7 +62,7 @@ class BlurUNet(nn.Module):
             ]
         )
         self.decoder = nn.ModuleList(
-            Block(fine + coarse, fine) for fine, coarse in zip(widths, widths[1:], strict=False)
+            Block(fine + coarse, fine) for fine, coarse in itertools.pairwise(widths)
         )
         self.head = nn.Conv2d(width, 2 * 4, 3, padding=1)  # four pixels of each position
         # factor of the estimated scale, measured on held-out scenes after the training
@@ -137,7 +137,7 @@ class GradientEnergy(nn.Module):
         finest = _difference(grey, 1, 0).square() + _difference(grey, 0, 1).square()
         energies = [finest * 4, *(_central(level) for level in stack)]
         octaves = [torch.log2(gaussian(energy, 1.4) + _ENERGY_FLOOR) for energy in energies]
-        steps = [fine - coarse for fine, coarse in zip(octaves, octaves[1:], strict=False)]
+        steps = [fine - coarse for fine, coarse in itertools.pairwise(octaves)]
         detail = grey - stack[-1]
         contrast = torch.rsqrt(gaussian(detail.square(), _LEVELS[-1]) + 1e-4)
         levels = [octaves[1] / 4 + 2, octaves[4] / 4 + 2]

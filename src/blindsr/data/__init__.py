@@ -12,6 +12,7 @@ _LAZY = {
     "BSRDataset": "bsr",
     "HRFolder": "hr_folder",
     "HRFolderDataset": "picture_set",
+    "LeafScenes": "leaves.datamodule",
     "NYUv2BSR": "nyuv2",
     "PBaSRScenes": "pbasr_scenes",
     "PairedDataModule": "datamodule",

@@ -2,6 +2,7 @@
 
 from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
 from .gan import discriminator_loss, generator_loss
+from .laplace import laplace_nll
 from .lpips import LPIPSLoss
 from .perceptual import PerceptualLoss
 from .pixel import pixel_l1
@@ -12,6 +13,7 @@ __all__ = [
     "blur_semantic_losses",
     "discriminator_loss",
     "generator_loss",
+    "laplace_nll",
     "pixel_l1",
     "semantic_cross_entropy",
 ]

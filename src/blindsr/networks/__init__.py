@@ -1,6 +1,7 @@
 """Networks as plain modules: tensors in, tensors out, no files (but ImageNet), no Lightning."""
 
 from .blind import BlindSR
+from .blur_unet import BlurUNet
 from .cmos import CMOS
 from .discriminator import ConditionalDiscriminator, UNetDiscriminator
 from .fast import accelerate
@@ -13,6 +14,7 @@ __all__ = [
     "CMOS",
     "RRDBSFT",
     "BlindSR",
+    "BlurUNet",
     "ConditionalDiscriminator",
     "GIA",
     "UNetDiscriminator",

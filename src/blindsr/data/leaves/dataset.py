@@ -17,6 +17,7 @@ from blindsr.data.leaves.samples import (
     leaf_scene,
 )
 from blindsr.data.leaves.scene import LeafScene
+from blindsr.data.sampler import Draw
 from blindsr.types import Sample
 
 _LEAVES, _PHOTOGRAPHS = 0.55, 0.25  # shares; the rest are rooms
@@ -27,8 +28,9 @@ class BlurredPictures(Dataset[Sample]):
     """Dead leaves, photographs under made-up maps, and rooms, seen through a camera.
 
     Scenes are drawn once and kept; focus, aperture and camera are drawn for every picture. Picture
-    ``i`` depends on the seed and ``i`` alone, not on the number of workers. Maps have the size and
-    the unit of the picture (scale 1).
+    ``i`` depends on the seed and ``i`` alone (and on the seed of a
+    :class:`~blindsr.data.sampler.Draw`), not on the number of workers. Maps have the size and the
+    unit of the picture (scale 1).
 
     Args:
         seed: of the series.
@@ -48,11 +50,12 @@ class BlurredPictures(Dataset[Sample]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < self.count:
-            message = f"picture {index} of {self.count}"
+    def __getitem__(self, index: int | Draw) -> Sample:
+        position, *epoch = index if isinstance(index, Draw) else (index,)
+        if not 0 <= position < self.count:
+            message = f"picture {position} of {self.count}"
             raise IndexError(message)
-        rng = np.random.default_rng([self.seed, int(self.held_out), index])
+        rng = np.random.default_rng([self.seed, int(self.held_out), position, *epoch])
         seen = self._blurred(rng)
         picture, sigma = photographed(seen.picture, rng), seen.sigma
         if rng.random() < 0.5:
@@ -61,7 +64,7 @@ class BlurredPictures(Dataset[Sample]):
             picture, sigma = picture.swapaxes(0, 1), sigma.T
         lr = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
         blur = torch.from_numpy(np.ascontiguousarray(sigma[None], np.float32))
-        return {"lr": torch.from_numpy(lr), "blur": blur, "name": f"{index:07d}"}
+        return {"lr": torch.from_numpy(lr), "blur": blur, "name": f"{position:07d}"}
 
     def _blurred(self, rng: np.random.Generator) -> BlurredPicture:
         kind, size = rng.random(), (self.size, self.size)

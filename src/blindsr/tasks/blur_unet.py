@@ -1,0 +1,133 @@
+"""Train an estimator that says how blurred every pixel is, and how far off that may be."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from blindsr.losses.laplace import laplace_nll
+from blindsr.networks.blur_unet import SIGMA_OFFSET, BlurUNet
+from blindsr.networks.build import build
+from blindsr.types import Batch, Estimate
+
+from .base import RestorationTask
+from .batches import counted
+
+_LEVELS = (0.5, 0.9)
+"""Intervals that the spread is fitted to."""
+
+
+class BlurUNetTask(RestorationTask):
+    """Train and score :class:`blindsr.networks.blur_unet.BlurUNet` by its likelihood.
+
+    Validation also measures how much wider or narrower than estimated the errors are, and puts the
+    factor into the network, so that a checkpoint is calibrated on the validation pictures.
+
+    Args:
+        scale: HR size over LR size; follows the data.
+        width: channels at half the size of the picture.
+        learning_rate: of Adam after warm-up.
+        betas: of Adam.
+        weight_decay: of Adam.
+        warmup_steps: optimiser steps of linear warm-up.
+        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
+        min_learning_rate: where annealing ends.
+        restart: start a new annealing after each.
+    """
+
+    title = "BlurUNet"
+    architecture = tuple(inspect.signature(BlurUNet).parameters)
+    linked_with_data = ("scale",)
+
+    def __init__(
+        self,
+        scale: int = 1,
+        *,
+        width: int = 20,
+        learning_rate: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        warmup_steps: int = 100,
+        cosine_steps: int | None = None,
+        min_learning_rate: float = 4e-5,
+        restart: bool = False,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.network = build(BlurUNet, self.hparams)
+        self._seen: list[Tensor] = []
+
+    def forward(self, lr: Tensor) -> Estimate:
+        """(N, 3, h, w) in [0, 1] -> ``blur`` and ``blur_scale`` at HR size."""
+        return cast("Estimate", self.network(lr))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Negative log likelihood of log2(sigma + 0.25), sigma in pixels of the picture."""
+        self.require(cast("dict", batch), "lr", "blur")
+        target = torch.log2(self._sigma(batch) + SIGMA_OFFSET)
+        code = cast("BlurUNet", self.network).log_sigma(batch["lr"])
+        loss = laplace_nll(code[:, :1], code[:, 1:], target)
+        size = len(batch["lr"])
+        self.log("train/loss", loss, prog_bar=True, batch_size=size)
+        error = (code[:, :1].detach() - target).abs().mean()
+        self.log("train/octaves", error, prog_bar=True, batch_size=size)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:
+        """Collect errors; the estimate is returned for callbacks that draw it."""
+        self.require(cast("dict", batch), "lr", "blur")
+        estimate = self(batch["lr"])
+        kept = counted(batch)
+        parts = (batch["blur"], estimate.blur, estimate.blur_scale)
+        # every fourth pixel of both axes: neighbours say nearly the same
+        self._seen.append(
+            torch.stack([p[kept][..., ::4, ::4].flatten().float().cpu() for p in parts])
+        )
+        return cast("Estimate", estimate)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/correlation``, ``val/slope``, ``val/error``; set the spread."""
+        truth, said, scale = torch.cat(self._seen, dim=1).double()
+        self._seen.clear()
+        away, off = truth - truth.mean(), said - said.mean()
+        covariance = (away * off).mean()
+        spreads = (away.square().mean() * off.square().mean()).sqrt().clamp_min(1e-12)
+        self.log("val/correlation", (covariance / spreads).float(), prog_bar=True)
+        slope = covariance / away.square().mean().clamp_min(1e-12)
+        self.log("val/slope", slope.float())
+        self.log("val/error", (truth - said).abs().mean().float(), prog_bar=True)
+        network = cast("BlurUNet", self.network)
+        network.spread.mul_(fitted_spread(truth, said, scale))
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Estimate:
+        """Estimate without targets."""
+        return cast("Estimate", self(batch["lr"]))
+
+    def _sigma(self, batch: Batch) -> Tensor:
+        """(N, 1, h, w) in pixels of the picture."""
+        scale = int(self.hparams["scale"])
+        return avg_pool2d(batch["blur"], scale) / scale if scale > 1 else batch["blur"]
+
+
+def fitted_spread(truth: Tensor, estimate: Tensor, scale: Tensor) -> float:
+    """Factor on ``scale`` with which the 50 and 90 % Laplace intervals hold best.
+
+    It is the geometric mean of the factors that each of the two levels would need.
+
+    Args:
+        truth: (n,).
+        estimate: (n,).
+        scale: (n,) estimated Laplace scale, positive.
+    """
+    ratio = (truth - estimate).abs() / scale.clamp_min(1e-9)
+    ordered = ratio.sort().values
+    needed = [
+        float(ordered[min(int(p * len(ordered)), len(ordered) - 1)]) / -math.log(1 - p)
+        for p in _LEVELS
+    ]
+    return max(math.sqrt(needed[0] * needed[1]), 1e-3)

@@ -63,11 +63,12 @@ class LeafScenes(PairedDataModule):
             raise ConfigError("data.size", found=str(size), expected=f"a multiple of {_MULTIPLE}")
         self.count, self.val_count, self.size, self.scenes = count, val_count, size, scenes
 
-    def setup(self, stage: str) -> None:
+    def setup(self, stage: str | None = None) -> None:
         """Make the data sets; pictures are drawn when they are asked for."""
-        self.train_set = BlurredPictures(
-            seed=self.seed, count=self.count, size=self.size, scenes=self.scenes
-        )
+        if stage in (None, "fit"):
+            self.train_set = BlurredPictures(
+                seed=self.seed, count=self.count, size=self.size, scenes=self.scenes
+            )
         self.val_set = self._held_out(1, self.val_count)
         self.test_sets = [self._held_out(2, self.val_count)]
 

@@ -11,7 +11,7 @@ from blindsr.degradation.noise import gaussian_noise
 from blindsr.imaging.io import to_uint8
 
 _GAMMA = (0.55, 1.5)
-_NOISE = (0.3, 7.0)  # 8 bit levels
+_NOISE = (0.3, 6.0)  # 8 bit levels
 _HALO_SIGMA = (0.5, 1.3)  # pixels
 _HALO = (0.1, 0.9)
 _QUALITY = (60, 98)
@@ -31,7 +31,7 @@ def photographed(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
     shown = np.clip(picture, 0, 1) ** np.float32(gamma)
     black, white = rng.uniform(0, 0.12), rng.uniform(0.75, 1.1)
     shown = np.asarray(black + (white - black) * shown, np.float32)
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         level = float(np.exp(rng.uniform(*np.log(_NOISE))))
         kind = "grey" if rng.random() < 0.4 else "colour"
         shown = gaussian_noise(shown, kind=kind, level=level, seed=int(rng.integers(2**31)))
@@ -39,6 +39,6 @@ def photographed(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
         soft = cv2.GaussianBlur(shown, (0, 0), rng.uniform(*_HALO_SIGMA))
         shown = shown + np.float32(rng.uniform(*_HALO)) * (shown - soft)
     shown = np.clip(shown, 0, 1)
-    if rng.random() < 0.45:
+    if rng.random() < 0.4:
         shown = compress_jpeg(shown, int(rng.integers(_QUALITY[0], _QUALITY[1] + 1)))
     return to_uint8(shown)

@@ -20,7 +20,7 @@ from blindsr.data.leaves.scene import LeafScene
 from blindsr.data.sampler import Draw
 from blindsr.types import Sample
 
-_LEAVES, _PHOTOGRAPHS = 0.55, 0.25  # shares; the rest are rooms
+_LEAVES, _PHOTOGRAPHS = 0.5, 0.28  # shares; the rest are rooms
 _KEPT = 600  # scenes in memory; about 0.4 MB each at 160 pixels
 
 

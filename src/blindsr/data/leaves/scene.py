@@ -14,7 +14,7 @@ from blindsr.data.leaves.textures import palette, photograph_cut, surface
 
 _FINE = 2  # drawn at twice the size, then reduced: sharp, and without steps
 _SHEETS = 5  # surfaces of one scene, of which the leaves are cut
-_PHOTOGRAPHS = 0.3  # share of the surfaces
+_PHOTOGRAPHS = 0.45  # share of the surfaces
 _MOST_LEAVES = 60
 
 
@@ -45,8 +45,8 @@ def draw_scene(
     sheets = [_sheet(rng, fine, colours, held_out=held_out) for _ in range(_SHEETS)]
     backdrop = _reduced(sheets[0])
     count = int(np.exp(rng.uniform(np.log(4), np.log(_MOST_LEAVES))))
-    smallest = np.exp(rng.uniform(np.log(5), np.log(25)))
-    exponent = rng.uniform(1.5, 3)
+    smallest = np.exp(rng.uniform(np.log(8), np.log(30)))
+    exponent = rng.uniform(1.3, 2.7)
     leaves = []
     for _ in range(count):
         radius = power_law_radius(

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from blindsr.data.photographs import HELD_OUT, TRAIN, photograph
 
-_SPECTRUM = (0.6, 2.2)  # exponents a of the amplitude 1/f^a
+_SPECTRUM = (0.5, 1.6)  # exponents a of the amplitude 1/f^a
 _WAVE = (0.008, 0.22)  # cycles per pixel at the size of drawing
-_CONTRAST = (0.02, 0.45)
+_CONTRAST = (0.05, 0.6)
 
 
 def photograph_cut(
@@ -100,7 +100,7 @@ def surface(
     first, second = colours[rng.integers(len(colours), size=2)]
     first = first * rng.uniform(0.6, 1.3) + rng.normal(0, 0.06, 3)
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.15:
         weight = np.zeros((height, width), np.float32)
     elif kind < 0.75:
         weight = power_noise(rng, height, width)

@@ -78,7 +78,7 @@ class BlurUNetTask(RestorationTask):
         self.log("train/octaves", error, prog_bar=True, batch_size=size)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:
+    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
         """Collect errors; the estimate is returned for callbacks that draw it."""
         self.require(cast("dict", batch), "lr", "blur")
         estimate = self(batch["lr"])

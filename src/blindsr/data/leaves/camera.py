@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.degradation.jpeg import compress_jpeg
-from blindsr.degradation.noise import gaussian_noise
+from blindsr.degradation.noise import NoiseKind, gaussian_noise
 from blindsr.imaging.io import to_uint8
 
 _GAMMA = (0.55, 1.5)
@@ -33,7 +33,7 @@ def photographed(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
     shown = np.asarray(black + (white - black) * shown, np.float32)
     if rng.random() < 0.5:
         level = float(np.exp(rng.uniform(*np.log(_NOISE))))
-        kind = "grey" if rng.random() < 0.4 else "colour"
+        kind: NoiseKind = "grey" if rng.random() < 0.4 else "colour"
         shown = gaussian_noise(shown, kind=kind, level=level, seed=int(rng.integers(2**31)))
     if rng.random() < 0.3:
         soft = cv2.GaussianBlur(shown, (0, 0), rng.uniform(*_HALO_SIGMA))

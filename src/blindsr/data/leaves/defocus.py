@@ -11,7 +11,7 @@ background is exact: the background is known there, it was drawn whole.
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -36,8 +36,8 @@ class Kernel(NamedTuple):
 class Layer(NamedTuple):
     """A flat object parallel to the picture plane."""
 
-    paint: NDArray[np.float32]
-    """(h, w, 4): red, green, blue times cover, and cover, in [0, 1]."""
+    paint: NDArray[Any]
+    """(h, w, 4): red, green, blue times cover, and cover, in [0, 1] (bytes where it is stored)."""
     top: int
     left: int
     """Place of its first row and column in the picture; may be negative."""
@@ -111,8 +111,7 @@ def composite(
 
 def _lay(picture: NDArray[np.float32], layer: Layer, kernel: Kernel) -> None:
     reach = len(kernel.taps) // 2
-    paint = cv2.copyMakeBorder(layer.paint, *(4 * [reach]), cv2.BORDER_CONSTANT) if reach else None
-    sheet = layer.paint if paint is None else blurred(np.asarray(paint), kernel)
+    sheet = blurred(np.pad(layer.paint, ((reach, reach), (reach, reach), (0, 0))), kernel)
     rows, columns, inner = _visible(
         picture.shape, sheet.shape, layer.top - reach, layer.left - reach
     )

@@ -82,8 +82,8 @@ def defocused_room(
     series = 1_000_000 if held_out else 0
     frame = render_scene(7, series + int(rng.integers(1_000_000)), (height, width))
     near = 1 / frame.depth
-    depth = (near - near.min()) / max(float(near.max() - near.min()), 1e-6)
-    sigma = np.round(draw_sigma(rng, depth) * 8) / 8  # few layers
+    depth = (near - near.min()) / np.float32(max(float(near.max() - near.min()), 1e-6))
+    sigma = np.round(draw_sigma(rng, depth) * 8) / np.float32(8)  # few layers
     sharp = frame.rgb.astype(np.float32) / np.float32(255)
     picture = layered_blur(sharp, sigma, frame.depth, sigma_max=2 * SIGMA_MAX, merge_coc=0.5)
     return BlurredPicture(picture, sigma)

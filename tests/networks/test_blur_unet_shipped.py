@@ -1,0 +1,78 @@
+"""What the estimator in the box sees, held by embedded pictures that it was not trained on."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import blindsr
+from blindsr.data.leaves.dataset import BlurredPictures
+from blindsr.data.photographs import HELD_OUT, photograph
+from blindsr.networks import BlurUNet
+from blindsr.weights.reading import read_state_dict
+
+WEIGHTS = Path(blindsr.__file__).parent / "assets" / "blur.safetensors"
+pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the box holds no BlurUNet yet")
+
+
+@pytest.fixture(scope="module")
+def network():
+    weights, _ = read_state_dict(WEIGHTS)
+    network = BlurUNet(scale=1, width=len(weights["stem.weight"]))
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def held_out(network):
+    """Truth, estimate and scale of many pixels of held-out scenes."""
+    data = BlurredPictures(seed=101, count=40, size=160, scenes=40, held_out=True)
+    columns = []
+    with torch.inference_mode():
+        for index in range(len(data)):
+            sample = data[index]
+            found = network(sample["lr"][None])
+            parts = (sample["blur"][None], found.blur, found.blur_scale)
+            columns.append(torch.stack([p[..., ::3, ::3].flatten() for p in parts]))
+    return torch.cat(columns, dim=1).double()
+
+
+def sharp_photograph():
+    picture = photograph(HELD_OUT[0]).astype(np.float32) / np.float32(255)
+    return cv2.resize(picture, (320, 214), interpolation=cv2.INTER_AREA)
+
+
+def estimated(network, rgb):
+    lr = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]
+    with torch.inference_mode():
+        return network(lr).blur[0, 0].numpy()
+
+
+def test_map_follows_the_truth_on_held_out_scenes(held_out):
+    truth, said, _ = held_out
+    assert np.corrcoef(truth, said)[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_intervals_hold_within_five_points(held_out, level):
+    truth, said, scale = held_out
+    inside = (truth - said).abs() <= -np.log(1 - level) * scale
+    assert abs(float(inside.double().mean()) - level) <= 0.05
+
+
+def test_answer_rises_with_even_blur(network):
+    sharp = sharp_photograph()
+    sigmas = (0.5, 1, 2, 3, 4, 5, 6, 7, 8)
+    means = [estimated(network, cv2.GaussianBlur(sharp, (0, 0), s)).mean() for s in sigmas]
+    assert np.all(np.diff(means) > 0)
+
+
+def test_hue_does_not_matter(network):
+    sharp = sharp_photograph()
+    soft = cv2.GaussianBlur(sharp, (0, 0), 4)
+    half = np.concatenate([sharp[:, :160], soft[:, 160:]], axis=1)
+    plain, turned = estimated(network, half), estimated(network, half[..., [2, 0, 1]])
+    assert np.corrcoef(plain.ravel(), turned.ravel())[0, 1] > 0.99
+    assert plain[:, :120].mean() + 1.5 < plain[:, 200:].mean()

@@ -15,7 +15,7 @@ from blindsr.degradation.layered import layered_blur
 
 SIGMA_MAX = 10.0
 """Pixels of the picture; estimates are wanted to 8, so the end of the range lies beyond."""
-_EVEN = 0.12  # share of pictures with one blur everywhere
+_EVEN = 0.2  # share of pictures with one blur everywhere
 _MARGIN = 24  # drawn around the picture, so that leaves outside blur into it
 
 
@@ -39,7 +39,8 @@ def draw_sigma(rng: np.random.Generator, depth: NDArray[np.float32]) -> NDArray[
         The same shape, in [0, SIGMA_MAX], from 0 where it is in focus.
     """
     if rng.random() < _EVEN:
-        even = 0.0 if rng.random() < 0.15 else rng.uniform(0.2, SIGMA_MAX)
+        # as many sharp and slightly soft pictures as very soft ones
+        even = 0.0 if rng.random() < 0.2 else np.exp(rng.uniform(np.log(0.3), np.log(SIGMA_MAX)))
         return np.full(depth.shape, even, np.float32)
     # focus on something that is there, not in empty space between
     focus = rng.choice(depth.ravel()) if rng.random() < 0.7 else rng.random()

@@ -13,14 +13,19 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, gelu, interpolate, pad, pixel_shuffle
+from torch.nn.functional import gelu, interpolate, pad, pixel_shuffle
 
 from blindsr.errors import ConfigError
+from blindsr.networks.blur_fusion import (
+    SIGMA_OFFSET,
+    fused,
+    gaussian,
+    halved,
+    leaning_on_neighbours,
+)
 from blindsr.networks.padding import any_size
 from blindsr.types import Estimate
 
-SIGMA_OFFSET = 0.25
-"""Sigma is estimated as log2(sigma + this), sigma in pixels of the picture given."""
 _LEVELS = (0.0, 0.8, 1.6, 3.2, 6.4)  # sigma of the blurs, pixels
 _ENERGY_FLOOR = 1e-6  # of squared gradients; 8 bit rounding alone makes about as much
 _STRIDE = 16
@@ -77,7 +82,8 @@ class BlurUNet(nn.Module):
         Returns:
             ``blur`` and ``blur_scale``, both (N, 1, s*h, s*w) in HR pixels.
         """
-        code = self.log_sigma(lr)
+        code = fused(self.log_sigma(lr), self.log_sigma(halved(lr)))
+        code = leaning_on_neighbours(code)
         hr = interpolate(code, scale_factor=self.scale, mode="bilinear", align_corners=False)
         shifted = torch.exp2(hr[:, :1])
         # an error of log2 becomes one of sigma by the slope of the exponential
@@ -88,7 +94,14 @@ class BlurUNet(nn.Module):
         )
 
     def log_sigma(self, lr: Tensor) -> Tensor:
-        """(N, 3, h, w) -> (N, 2, h, w): log2(sigma + 0.25), and ln of its Laplace scale."""
+        """What is trained: one look at the picture.
+
+        Args:
+            lr: (N, 3, h, w) in [0, 1], any size.
+
+        Returns:
+            (N, 2, h, w): log2(sigma + 0.25) in pixels of ``lr``, and ln of its Laplace scale.
+        """
         return any_size(self._whole, lr, scale=1, multiple=_STRIDE)  # type: ignore[arg-type]
 
     def _whole(self, lr: Tensor) -> Tensor:
@@ -143,18 +156,6 @@ class GradientEnergy(nn.Module):
         levels = [octaves[1] / 4 + 2, octaves[4] / 4 + 2]
         edges = [detail * contrast, 2 * (grey - stack[2]) * contrast]
         return torch.cat([*steps, *levels, *edges], dim=1)
-
-
-def gaussian(x: Tensor, sigma: float) -> Tensor:
-    """Blur every channel of (N, 1, h, w); the picture's rim is repeated outside."""
-    if sigma == 0:
-        return x
-    reach = math.ceil(3 * sigma)
-    offsets = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    taps = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    taps = taps / taps.sum()
-    x = conv2d(pad(x, (reach, reach, 0, 0), mode="replicate"), taps.view(1, 1, 1, -1))
-    return conv2d(pad(x, (0, 0, reach, reach), mode="replicate"), taps.view(1, 1, -1, 1))
 
 
 def _difference(x: Tensor, right: int, down: int) -> Tensor:

@@ -27,6 +27,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "code_length": (1, 1024),
     "features": (1, 1024),
     "growth": (1, 1024),
+    "width": (1, 1024),
     "blocks": (1, 256),
     "residual": (0, 1),
     "phase": (0, 16),

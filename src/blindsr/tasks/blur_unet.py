@@ -13,10 +13,9 @@ from blindsr.losses.laplace import laplace_nll
 from blindsr.networks.blur_fusion import SIGMA_OFFSET
 from blindsr.networks.blur_unet import BlurUNet
 from blindsr.networks.build import build
-from blindsr.types import Batch, Estimate
+from blindsr.types import Batch, Estimate, counted
 
 from .base import RestorationTask
-from .batches import counted
 
 _LEVELS = (0.5, 0.9)
 """Intervals that the spread is fitted to."""

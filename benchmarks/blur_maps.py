@@ -87,7 +87,7 @@ def simple_methods(held_out: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, M
     """Rows without learning; the constant and the line of the second are fitted on scenes."""
     truth = np.concatenate([sigma.ravel() for _, sigma in held_out])
     value = np.concatenate([smoothness(rgb).ravel() for rgb, _ in held_out])
-    slope, start = np.polyfit(value, truth, 1)
+    slope, start = np.polyfit(value.astype(np.float64), truth, 1)
     constant = np.float32(np.median(truth))
     return {
         "best constant": lambda rgb: (np.full(rgb.shape[:2], constant), None),

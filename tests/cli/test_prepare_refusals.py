@@ -214,16 +214,28 @@ def test_a_sheet_that_cannot_be_written(number, bsr, tmp_path, capsys, monkeypat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_worker_ends_in_one_line(sources, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (BrokenProcessPool(), "a worker process was ended from outside"),
+        (MemoryError(), "not enough memory"),
+        (FileNotFoundError(errno.ENOENT, "gone"), "worker processes cannot be started"),
+        (ConnectionRefusedError(), "worker processes cannot be started"),
+    ],
+)
+def test_workers_that_fail_end_in_one_line(error, expected, sources, tmp_path, capsys, monkeypatch):
     def broken(*_):
-        raise BrokenProcessPool
+        raise error
         yield
 
     monkeypatch.setattr("blindsr.data.prepare_nyuv2._in_processes", broken)
     words = prepare_words(sources, tmp_path / "out")
     words[words.index("--workers") + 1] = "2"
     status, caught = run(capsys, *words)
-    assert "with fewer --workers: it goes on where it stopped" in one_line(caught, status)
+    line = one_line(caught, status)
+    assert expected in line
+    assert "fewer --workers" in line
+    assert "it goes on where it stopped" in line
 
 
 def test_an_unreadable_folder_is_no_traceback(bsr, tmp_path, capsys, monkeypatch):

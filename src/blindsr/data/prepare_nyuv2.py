@@ -222,6 +222,15 @@ def _run_jobs(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
             expected="every frame to be finished",
             fix="Run the same line again with fewer --workers: it goes on where it stopped",
         ) from error
+    except (ConnectionError, EOFError, FileNotFoundError) as error:
+        # the server that starts processes is gone: so it ends where it may open no more files
+        raise FileError(
+            jobs[0].out,
+            found="worker processes cannot be started",
+            expected="every frame to be finished",
+            fix="Raise the limit on open files (`ulimit -n 4096`) or give fewer --workers, then "
+            "run the same line again: it goes on where it stopped",
+        ) from error
 
 
 def _in_processes(jobs: list[FrameJob], workers: int) -> Iterator[bool]:

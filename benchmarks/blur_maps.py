@@ -33,9 +33,9 @@ from blur_maps_pictures import (
 from blur_maps_scores import BINS, LEVELS, agreement, by_part, coverage, rank_correlation
 from hardware import processor
 
-from blindsr.data.leaves.dataset import BlurredPictures
-from blindsr.engine.open import open_model
-from blindsr.imaging.io import atomic_path, read_array, read_rgb
+from blindsr.data.scenes.leaves.dataset import BlurredPictures
+from blindsr.imaging.files import atomic_path, read_array, read_rgb
+from blindsr.inference.open_model import open_model
 from blindsr.networks.blur_unet import BlurUNet
 from blindsr.weights.reading import read_state_dict
 

@@ -30,10 +30,10 @@ from blindsr.degradation import (
     degrade_bsrgan_plus,
     degrade_realesrgan,
 )
-from blindsr.degradation.filtering import convolve, convolve_separable
-from blindsr.degradation.kernel_shapes import gaussian_kernel, gaussian_taps, shifted_window
-from blindsr.degradation.recipe import Recipe
-from blindsr.degradation.steps import Blur, BlurAndStride
+from blindsr.degradation.random.filtering import convolve, convolve_separable
+from blindsr.degradation.random.kernel_shapes import gaussian_kernel, gaussian_taps, shifted_window
+from blindsr.degradation.random.recipe import Recipe
+from blindsr.degradation.random.steps import Blur, BlurAndStride
 from blindsr.imaging import downsample
 
 SIDE = 256

@@ -19,7 +19,7 @@ import torch
 from hardware import processor
 
 from blindsr.cli.app import main as blindsr
-from blindsr.imaging.io import atomic_path
+from blindsr.imaging.files import atomic_path
 from blindsr.metrics.table import METRICS, metrics_of
 
 ROWS = ("bicubic", "constant sigma", "no maps", "true maps", "CMOS + RRDB-SFT")

@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from hardware import processor
 
-from blindsr.cli.main import main as lightning
-from blindsr.data.intended_blur import intended_defocus
-from blindsr.imaging.io import atomic_path, read_array, read_rgb, to_uint8, write_png
+from blindsr.cli.training.command import main as lightning
+from blindsr.data.scenes.intended_blur import intended_defocus
+from blindsr.imaging.files import atomic_path, read_array, read_rgb, to_uint8, write_png
 from blindsr.metrics.table import METRICS, split_region
 
 BLURRED_PHOTOS = ("LadyBird", "YellowFlower", "TwoWings", "RainDrops", "FreshFlower", "cuhk")

@@ -16,10 +16,10 @@ import torch
 from skimage import data
 
 import blindsr
-from blindsr.data.photographs import made_up_depth
+from blindsr.data.scenes.photographs import made_up_depth
 from blindsr.degradation.defocus import sigma_from_depth
-from blindsr.degradation.pipelines import degrade
-from blindsr.imaging.plot_restoration import save_restoration_sheet
+from blindsr.degradation.paired import degrade
+from blindsr.drawing.restorations import save_restoration_sheet
 from blindsr.imaging.resize import phase, upsample
 from blindsr.metrics import psnr_y
 

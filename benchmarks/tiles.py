@@ -30,8 +30,8 @@ import torch
 from hardware import processor
 
 import blindsr
-from blindsr.data.scenes import render_scene
-from blindsr.imaging.io import read_rgb, to_uint8
+from blindsr.data.scenes.render import render_scene
+from blindsr.imaging.files import read_rgb, to_uint8
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors

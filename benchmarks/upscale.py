@@ -24,10 +24,10 @@ import torch
 from hardware import processor
 
 import blindsr
-from blindsr.data.photographs import HELD_OUT, TRAIN, made_up_depth
+from blindsr.data.scenes.photographs import HELD_OUT, TRAIN, made_up_depth
 from blindsr.degradation.defocus import sample_focus_rank, sigma_from_depth
-from blindsr.degradation.pipelines import degrade
-from blindsr.imaging.io import atomic_path, read_array, read_rgb
+from blindsr.degradation.paired import degrade
+from blindsr.imaging.files import atomic_path, read_array, read_rgb
 from blindsr.imaging.resize import phase, upsample
 from blindsr.metrics import METRICS
 

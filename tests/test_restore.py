@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.networks.test_fast import filled
+from tests.networks.fast.test_accelerate import filled
 from torch import nn
 
 import blindsr
-from blindsr.data.scenes import render_scene
-from blindsr.engine import flow
-from blindsr.engine.model import Model, Upscaler
-from blindsr.engine.open import _estimator, _upscaler
-from blindsr.engine.tiles import lay_tiles
+from blindsr.data.scenes.render import render_scene
 from blindsr.errors import ConfigError, DataError, FileError, WeightsError
+from blindsr.inference import tiled_run
+from blindsr.inference.model import Model, Upscaler
+from blindsr.inference.open_model import _estimator, _upscaler
+from blindsr.inference.tile_sizes import lay_tiles
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
-from blindsr.networks.needs import TileNeeds
+from blindsr.networks.tile_needs import TileNeeds
 from blindsr.restore import Restorer
 from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
@@ -67,7 +67,7 @@ def export(path, kind, network, settings, **about):
 def small_tiles():
     """The true overlap would make these pictures one tile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("blindsr.networks.needs.CMOS_OVERLAP", 32)
+        patch.setattr("blindsr.networks.tile_needs.CMOS_OVERLAP", 32)
         yield
 
 
@@ -126,14 +126,14 @@ def test_untiled_is_the_network_itself(model):
 
 
 def errors(model, image, monkeypatch, rounds):
-    monkeypatch.setattr(flow, "ROUNDS", rounds)
+    monkeypatch.setattr(tiled_run, "ROUNDS", rounds)
     whole, tiled = (model.upscale(image, tile=tile) for tile in (0, TILE))
     return 255 * np.abs(whole - tiled)
 
 
 @pytest.mark.parametrize("condition", ["hr", "lr"])
 def test_tiles_hardly_change_the_result(condition, monkeypatch):
-    monkeypatch.setattr("blindsr.networks.needs.CMOS_OVERLAP", 64)
+    monkeypatch.setattr("blindsr.networks.tile_needs.CMOS_OVERLAP", 64)
     model = Restorer(made_model(blind(condition=condition)))
     image = as_float(scene(*((100, 140) if condition == "hr" else (150, 200))))
     difference = errors(model, image, monkeypatch, 1)
@@ -358,7 +358,7 @@ def test_trained_for_is_read_from_the_metadata(blind_file, tmp_path):
 
 
 def test_the_small_network_is_the_default(blind_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("blindsr.engine.open.ASSETS", tmp_path)
+    monkeypatch.setattr("blindsr.inference.open_model.ASSETS", tmp_path)
     for arguments in ((), ("small",)):
         with pytest.raises(WeightsError, match=r"^small: no weights in this installation"):
             blindsr.load(*arguments, device="cpu")

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from blindsr.errors import ConfigError, DataError
-from blindsr.imaging.find_phase import find_phase, phase_pattern
 from blindsr.imaging.resize import upsample
-
-from .engine.flow import Flow, Progress, Strip
-from .engine.model import Model, Precision
-from .engine.open import open_model, pick_device, pick_precision
-from .engine.pictures import Picture, read_pictures
-from .engine.tiles import TileChoice, check_tile, lay_tiles
+from blindsr.inference.model import Model, Precision
+from blindsr.inference.open_model import open_model, pick_device, pick_precision
+from blindsr.inference.phase_probe import find_phase, phase_pattern
+from blindsr.inference.pictures import Picture, read_pictures
+from blindsr.inference.tile_sizes import TileChoice, check_tile, lay_tiles
+from blindsr.inference.tiled_run import Flow, Progress, Strip
 
 if TYPE_CHECKING:
     import torch
@@ -263,7 +262,7 @@ class Restorer:
         given: tuple[Any, Any] = (None, None),
         on_progress: Progress | None = None,
     ) -> Flow:
-        from .engine.given import given_maps
+        from blindsr.inference.user_maps import given_maps
 
         model, budget = self._model, self._model.budget()
         upscaler = model.upscaler if upscale else None

@@ -178,7 +178,7 @@ class PictureSample(TypedDict, total=False):
 class DrawsSamples(Protocol):
     """A task that says what there is to see of a validation sample.
 
-    :class:`blindsr.callbacks.Pictures` asks it, :func:`blindsr.imaging.plot_samples.save_samples`
+    :class:`blindsr.callbacks.Pictures` asks it, :func:`blindsr.drawing.samples.save_samples`
     draws.
     """
 

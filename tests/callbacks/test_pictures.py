@@ -10,10 +10,10 @@ import torch
 import yaml
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
-from tests.tasks.restoration_data import ESTIMATOR, RESTORER, Fake
+from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake
 
 from blindsr.callbacks import Pictures
-from blindsr.cli.main import main
+from blindsr.cli.training.command import main
 from blindsr.errors import ConfigError
 from blindsr.imaging import downsample, read_array, upsample
 from blindsr.tasks import BlindSRTask, CMOSTask, PBaSRTask, RRDBSFTTask

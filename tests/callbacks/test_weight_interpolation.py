@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from blindsr.callbacks import WeightInterpolation
 from blindsr.errors import ConfigError
-from blindsr.networks.interpolate import cosine, distance, interpolate_, mix_coefficient
+from blindsr.networks.mixing import cosine, distance, interpolate_, mix_coefficient
 
 BATCHES = 6
 

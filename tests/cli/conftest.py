@@ -99,7 +99,7 @@ def save_config(config, folder, name):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """(configuration, folder of the run) after two epochs."""
-    from blindsr.cli.main import main
+    from blindsr.cli.training.command import main
 
     folder = tmp_path_factory.mktemp("trained")
     config = write_config(folder)

@@ -8,7 +8,7 @@ import torch
 from tests.cli.conftest import write_config
 from tests.conftest import REPOSITORY
 
-from blindsr.cli.main import main
+from blindsr.cli.training.command import main
 
 ABLATIONS = sorted((REPOSITORY / "experiments" / "ablations").glob("*.yaml"))
 

@@ -11,7 +11,7 @@ from tests.cli.conftest import write_config
 from tests.conftest import REPOSITORY
 
 from blindsr.callbacks import checkpoint_file
-from blindsr.cli.main import main
+from blindsr.cli.training.command import main
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from blindsr.cli import app
-from blindsr.imaging.io import write_png
+from blindsr.imaging.files import write_png
 from blindsr.networks import RRDBSFT
 from blindsr.restore import load
 from blindsr.weights import read_network

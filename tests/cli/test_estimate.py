@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 import pytest
-from tests.cli.fake_estimator import FakeEstimator, half_blurred
+from tests.helpers.fake_estimator import FakeEstimator, half_blurred
 
 from blindsr.cli import app
-from blindsr.cli.records import INDEX
-from blindsr.data.masks import mask_from_sigma, read_mask, read_sigma_mask
-from blindsr.imaging.io import read_array, read_png_text, write_png
+from blindsr.cli.pictures.records import INDEX
+from blindsr.data.files.masks import mask_from_sigma, read_mask, read_sigma_mask
+from blindsr.imaging.files import read_array, read_png_text, write_png
 
 SHARP, BLURRED = (slice(30, -30), slice(30, 190)), (slice(30, -30), slice(286, -30))
 

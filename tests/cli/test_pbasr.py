@@ -12,8 +12,8 @@ from tests.conftest import REPOSITORY
 
 import blindsr
 from blindsr.cli import app
-from blindsr.cli.main import main
-from blindsr.imaging.io import read_array
+from blindsr.cli.training.command import main
+from blindsr.imaging.files import read_array
 from blindsr.tasks import PBaSRTask
 
 EXPERIMENTS = REPOSITORY / "experiments"

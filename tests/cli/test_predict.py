@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests.cli.conftest import write_config
 
-from blindsr.cli.main import main
-from blindsr.imaging.io import read_array, read_png_text, read_rgb
+from blindsr.cli.training.command import main
+from blindsr.imaging.files import read_array, read_png_text, read_rgb
 
 
 def written(folder):

@@ -10,7 +10,7 @@ from blindsr.errors import ConfigError, FileError
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    path = Path(__file__).parents[1] / "data" / "make_nyuv2.py"
+    path = Path(__file__).parents[1] / "helpers" / "make_nyuv2.py"
     spec = importlib.util.spec_from_file_location("make_nyuv2", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from blindsr.cli import app
-from blindsr.data.manifest import MANIFEST
-from blindsr.data.prepare_nyuv2 import prepare_nyuv2
-from blindsr.imaging.io import read_png_text, write_png
+from blindsr.data.files.manifest import MANIFEST
+from blindsr.data.prepare.nyuv2 import prepare_nyuv2
+from blindsr.imaging.files import read_png_text, write_png
 
 HUGE = "9" * 30
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    path = Path(__file__).parents[1] / "data" / "make_nyuv2.py"
+    path = Path(__file__).parents[1] / "helpers" / "make_nyuv2.py"
     spec = importlib.util.spec_from_file_location("make_nyuv2", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -228,7 +228,7 @@ def test_workers_that_fail_end_in_one_line(error, expected, sources, tmp_path, c
         raise error
         yield
 
-    monkeypatch.setattr("blindsr.data.prepare_nyuv2._in_processes", broken)
+    monkeypatch.setattr("blindsr.data.prepare.nyuv2._in_processes", broken)
     words = prepare_words(sources, tmp_path / "out")
     words[words.index("--workers") + 1] = "2"
     status, caught = run(capsys, *words)

@@ -6,15 +6,15 @@ import json
 import pytest
 import torch
 from tests.cli.conftest import write_config
-from tests.cli.test_main import Die, DiedError, equal, weights
+from tests.cli.training.test_command import Die, DiedError, equal, weights
 from tests.conftest import REPOSITORY
 
-from blindsr.cli.main import main
+from blindsr.cli.training.command import main
 
 
 @pytest.mark.parametrize("model", ["rrdb_sft", "blind"])
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch):
-    import blindsr.cli.main as module
+    import blindsr.cli.training.command as module
 
     def fit(name, *words):
         config = write_config(tmp_path, name, model, max_epochs=3)

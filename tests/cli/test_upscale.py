@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
-from tests.cli.fake_model import FakeModel
+from tests.helpers.fake_model import FakeModel
 
 from blindsr.cli import app, upscale
-from blindsr.cli.inputs import find_pictures
-from blindsr.cli.records import INDEX
-from blindsr.imaging.io import read_array, read_png_text, write_png
+from blindsr.cli.pictures.inputs import find_pictures
+from blindsr.cli.pictures.records import INDEX
+from blindsr.imaging.files import read_array, read_png_text, write_png
 from blindsr.imaging.photo import read_photo
-from blindsr.imaging.prefilter import PREFILTERS
 from blindsr.imaging.resize import upsample
+from blindsr.photo.prefilter import PREFILTERS
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

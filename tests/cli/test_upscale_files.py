@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.fake_model import FakeModel
+from tests.helpers.fake_model import FakeModel
 
 from blindsr.cli import app
-from blindsr.cli.records import INDEX
-from blindsr.imaging.io import read_array, write_png
+from blindsr.cli.pictures.records import INDEX
+from blindsr.imaging.files import read_array, write_png
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_the_longest_names(model, tmp_path, capsys):
 def test_whatever_happens_while_reading_is_one_line(
     model, tmp_path, capsys, monkeypatch, error, said
 ):
-    from blindsr.cli import upscale_picture
+    from blindsr.cli.pictures import upscale_picture
 
     for name in ("a.png", "b.png"):
         write_png(tmp_path / name, picture(9))
@@ -320,7 +320,7 @@ def test_a_kill_while_results_are_moved_is_made_good(
     model, tmp_path, monkeypatch, moment, overwrite
 ):
     """The index is written first, so that no result is taken for a file of the user's."""
-    from blindsr.cli import results
+    from blindsr.cli.pictures import results
 
     write_png(tmp_path / "a.png", picture(9, 64, 64))
     out = tmp_path / "out"
@@ -386,9 +386,9 @@ def test_kinds_that_folders_hold(model, tmp_path, capsys, suffix):
 
 
 def test_runs_that_write_into_one_folder_keep_each_others_records(tmp_path):
-    from blindsr.cli.records import read_records
-    from blindsr.cli.results import Results
-    from blindsr.cli.stop import StopSignals
+    from blindsr.cli.pictures.records import read_records
+    from blindsr.cli.pictures.results import Results
+    from blindsr.cli.pictures.stopping import StopSignals
 
     out = tmp_path / "out"
 

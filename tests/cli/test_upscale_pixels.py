@@ -9,8 +9,8 @@ from PIL.PngImagePlugin import PngInfo
 from torch import nn
 
 from blindsr.cli import app
-from blindsr.engine.model import Model, Upscaler
-from blindsr.engine.tiles import TileNeeds
+from blindsr.inference.model import Model, Upscaler
+from blindsr.inference.tile_sizes import TileNeeds
 from blindsr.restore import Restorer
 
 SCALE = 4

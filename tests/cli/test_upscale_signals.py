@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from blindsr.cli.records import INDEX
-from blindsr.imaging.io import write_png
+from blindsr.cli.pictures.records import INDEX
+from blindsr.imaging.files import write_png
 from blindsr.imaging.temporary import is_temporary
 
 SLOWED = """
 import sys, time
-from tests.cli.fake_model import FakeModel
+from tests.helpers.fake_model import FakeModel
 import blindsr.restore
 class Slow(FakeModel):
     def strips(self, image, **options):

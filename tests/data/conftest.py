@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from blindsr.data.prepare_nyuv2 import prepare_nyuv2
+from blindsr.data.prepare.nyuv2 import prepare_nyuv2
 
 
 @pytest.fixture(scope="session")
 def make_nyuv2():
     """The module that writes the tiny source files."""
-    path = Path(__file__).with_name("make_nyuv2.py")
+    path = Path(__file__).parents[1] / "helpers" / "make_nyuv2.py"
     spec = importlib.util.spec_from_file_location("make_nyuv2", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

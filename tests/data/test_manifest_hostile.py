@@ -7,9 +7,9 @@ import pytest
 
 from blindsr.cli import app
 from blindsr.data import NYUv2BSR
-from blindsr.data.check import check_folder
-from blindsr.data.manifest import MANIFEST, PARTIAL, read_manifest
-from blindsr.data.prepare_nyuv2 import prepare_nyuv2
+from blindsr.data.check.folder import check_folder
+from blindsr.data.files.manifest import MANIFEST, PARTIAL, read_manifest
+from blindsr.data.prepare.nyuv2 import prepare_nyuv2
 from blindsr.errors import BlindSRError
 
 SETTINGS = {"scale": 4, "sigma_max": 5.0, "downsampler": "sfold", "phase": 0.0}

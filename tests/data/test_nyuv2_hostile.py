@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 
 from blindsr.cli import app
-from blindsr.data.nyuv2_file import NYUv2File, read_class_mapping, read_splits
+from blindsr.data.prepare.nyuv2_file import NYUv2File, read_class_mapping, read_splits
 from blindsr.errors import BlindSRError, DataError, FileError
 
 FRAMES = {"images": (2, 3, 12, 8), "depths": (2, 12, 8), "labels": (2, 12, 8)}

@@ -7,17 +7,18 @@ import os
 import numpy as np
 import pytest
 
-from blindsr.data import HRFolder, NYUv2BSR, ReBlurSR, notes
-from blindsr.data.bsr import read_labels
-from blindsr.data.eval_folder import find_test_pictures
-from blindsr.data.hr_files import find_hr
-from blindsr.data.pair_names import stems
-from blindsr.data.picture_store import PictureFiles, PictureStore, checked_pictures
-from blindsr.data.reblursr_labels import FILES
-from blindsr.data.reblursr_labels import read_labels as read_kinds
-from blindsr.data.sigma_codec import read_sigma
+from blindsr.data import HRFolder, NYUv2BSR, ReBlurSR
+from blindsr.data.bsr.dataset import read_labels
+from blindsr.data.files import notes
+from blindsr.data.files.pairing import stems
+from blindsr.data.files.pictures import PictureFiles, PictureStore, checked_pictures
+from blindsr.data.files.sigma_maps import read_sigma
+from blindsr.data.loading.eval_folder import find_test_pictures
+from blindsr.data.pbasr.hr_files import find_hr
+from blindsr.data.pbasr.reblursr_labels import FILES
+from blindsr.data.pbasr.reblursr_labels import read_labels as read_kinds
 from blindsr.errors import BlindSRError
-from blindsr.imaging.io import write_png
+from blindsr.imaging.files import write_png
 
 CODES = (errno.EACCES, errno.EIO, errno.EMFILE, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from blindsr.engine import open as engine_open
 from blindsr.errors import ConfigError
+from blindsr.inference import open_model as engine_open
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from blindsr.drawing.overview import Overview, shrink
 from blindsr.errors import ConfigError
-from blindsr.imaging.find_phase import find_phase, phase_pattern
-from blindsr.imaging.overview import Overview, shrink
 from blindsr.imaging.photo import read_photo
-from blindsr.imaging.prefilter import PREFILTERS, prefilter
 from blindsr.imaging.resize import phase, upsample, upsample_rows
+from blindsr.inference.phase_probe import find_phase, phase_pattern
+from blindsr.photo.prefilter import PREFILTERS, prefilter
 
 RNG = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from blindsr.imaging.io import atomic_path, write_png
-from blindsr.imaging.photo_format import Layout
-from blindsr.imaging.photo_writer import open_writer
+from blindsr.imaging.files import atomic_path, write_png
 from blindsr.imaging.temporary import is_temporary, start_of, sweep, temporary_beside
+from blindsr.photo.formats import Layout
+from blindsr.photo.writer import open_writer
 
 KILLED = """
 import os, sys
@@ -57,7 +57,7 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
 @pytest.mark.parametrize("size", [(8, 8), (67, 93), (1, 700), (700, 1)])
 def test_jpeg_in_strips_has_the_pixels_of_jpeg_at_once(tmp_path, monkeypatch, channels, size):
     """Eight rows to a strip: more strips than there are numbers of restart markers."""
-    monkeypatch.setattr("blindsr.imaging.jpeg_stream._STRIP_BYTES", 1)
+    monkeypatch.setattr("blindsr.photo.jpeg._STRIP_BYTES", 1)
     rng = np.random.default_rng(0)
     array = rng.integers(0, 256, (*size, channels), np.uint8)
     options = {"width": size[1], "height": size[0], "layout": Layout(channels, 8)}
@@ -73,7 +73,7 @@ def test_jpeg_in_strips_has_the_pixels_of_jpeg_at_once(tmp_path, monkeypatch, ch
 
 
 def test_jpeg_waits_nowhere(tmp_path, monkeypatch):
-    monkeypatch.setattr("blindsr.imaging.jpeg_stream._STRIP_BYTES", 1)
+    monkeypatch.setattr("blindsr.photo.jpeg._STRIP_BYTES", 1)
     flat = np.full((64, 64, 3), 7, np.uint8)
     with open_writer(tmp_path / "a.jpg", width=64, height=128, layout=Layout(3, 8)) as writer:
         writer.write(flat)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from blindsr.imaging.photo_format import Layout, to_samples
 from blindsr.imaging.resize import upsample
 from blindsr.imaging.transparency import bled, is_neutral
+from blindsr.photo.formats import Layout, to_samples
 
 
 def disc(height, width, colour=(255, 255, 255)):

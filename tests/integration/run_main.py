@@ -7,7 +7,7 @@ Lightning takes longer than these trainings.
 import itertools
 import sys
 
-from blindsr.cli.main import main
+from blindsr.cli.training.command import main
 
 if __name__ == "__main__":
     groups = itertools.groupby(sys.argv[1:], key="--then".__eq__)

@@ -12,7 +12,7 @@ from tests.cli.conftest import write_config
 from tests.cli.test_pbasr import tiny_config
 from tests.conftest import REPOSITORY
 
-from blindsr.cli.main import main
+from blindsr.cli.training.command import main
 
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
 UNEVEN = ["--data.test_count", "3", "--data.val_count", "3", "--data.eval_batch_size", "1"]

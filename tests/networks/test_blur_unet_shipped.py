@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import blindsr
-from blindsr.data.leaves.dataset import BlurredPictures
-from blindsr.data.photographs import HELD_OUT, photograph
+from blindsr.data.scenes.leaves.dataset import BlurredPictures
+from blindsr.data.scenes.photographs import HELD_OUT, photograph
 from blindsr.networks import BlurUNet
 from blindsr.weights.reading import read_state_dict
 

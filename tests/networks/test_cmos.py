@@ -4,7 +4,7 @@ from tests.golden.recipe import fill
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks import CMOS, GIA
-from blindsr.networks.backbones import BACKBONES, create_backbone
+from blindsr.networks.backbones.by_name import BACKBONES, create_backbone
 
 
 @pytest.fixture(autouse=True)

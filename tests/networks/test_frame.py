@@ -2,15 +2,15 @@ import threading
 
 import pytest
 import torch
-from tests.networks.test_fast import filled
+from tests.networks.fast.test_accelerate import filled
 from torch.nn.functional import interpolate
 
 from blindsr.imaging.tiling import split
 from blindsr.networks import CMOS, RRDBSFT
 from blindsr.networks.blocks.align import warp
 from blindsr.networks.blocks.channel import ChannelStream
-from blindsr.networks.blocks.frame import Frame, PictureMeans, framed, picture_mean, resize
-from blindsr.networks.needs import tile_needs
+from blindsr.networks.blocks.whole_picture import Frame, PictureMeans, framed, picture_mean, resize
+from blindsr.networks.tile_needs import tile_needs
 
 
 @pytest.fixture(autouse=True)

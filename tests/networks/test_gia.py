@@ -1,7 +1,7 @@
 import pytest
 import torch
 from tests.golden.recipe import fill
-from tests.networks import quadratic
+from tests.helpers import quadratic
 
 from blindsr.errors import ConfigError
 from blindsr.networks import GIA

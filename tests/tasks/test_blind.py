@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.tasks.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
+from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
 from tests.tasks.test_rrdb_sft import saved
 
 from blindsr.errors import ConfigError

@@ -10,7 +10,7 @@ import torch
 from tests.tasks.test_pbasr import data, state, task, trainer
 
 from blindsr.errors import ConfigError
-from blindsr.weights.anchor_class import build_class, resolve
+from blindsr.weights.anchors.classes import build_class, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path

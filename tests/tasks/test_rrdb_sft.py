@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.tasks.restoration_data import RESTORER, Fake, trainer
+from tests.helpers.restoration_data import RESTORER, Fake, trainer
 
 from blindsr.errors import BlindSRError, ConfigError
 from blindsr.imaging.resize import upsample

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from lightning.pytorch.loggers import CSVLogger
-from tests.tasks.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
+from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
 
 from blindsr.callbacks import ScoreTable
 from blindsr.metrics import METRICS, Metric, PreservationScores, checkpoint_mode

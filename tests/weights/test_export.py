@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from safetensors import safe_open
 from safetensors.torch import save_file
-from tests.tasks.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
+from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
 from tests.tasks.test_rrdb_sft import saved
 
 from blindsr.errors import FileError, WeightsError

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.weights.anchors import TINY
-from tests.weights.test_pbasr import mean_network, moved, run
+from tests.helpers.anchors import TINY
+from tests.weights.anchors.test_pbasr import mean_network, moved, run
 from torch import nn
 
 from blindsr.cli import app
@@ -14,9 +14,9 @@ from blindsr.errors import WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.types import IGNORE_INDEX
 from blindsr.weights import NetworkFile, build_anchor, save_safetensors
-from blindsr.weights.onnx_export import save_onnx
-from blindsr.weights.onnx_graph import EstimatorGraph, PlainGraph, RestorerGraph
-from blindsr.weights.onnx_model import OnnxModel
+from blindsr.weights.onnx.export import save_onnx
+from blindsr.weights.onnx.graphs import EstimatorGraph, PlainGraph, RestorerGraph
+from blindsr.weights.onnx.model import OnnxModel
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -300,7 +300,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
-    found = "blindsr.weights.onnx_export.find_spec"
+    found = "blindsr.weights.onnx.export.find_spec"
     monkeypatch.setattr(found, lambda name: None if name == "onnxruntime" else object())
     error = refused(capsys, "export", tmp_path / "none.ckpt", "-o", tmp_path / "a.onnx")
     assert "onnxruntime not installed, expected the extra `onnx`" in error

@@ -11,8 +11,8 @@ from typing import get_type_hints
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests.tasks.restoration_data import ESTIMATOR, RESTORER
-from tests.weights.anchors import TINY
+from tests.helpers.anchors import TINY
+from tests.helpers.restoration_data import ESTIMATOR, RESTORER
 
 import blindsr
 from blindsr.cli.app import main

@@ -5,8 +5,8 @@ from .ema import EMA
 from .non_finite import SkipNonFinite
 from .pictures import Pictures
 from .progress import LineProgress, RichProgress, progress_bar
-from .report import ScoreTable
-from .stop import SaveOnStop, StopSignals, TrainingStopped
+from .score_table import ScoreTable
+from .stopping import SaveOnStop, StopSignals, TrainingStopped
 from .wandb_logger import WandbLogger
 from .weight_interpolation import WeightInterpolation
 

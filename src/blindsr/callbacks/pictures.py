@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from blindsr.drawing.samples import save_samples
 from blindsr.errors import ConfigError
-from blindsr.imaging.plot_samples import save_samples
 from blindsr.types import DrawsSamples, counted
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelP
 from torch import nn
 
 from blindsr.errors import ConfigError
-from blindsr.networks.interpolate import (
+from blindsr.networks.mixing import (
     cosine,
     distance,
     interpolate_,

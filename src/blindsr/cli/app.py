@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from blindsr import __version__
+from blindsr.cli.training.config_errors import did_you_mean
 from blindsr.errors import BlindSRError, ConfigError, os_error
 
-from .messages import did_you_mean
-from .report import leave, print_error
+from .terminal import leave, print_error
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
 
@@ -80,7 +80,7 @@ def main(args: Sequence[str] | None = None) -> int:
     chosen = words[0] if words and words[0] in COMMANDS else None
     try:
         if words and words[0] in TRAINING:
-            from .main import main as train
+            from blindsr.cli.training.command import main as train
 
             return train(words)
         arguments = build_parser(chosen).parse_args(words)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from blindsr.weights import NetworkFile
-    from blindsr.weights.anchor import Anchor
-    from blindsr.weights.pbasr import PBaSRWeights
+    from blindsr.weights.anchors.anchor import Anchor
+    from blindsr.weights.anchors.pbasr import PBaSRWeights
 
 SAFETENSORS = ".safetensors"
 FORMATS = {SAFETENSORS: "safetensors", ".pth": "official", ".onnx": "onnx"}
@@ -154,9 +154,9 @@ def run_average(arguments: argparse.Namespace) -> int:
         )
     refuse_existing(out, force=arguments.force)
 
-    from blindsr.weights.anchor import anchor_of_branch
-    from blindsr.weights.anchor_names import unwrap
-    from blindsr.weights.pbasr import read_pbasr
+    from blindsr.weights.anchors.anchor import anchor_of_branch
+    from blindsr.weights.anchors.dialects import unwrap
+    from blindsr.weights.anchors.pbasr import read_pbasr
     from blindsr.weights.reading import FACTS_METADATA
     from blindsr.weights.writing import write_pth, write_safetensors
 

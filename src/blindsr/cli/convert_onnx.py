@@ -9,9 +9,9 @@ from .window_layout import ask_layout, refuse_layout
 
 if TYPE_CHECKING:
     from blindsr.weights import NetworkFile
-    from blindsr.weights.anchor import Anchor
-    from blindsr.weights.onnx_export import OnnxReport
-    from blindsr.weights.onnx_model import OnnxModel
+    from blindsr.weights.anchors.anchor import Anchor
+    from blindsr.weights.onnx.export import OnnxReport
+    from blindsr.weights.onnx.model import OnnxModel
 
 _MEGABYTE = 1e6
 
@@ -20,8 +20,8 @@ def run_onnx(arguments: argparse.Namespace) -> int:
     """Write one ONNX file and print one line about it."""
     from rich.console import Console
 
-    from blindsr.weights.onnx_export import require_onnx, save_onnx
-    from blindsr.weights.onnx_model import onnx_model, read_onnx_source
+    from blindsr.weights.onnx.export import require_onnx, save_onnx
+    from blindsr.weights.onnx.model import onnx_model, read_onnx_source
 
     require_onnx()  # before a large file is read
     source = with_layout(read_onnx_source(arguments.source, arguments.anchor_class), arguments)

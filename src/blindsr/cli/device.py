@@ -18,6 +18,6 @@ def pick_device(name: str) -> str:
     Raises:
         ConfigError: there is no such device.
     """
-    from blindsr.engine.open import pick_device as pick
+    from blindsr.inference.open_model import pick_device as pick
 
     return str(pick(name, "--device"))

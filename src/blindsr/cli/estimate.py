@@ -7,21 +7,20 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blindsr.cli.pictures.batch import Batch, gather
+from blindsr.cli.pictures.inputs import check_ordinary, special_kind
+from blindsr.cli.pictures.naming import distinct, longer_name
 from blindsr.errors import ConfigError, WeightsError, printable
 
-from .batch import Batch, gather
 from .device import add_device, pick_device
-from .inputs import check_ordinary, special_kind
-from .naming import distinct, longer_name
 from .progress import track_parts
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from blindsr.cli.pictures.estimate_picture import Options
+    from blindsr.cli.pictures.inputs import Source
     from blindsr.restore import Restorer
-
-    from .estimate_picture import Options
-    from .inputs import Source
 
 AUTO = 0
 """Value of ``--pyramid`` without a number."""
@@ -90,8 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _estimate(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
-    from .estimate_picture import Options, check_reach
-    from .results import sweep_results
+    from blindsr.cli.pictures.estimate_picture import Options, check_reach
+    from blindsr.cli.pictures.results import sweep_results
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
     if arguments.reduce < 1:
@@ -126,8 +125,8 @@ def estimate_all(
     console: Console,
 ) -> None:
     """Write the maps of pictures; those that cannot be are failures of the batch."""
-    from .estimate_picture import estimate_picture, may_write
-    from .results import Results
+    from blindsr.cli.pictures.estimate_picture import estimate_picture, may_write
+    from blindsr.cli.pictures.results import Results
 
     lengths = distinct(
         sources, lambda source, length: may_write(out / longer_name(source, length).stem)
@@ -156,7 +155,7 @@ def open_estimator(path: Path, device: str, layout: str | None) -> Restorer:
 
     import torch
 
-    from blindsr.engine.open import open_model
+    from blindsr.inference.open_model import open_model
     from blindsr.restore import Restorer
 
     model = open_model(path, torch.device(pick_device(device)), "float32", layout)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, distributions
 
-from .report import leave
+from .terminal import leave
 
 OURS = ("fit", "validate", "test", "predict")
 
@@ -58,10 +58,10 @@ def main(args: Sequence[str] | None = None) -> int:
         if others:
             status = others[0].load()()
             return status if isinstance(status, int) else 0
+        from blindsr.cli.training.config_errors import did_you_mean
         from blindsr.errors import ConfigError
 
-        from .messages import did_you_mean
-        from .report import print_error
+        from .terminal import print_error
 
         error = ConfigError(
             words[0],
@@ -70,7 +70,7 @@ def main(args: Sequence[str] | None = None) -> int:
             fix=did_you_mean(words[0], OURS),
         )
         return print_error(error, "lightning")
-    from .main import main as train
+    from blindsr.cli.training.command import main as train
 
     return train(words)
 

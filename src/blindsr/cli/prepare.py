@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from blindsr.data.check import Report
+    from blindsr.data.check.folder import Report
 
 from .progress import make_bar
 
@@ -90,7 +90,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     """Prepare the data set, with a progress bar, and print one closing line."""
     from rich.console import Console
 
-    from blindsr.data.prepare_nyuv2 import prepare_nyuv2
+    from blindsr.data.prepare.nyuv2 import prepare_nyuv2
 
     console = Console()
     started = time.monotonic()
@@ -120,8 +120,8 @@ def _check(arguments: argparse.Namespace) -> int:
     """Print what was checked and the first faults; write the contact sheet."""
     from rich.console import Console
 
-    from blindsr.data.check import check_folder
-    from blindsr.data.check_sheet import check_place, write_sheet
+    from blindsr.data.check.folder import check_folder
+    from blindsr.data.check.sheet import check_place, write_sheet
 
     console = Console(highlight=False, soft_wrap=True)
     sheet = Path(arguments.out or Path(arguments.folder) / "check.png")

@@ -7,20 +7,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from blindsr.cli.pictures.batch import Batch, gather
+from blindsr.cli.pictures.inputs import check_ordinary
 from blindsr.errors import ConfigError, printable
 
-from .batch import Batch, gather
 from .device import add_device, pick_device
-from .inputs import check_ordinary
 from .progress import track_parts
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from blindsr.cli.pictures.results import Results
+    from blindsr.cli.pictures.upscale_plan import Job
     from blindsr.restore import Restorer
-
-    from .results import Results
-    from .upscale_plan import Job
 
 FORMATS = ("png", "jpg", "webp", "tiff", "same")
 PREFILTERS = ("none", "denoise", "deblock")
@@ -92,8 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
-    from .results import sweep_results
-    from .upscale_plan import plan
+    from blindsr.cli.pictures.results import sweep_results
+    from blindsr.cli.pictures.upscale_plan import plan
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
     sources = gather(arguments.inputs, batch, console, arguments.recursive, arguments.out)
@@ -121,7 +120,7 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
 
 
 def _results(job: Job, arguments: argparse.Namespace) -> Results:
-    from .results import Results
+    from blindsr.cli.pictures.results import Results
 
     return Results(job.source, job.files, replace_earlier=arguments.overwrite)
 
@@ -139,9 +138,8 @@ def restore_all(
     jobs: list[Job], arguments: argparse.Namespace, batch: Batch, console: Console
 ) -> None:
     """Load the model and restore pictures; those that cannot be are failures of the batch."""
+    from blindsr.cli.pictures.upscale_picture import Options, upscale_picture
     from blindsr.restore import model_phase
-
-    from .upscale_picture import Options, upscale_picture
 
     model = open_model(arguments, console)
     hint_at_prefilter(jobs, arguments.prefilter, console)

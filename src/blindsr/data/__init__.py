@@ -9,21 +9,21 @@ import importlib
 from typing import Any
 
 _LAZY = {
-    "BSRDataset": "bsr",
-    "HRFolder": "hr_folder",
-    "HRFolderDataset": "picture_set",
-    "LeafScenes": "leaves.datamodule",
-    "NYUv2BSR": "nyuv2",
-    "PBaSRScenes": "pbasr_scenes",
-    "PairedDataModule": "datamodule",
-    "ReBlurSR": "reblursr",
-    "Scenes": "scenes_datamodule",
-    "TwoStreamDataModule": "two_stream_datamodule",
-    "check_folder": "check",
-    "intended_defocus": "intended_blur",
-    "mask_from_sigma": "masks",
-    "prepare_nyuv2": "prepare_nyuv2",
-    "render_scene": "scenes",
+    "BSRDataset": "bsr.dataset",
+    "HRFolder": "pbasr.hr_folder",
+    "HRFolderDataset": "pbasr.datasets",
+    "LeafScenes": "scenes.leaves.datamodule",
+    "NYUv2BSR": "bsr.nyuv2",
+    "PBaSRScenes": "scenes.pbasr",
+    "PairedDataModule": "loading.datamodule",
+    "ReBlurSR": "pbasr.reblursr",
+    "Scenes": "scenes.datamodule",
+    "TwoStreamDataModule": "loading.two_stream_datamodule",
+    "check_folder": "check.folder",
+    "intended_defocus": "scenes.intended_blur",
+    "mask_from_sigma": "files.masks",
+    "prepare_nyuv2": "prepare.nyuv2",
+    "render_scene": "scenes.render",
 }
 
 __all__ = sorted(_LAZY)

@@ -3,21 +3,17 @@
 And the practical degradations of blind super-resolution: BSRGAN, BSRGAN-plus, Real-ESRGAN.
 """
 
-from blindsr.degradation.bsrgan import degrade_bsrgan, sample_bsrgan
-from blindsr.degradation.bsrgan_plus import degrade_bsrgan_plus, sample_bsrgan_plus
 from blindsr.degradation.camera import sigma_from_camera
-from blindsr.degradation.defocus import (
-    sample_focus_rank,
-    sample_uniform_sigma,
-    sigma_from_depth,
-)
+from blindsr.degradation.defocus import sample_focus_rank, sample_uniform_sigma, sigma_from_depth
+from blindsr.degradation.gather import gather_blur
 from blindsr.degradation.kernels import gaussian_window, window_size
 from blindsr.degradation.layered import layered_blur
-from blindsr.degradation.named import DEGRADATIONS, degrade_by_name
-from blindsr.degradation.pipelines import degrade
-from blindsr.degradation.realesrgan import degrade_realesrgan, sample_realesrgan
-from blindsr.degradation.recipe import Degraded, Recipe, apply_recipe
-from blindsr.degradation.spatial_blur import gather_blur
+from blindsr.degradation.paired import degrade
+from blindsr.degradation.random.bsrgan import degrade_bsrgan, sample_bsrgan
+from blindsr.degradation.random.bsrgan_plus import degrade_bsrgan_plus, sample_bsrgan_plus
+from blindsr.degradation.random.by_name import DEGRADATIONS, degrade_by_name
+from blindsr.degradation.random.realesrgan import degrade_realesrgan, sample_realesrgan
+from blindsr.degradation.random.recipe import Degraded, Recipe, apply_recipe
 
 __all__ = [
     "DEGRADATIONS",

@@ -1,7 +1,7 @@
 """Pure functions on pictures: files, colour, resizing, drawings of maps."""
 
 from blindsr.imaging.color import rgb_to_y
-from blindsr.imaging.io import (
+from blindsr.imaging.files import (
     atomic_path,
     read_array,
     read_png_text,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.imaging.decode import decode, orient
-from blindsr.imaging.metadata import kept_exif
+from blindsr.imaging.decoding.decode import decode, orient
+from blindsr.imaging.decoding.metadata import kept_exif
 
 
 @dataclass(frozen=True)

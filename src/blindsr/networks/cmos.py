@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError, DataError
+from blindsr.networks.backbones.by_name import create_backbone
+from blindsr.networks.blocks.residual import BasicBlock
+from blindsr.networks.blocks.spatial import WindowLayout
+from blindsr.networks.blocks.whole_picture import resize
 from blindsr.types import Estimate
 
-from .backbones import create_backbone
-from .blocks.frame import resize
-from .blocks.residual import BasicBlock
-from .blocks.spatial import WindowLayout
 from .gia import GIA, GIAParts, default_groups
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
 from blindsr.errors import ConfigError, DataError, WeightsError
-
-from .blocks.spectral import SpectralConv2d
+from blindsr.networks.blocks.spectral import SpectralConv2d
 
 Conditioning = Literal["concat", "identity"]
 MULTIPLE = 8

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
-
-from .blocks.align import FlowAlign
-from .blocks.channel import ChannelStream
-from .blocks.conv import ConvBN
-from .blocks.frame import resize
-from .blocks.spatial import SpatialStream, WindowLayout
+from blindsr.networks.blocks.align import FlowAlign
+from blindsr.networks.blocks.channel import ChannelStream
+from blindsr.networks.blocks.conv import ConvBN
+from blindsr.networks.blocks.spatial import SpatialStream, WindowLayout
+from blindsr.networks.blocks.whole_picture import resize
 
 GIAParts = Literal["", "F", "FC", "FCS"]
 

@@ -184,8 +184,8 @@ def _checked(hint: Any, name: str, value: object, where: str, key: str) -> Any:
 
 def _checked_backbone(value: object, where: str, key: str) -> str:
     """A backbone that is built here from code alone: no hub, no folder, no file."""
-    from .backbones import BACKBONES
-    from .encoder import is_known_encoder
+    from blindsr.networks.backbones.by_name import BACKBONES
+    from blindsr.networks.backbones.encoder import is_known_encoder
 
     plain = isinstance(value, str) and _NAME.fullmatch(value) is not None
     if not plain or not (value in BACKBONES or is_known_encoder(str(value))):

@@ -16,7 +16,7 @@ from blindsr.networks.settings import FACTS_KEY, checked_facts
 from blindsr.types import DataFacts
 
 from .batches import datamodule, facts_of
-from .schedulers import Halving, WarmupCosine
+from .schedules import Halving, WarmupCosine
 
 SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "learning_rate": (lambda value: 0 < value < inf, "a number above 0"),

@@ -14,7 +14,7 @@ from blindsr.types import Batch, Estimate, counted
 from blindsr.weights.checkpoint import NetworkFile, read_network
 
 from .batches import group_names
-from .restorer import L1RestorerTask
+from .restoration import L1RestorerTask
 from .rrdb_sft import CONSTANT, compared, differ, load_others, with_constant_sigma, with_maps
 
 if TYPE_CHECKING:

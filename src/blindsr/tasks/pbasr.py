@@ -13,14 +13,14 @@ from blindsr.losses.branch import BranchLosses
 from blindsr.losses.codebook import CodebookLoss, quantiser, watch
 from blindsr.types import Batch, TwoStreamBatch
 
-from .pbasr_branches import BRANCHES, BranchName, TwoBranchTask
-from .pbasr_parts import (
+from .pbasr_adversaries import (
     discriminators,
     optimizers,
     refuse_other_networks,
     start_discriminators,
 )
-from .pbasr_recipes import RECIPES, RecipeName, merged_losses
+from .pbasr_settings import RECIPES, RecipeName, merged_losses
+from .two_branches import BRANCHES, BranchName, TwoBranchTask
 
 if TYPE_CHECKING:
     from lightning.pytorch.core.optimizer import LightningOptimizer

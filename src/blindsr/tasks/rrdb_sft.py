@@ -12,7 +12,7 @@ from blindsr.networks import RRDBSFT
 from blindsr.networks.build import build, network_settings
 from blindsr.weights.checkpoint import read_network
 
-from .restorer import L1RestorerTask, RestorerTask
+from .restoration import L1RestorerTask, RestorerTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,18 +1,19 @@
 """Weights in and out: official checkpoints, our own, safe reading."""
 
-from .anchor import Anchor, anchor_of_branch, build_anchor, read_anchor
-from .anchor_names import anchor_state
-from .checkpoint import NetworkFile, build_network, read_network
-from .estimator import LoadedEstimator, load_estimator
-from .export import from_official, save_official, save_safetensors, to_official
-from .official import load_official
-from .pbasr import (
+from blindsr.weights.anchors.anchor import Anchor, anchor_of_branch, build_anchor, read_anchor
+from blindsr.weights.anchors.dialects import anchor_state
+from blindsr.weights.anchors.pbasr import (
     PBaSRWeights,
     average_branches,
     read_pbasr,
     read_pbasr_official,
     read_pbasr_run,
 )
+
+from .checkpoint import NetworkFile, build_network, read_network
+from .estimator import LoadedEstimator, load_estimator
+from .export import from_official, save_official, save_safetensors, to_official
+from .official import load_official
 from .reading import read_state_dict
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from blindsr.errors import FileError
-from blindsr.imaging.io import atomic_path
+from blindsr.imaging.files import atomic_path
 
 if TYPE_CHECKING:
     from torch import Tensor

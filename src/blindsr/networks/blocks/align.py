@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
-from .frame import flow_grid, resize
+from .whole_picture import flow_grid, resize
 
 
 class FlowAlign(nn.Module):

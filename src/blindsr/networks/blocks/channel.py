@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .conv import ConvBN
-from .frame import picture_mean
+from .whole_picture import picture_mean
 
 
 class ChannelAttention(nn.Module):

@@ -1,0 +1,222 @@
+"""Pictures that a user names: files, folders, patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blindsr.data.files.folder_walk import below
+from blindsr.errors import BlindSRError, FileError, missing_file, os_error, printable
+
+from .input_paths import matches
+from .records import INDEX, Print, Record, read_records
+
+READ = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".avif", ".jp2", ".ppm", ".pgm", ".pnm"),
+)
+"""Suffixes of pictures, in lower case; a file that is named is read whatever its suffix."""
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture.
+
+    Attributes:
+        path: where it is.
+        relative: its place under the folder that was named, or its name.
+    """
+
+    path: Path
+    relative: Path
+
+
+@dataclass
+class Search:
+    """What is to be said about a search for pictures.
+
+    Attributes:
+        failures: what was named and is not there, or cannot be read.
+        notes: what was passed over.
+    """
+
+    failures: list[BlindSRError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_pictures(
+    words: Sequence[str],
+    *,
+    recursive: bool = False,
+    leave_out: Path | None = None,
+    search: Search | None = None,
+) -> list[Source]:
+    """Expand files, folders and patterns to pictures, in order and each once.
+
+    Of a folder these are the files in it whose suffix is one of :data:`READ`, without hidden ones
+    and results of an earlier run; of a pattern (``*``, ``?``, ``[...]``, ``**``) likewise. A file
+    that is named is taken whatever its suffix, and what exists is never a pattern.
+
+    Args:
+        words: what was named.
+        recursive: look into folders of folders, through links too.
+        leave_out: a folder that is not looked into, such as the one that is written to.
+        search: gathers failures; without it the first is raised.
+
+    Raises:
+        BlindSRError: nothing exists under a name, or there is no picture; with ``search`` only
+            where that holds for all words.
+    """
+    found: dict[tuple[str, Path], Source] = {}
+    report = search or Search()
+    for word in words:
+        try:
+            sources = _expand(word, recursive, leave_out, report)
+        except BlindSRError as error:
+            if search is None:
+                raise
+            report.failures.append(error)
+            continue
+        for source in sources:
+            found.setdefault((os.path.realpath(source.path), source.relative), source)
+    if not found:
+        raise report.failures[0]
+    return list(found.values())
+
+
+def check_ordinary(path: Path) -> None:
+    """Refuse what reading could wait for without end.
+
+    Raises:
+        FileError: the file is a pipe, a device or a socket, is missing or cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise missing_file(path, "a picture or a folder of pictures", "Check the path") from None
+    except (OSError, ValueError) as error:
+        raise os_error(error, path, "read") from error
+    kind = special_kind(mode)
+    if kind:
+        raise FileError(path, found=kind, expected="a file", fix="Give the path of a picture.")
+
+
+def special_kind(mode: int) -> str | None:
+    """Return what a file is that is neither a file nor a folder, from the mode of its stat."""
+    return _SPECIAL.get(stat.S_IFMT(mode))
+
+
+def _expand(word: str, recursive: bool, leave_out: Path | None, search: Search) -> list[Source]:
+    path = Path(word)
+    try:
+        there = os.path.lexists(path)
+    except (OSError, ValueError) as error:
+        raise os_error(error, word, "read") from error
+    if there or not glob.has_magic(word):
+        check_ordinary(path)
+        if path.is_dir():
+            return _folder(path, recursive, leave_out, search)
+        return [Source(path, Path(path.name))]
+    hits = matches(word)
+    pictures, skipped = _pictures(hits)
+    if not pictures:
+        found = f"{len(hits)} files, no picture among them" if hits else "matches nothing"
+        raise FileError(word, found=found, expected=_kinds())
+    if skipped:
+        search.notes.append(f"{word}: {_told(skipped)}")
+    return [Source(match, Path(match.name)) for match in pictures]
+
+
+def _folder(folder: Path, recursive: bool, leave_out: Path | None, search: Search) -> list[Source]:
+    closed = None if leave_out is None else os.path.realpath(leave_out)
+    if closed is not None and _inside(folder, closed):
+        closed = None  # it was named, after all
+    paths = [
+        path
+        for path in below(folder, recursive=recursive, failures=search.failures)
+        if closed is None or not _inside(path, closed)
+    ]
+    pictures, skipped = _pictures(paths)
+    if not pictures:
+        deeper = not recursive and _pictures(below(folder, recursive=True, failures=[]))[0]
+        raise FileError(
+            folder,
+            found="a folder without pictures" + (f" ({_told(skipped)})" if skipped else ""),
+            expected=_kinds(),
+            fix="--recursive looks into its folders." if deeper else "",
+        )
+    if skipped:
+        search.notes.append(f"{folder}: {_told(skipped)}")
+    return [Source(path, path.relative_to(folder)) for path in pictures]
+
+
+def _inside(path: Path, folder: str) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(folder)
+
+
+def _pictures(paths: Iterable[Path]) -> tuple[list[Path], Counter[str]]:
+    """Return the pictures among files, and how many of which kind are none."""
+    pictures: list[Path] = []
+    skipped: Counter[str] = Counter()
+    made: dict[Path, dict[str, Record]] = {}
+    for path in paths:
+        kind = _kind(path)
+        if kind is None and _is_result(path, made):
+            kind = "result of an earlier run"
+        if kind is None:
+            pictures.append(path)
+        elif kind:
+            skipped[kind] += 1
+    return pictures, skipped
+
+
+def _kind(path: Path) -> str | None:
+    """What a file is that is no picture; ``None`` for one, nothing for a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return "broken link" if path.is_symlink() else "unreadable"
+    if stat.S_ISDIR(mode):
+        return ""
+    special = special_kind(mode)
+    if special:
+        return special.removeprefix("a ")
+    suffix = path.suffix.lower()
+    return None if suffix in READ else printable(suffix) or "without a suffix"
+
+
+def _is_result(path: Path, made: dict[Path, dict[str, Record]]) -> bool:
+    """Whether a picture was written by an earlier run, and is as it was written."""
+    folder = path.parent
+    if folder not in made:
+        try:
+            made[folder] = read_records(folder) if (folder / INDEX).is_file() else {}
+        except OSError:
+            made[folder] = {}
+    record = made[folder].get(path.name)
+    try:
+        looks: tuple[Print, ...] = () if record is None else record.results
+        return any(look.fits(path) for look in looks)
+    except OSError:
+        return False
+
+
+def _told(skipped: Counter[str]) -> str:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(skipped.items()))
+    total = skipped.total()
+    return f"{total} file{'' if total == 1 else 's'} skipped: {kinds}"
+
+
+def _kinds() -> str:
+    return f"files with one of {' '.join(READ)}"

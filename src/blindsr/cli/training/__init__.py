@@ -1,0 +1,1 @@
+"""``lightning {fit,validate,test,predict}`` with this library's manners."""

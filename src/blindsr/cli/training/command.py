@@ -1,0 +1,271 @@
+"""``lightning {fit,validate,test,predict}``: Lightning's command line with this library's manners.
+
+Class count, scale and sigma range follow the data; an unusable configuration ends in one line and
+status 2 before anything is written; ``--ckpt_path`` never changes the configuration silently.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from argparse import ArgumentError
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its version
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads are slow on busy machines
+os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # lightning's use of it, not ours
+
+from jsonargparse import Namespace
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+from blindsr.callbacks import (
+    SaveOnStop,
+    ScoreTable,
+    SkipNonFinite,
+    StopSignals,
+    TrainingStopped,
+    progress_bar,
+    sweep_parts,
+    use_whole_checkpoints,
+)
+from blindsr.cli.terminal import print_error
+from blindsr.errors import BlindSRError, ConfigError, FileError
+from blindsr.tasks.base import RestorationTask
+from blindsr.weights.reading import require_finite
+
+from .agreement import (
+    LINKED,
+    allow_open_files,
+    compare_hyper_parameters,
+    refuse_contradictions,
+    refuse_random_weights,
+    refuse_trainer_values,
+    refuse_used_folder,
+)
+from .config_errors import explain
+from .predictions import PredictionFiles
+from .quiet import quiet
+from .refused import refused
+from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
+
+COMMANDS = ("fit", "validate", "test", "predict")
+
+
+class BlindSRCLI(LightningCLI):
+    """Lightning's command line for the tasks and data sets of blindsr."""
+
+    def __init__(self, args: ArgsType = None, stop: SaveOnStop | None = None) -> None:
+        self.stop = stop or SaveOnStop(StopSignals())
+        self.words = [str(word) for word in args] if isinstance(args, list) else []
+        no_exit = {"exit_on_error": False, "allow_abbrev": False}
+        super().__init__(
+            trainer_class=Trainer,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            seed_everything_default=0,
+            parser_kwargs={**no_exit, **{command: dict(no_exit) for command in COMMANDS}},
+            save_config_kwargs={"overwrite": False},
+            args=args,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Let the data decide what the model must agree with."""
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def _prepare_subcommand_parser(
+        self, klass: type, subcommand: str, **kwargs: Any
+    ) -> LightningArgumentParser:
+        """Add what only some commands have."""
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand != "fit":
+            parser.add_argument(
+                "--random_weights",
+                type=bool,
+                default=False,
+                help="run without a checkpoint although the weights are random then",
+            )
+        if subcommand == "predict":
+            parser.add_argument(
+                "--out",
+                type=str | None,
+                default=None,
+                help="folder for pictures and maps [predictions in the run's folder]",
+            )
+        return parser
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse, and translate what the parser refuses."""
+        try:
+            if isinstance(args, (dict, Namespace)):
+                self.config = parser.parse_object(args)
+            else:
+                self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            chosen = next((word for word in self.words if word in COMMANDS), None)
+            known = known_keys(self._subcommand_parsers[chosen]) if chosen else []
+            raise explain(str(error), known) from error
+        except UnicodeDecodeError as error:
+            raise ConfigError("-c", found="a file that is no text", expected="YAML") from error
+
+    def _parse_ckpt_path(self) -> None:
+        """Only look whether the checkpoint is there.
+
+        Lightning would put the stored hyper-parameters over YAML and flags without a word; here
+        they are compared with the configuration once both are known.
+        """
+        path = self.config[self.config.subcommand].get("ckpt_path")
+        special = (*NEWEST, "hpc")
+        if path and path not in special and not os.path.isfile(path):  # noqa: PTH113 - may be a URL-like string
+            raise FileError(path, found="no such file", expected="a checkpoint for --ckpt_path")
+
+    def after_instantiate_classes(self) -> None:
+        """Check the checkpoint and the data before anything starts."""
+        with self._one_line():
+            self._check()
+
+    def _check(self) -> None:
+        command = str(self.subcommand)
+        self.config_init[command]["weights_only"] = True  # nothing in a checkpoint is run
+        asked = self.config[command]["model"].get("init_args") or {}
+        refuse_contradictions(asked, self.words, self.model, self.datamodule)
+        if isinstance(self.model, RestorationTask):
+            self.model.check_settings()
+        refuse_used_folder(self.trainer)
+        data = self.config[command].get("data") or {}
+        allow_open_files(int((data.get("init_args") or {}).get("num_workers") or 0))
+        path = self.start_from(self.config[command].get("ckpt_path"))
+        if command != "fit" and not path and not self.config[command].get("random_weights"):
+            refuse_random_weights(self.model, command)
+        if hasattr(self.datamodule, "preflight"):
+            self.datamodule.preflight(self.subcommand)
+        if hasattr(self.model, "preflight"):
+            self.model.preflight(self.subcommand, resumed=bool(path))
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if hasattr(callback, "preflight"):
+                callback.preflight(self.subcommand, self.model)
+
+    def start_from(self, path: str | None) -> str | None:
+        """Find and check the checkpoint; sweep what killed runs left of theirs."""
+        for folder in checkpoint_folders(self.trainer):
+            sweep_parts(folder)
+        content = None
+        if path in NEWEST:
+            newest = open_newest(path, self.trainer, fit=self.subcommand == "fit")
+            path, content = newest or (None, None)
+            self.config_init[self.subcommand]["ckpt_path"] = path
+        elif path and os.path.isfile(path):  # noqa: PTH113
+            content = open_named(path, self.trainer)
+        if path and content is not None:
+            require_finite(content.get("state_dict", {}), path)
+            compare_hyper_parameters(
+                path, content, self.model, self.datamodule, str(self.subcommand)
+            )
+        return path
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add what needs no configuration: progress, the guard against NaN, the score table."""
+        trainer = self.config[self.subcommand]["trainer"]
+        refuse_trainer_values(trainer)
+        bars = [] if trainer.get("enable_progress_bar") is False else [progress_bar()]
+        more: list[Callback] = [*bars, SkipNonFinite(), ScoreTable()]
+        if self.subcommand == "predict":
+            more.append(PredictionFiles(self.config["predict"].get("out")))
+        self.trainer_defaults = {"callbacks": more}
+        made = super().instantiate_trainer(**kwargs)
+        use_whole_checkpoints(made)
+        made.callbacks.append(self.stop)  # type: ignore[attr-defined]  # last: it saves what others did
+        return made
+
+    def _set_seed(self) -> None:
+        with self._one_line():
+            super()._set_seed()
+
+    def instantiate_classes(self) -> None:
+        """Make data, model and trainer, and translate what their makers refuse."""
+        with self._one_line():
+            super().instantiate_classes()
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        with self._one_line():
+            super()._run_subcommand(subcommand)
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            known = known_keys(self._subcommand_parsers[str(self.subcommand)])
+            ours = refused(error, known, self.stop.folder)
+            if ours is None or ours is error:
+                raise
+            raise ours from error
+
+    def predict(self, **kwargs: Any) -> None:
+        """Run the prediction; a callback writes what is predicted, nothing is kept in memory."""
+        self.trainer.predict(**{**kwargs, "return_predictions": False})
+
+    def test(self, **kwargs: Any) -> None:
+        """Run the test; the table is printed by its callback."""
+        self.trainer.test(**{**kwargs, "verbose": False})
+
+
+def known_keys(parser: LightningArgumentParser) -> list[str]:
+    """Every key that a parser accepts."""
+    return [action.dest for action in parser._actions if action.dest != "help"]
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        args: the words after ``lightning``; ``None`` reads the command line.
+
+    Returns:
+        Exit status: 0, or 2 after an error of input or configuration, which is printed as one line.
+    """
+    quiet()
+    words = [RANDOM.get(word, word) for word in (sys.argv[1:] if args is None else args)]
+    stop = SaveOnStop(StopSignals())
+    with stop.signals.installed():
+        try:
+            BlindSRCLI(words, stop)
+        except SystemExit as end:  # --help, --print_config
+            if stop.signals.received is None:
+                return end.code if isinstance(end.code, int) else int(end.code is not None)
+            return report_stop(stop, words)
+        except TrainingStopped:
+            return report_stop(stop, words)
+        except Exception as error:
+            if stop.signals.received is not None:  # its consequence: workers that ended with it
+                return report_stop(stop, words)
+            after = "" if stop.path is None else f"Go on with: {go_on(words, stop.path)}"
+            if isinstance(error, BlindSRError):
+                return print_error(error, hint=after)
+            if after:
+                say(after)
+            raise
+    return 0
+
+
+RANDOM = {"--random-weights": "--random_weights=true", "--random_weights": "--random_weights=true"}
+"""A switch on the command line, a value of either kind in YAML."""
+
+
+def report_stop(stop: SaveOnStop, words: Sequence[str]) -> int:
+    """Say what became of a run that a signal ended; returns the exit status of that signal."""
+    if int(os.environ.get("LOCAL_RANK", "0")):
+        return 0  # the launcher takes another status of its helpers for a crash, and kills rank 0
+    number = stop.signals.received or signal.SIGINT
+    line = f"stopped by {signal.Signals(number).name}"
+    if stop.path is not None:
+        line += f"; go on with: {go_on(words, stop.path)}"
+    elif words[:1] == ["fit"]:
+        line += "; nothing was saved"
+    say(line)
+    return 128 + number

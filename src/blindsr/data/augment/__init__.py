@@ -1,0 +1,1 @@
+"""What happens to a training sample: zoom, patches, flips, fresh blur."""

@@ -1,0 +1,1 @@
+"""BSR data sets: RGB-D pictures blurred by depth, frozen or drawn anew."""

@@ -1,0 +1,130 @@
+"""The BSR folder layout: which files belong together.
+
+NYUv2-BSR has ``train/{GT,LRx4,blur,semseg}``, ``val/{GT,semseg}`` and, for every test group,
+``val/Group1..5/{LRx4,blur}``; Cityscapes-BSR has ungrouped ``train`` and ``val`` and a grouped
+``test`` without ``semseg``. Both the authors' download and the output of ``blindsr prepare`` are
+read; only the latter has a manifest, ``blur16`` and ``depth``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from blindsr.data.files.pairing import IMAGES, by_stem, pair
+from blindsr.data.files.source_values import existing_folder
+from blindsr.errors import DataError
+
+Pairing = Literal["name", "sorted"]
+
+
+class BSRFiles(NamedTuple):
+    """The files of one image; None where the data set has no such thing."""
+
+    name: str
+    lr: Path
+    hr: Path
+    blur: Path
+    exact_blur: Path | None
+    """float16 ``.npy`` without the rounding of ``blur``."""
+    seg: Path | None
+    depth: Path | None = None
+    """uint16 millimetres."""
+
+
+def check_root(root: Path, fix: str) -> None:
+    """Raise FileError with ``fix`` if the data set is not there."""
+    existing_folder(root, "the folder of a prepared data set", fix)
+
+
+def find_files(
+    root: Path, split: str, *, scale: int, group: str = "", pairing: Pairing = "name"
+) -> list[BSRFiles]:
+    """Return the images of one split (and test group), sorted by name.
+
+    Args:
+        root: folder that holds the split's folder.
+        split: "train", "val" or "test".
+        scale: names the LR folder, ``LRx4``.
+        group: "Group1" ... for a grouped split.
+        pairing: "name" pairs as :mod:`blindsr.data.files.pairing` says; "sorted" pairs by position,
+            as the released loader does, and is for downloads whose blur maps carry other names.
+
+    Raises:
+        FileError: a folder is missing.
+        DataError: a folder is empty, or a file has no partner.
+    """
+    base, own = root / split, root / split / group
+    hr = list_images(base / "GT")
+    lr = _partners(hr, own / f"LRx{scale}", pairing)
+    blur = _partners(hr, own / "blur", pairing)
+    exact = _partners(hr, own / "blur16", pairing) if (own / "blur16").is_dir() else {}
+    seg = _partners(hr, base / "semseg", pairing) if (base / "semseg").is_dir() else {}
+    depth = _partners(hr, base / "depth", pairing) if (base / "depth").is_dir() else {}
+    return [
+        BSRFiles(name, lr[name], path, blur[name], exact.get(name), seg.get(name), depth.get(name))
+        for name, path in hr.items()
+    ]
+
+
+def find_groups(root: Path, split: str) -> list[str]:
+    """Return the names of the test groups of ``split`` in order; empty if it has none."""
+    found = [path.name for path in (root / split).glob("Group*") if path.is_dir()]
+    return sorted(found, key=lambda name: (len(name), name))
+
+
+def list_images(folder: Path) -> dict[str, Path]:
+    """Return stem -> path of the images in ``folder``, sorted by stem."""
+    fix = "Prepare or download the data set again, or correct root"
+    existing_folder(folder, "a folder of images", fix)
+    found = by_stem(folder, {".npy"} if folder.name == "blur16" else IMAGES)
+    if not found:
+        raise DataError(folder, found="no images", expected="at least one", fix=fix)
+    return found
+
+
+def _partners(hr: dict[str, Path], folder: Path, pairing: Pairing) -> dict[str, Path]:
+    """Return name of the HR image -> its partner in ``folder``."""
+    partners = list_images(folder)
+    if pairing == "sorted":
+        if len(partners) != len(hr):
+            raise DataError(
+                folder,
+                found=f"{len(partners)} files",
+                expected=f"{len(hr)}, as in GT",
+                fix="Complete the folder, or pair by name",
+            )
+        return dict(zip(hr, partners.values(), strict=True))
+    pairs = pair(hr, partners, folder)
+    missing, extra = pairs.missing, pairs.extra
+    if missing and extra and len(missing) == len(hr) == len(partners):
+        raise DataError(
+            folder,
+            found=f"no name of GT (for instance {_first(extra)} instead of {_first(missing)})",
+            expected="equal names",
+            fix='If sorted order pairs them, as the released loader assumes, set pairing="sorted"',
+        )
+    if missing:
+        raise DataError(
+            folder,
+            found=f"no file named {_first(missing)}{_more(missing)}",
+            expected="one for every image of GT",
+            fix="Copy or prepare it again",
+        )
+    if extra:
+        raise DataError(
+            folder,
+            found=f"{partners[_first(extra)].name}{_more(extra)}, which has no partner in GT",
+            expected="one file for every image of GT",
+            fix="Remove it, or complete GT",
+        )
+    return pairs.found
+
+
+def _first(names: Iterable[str]) -> str:
+    return min(names)
+
+
+def _more(names: list[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""

@@ -1,0 +1,1 @@
+"""Is a BSR folder whole, and does it hold what it says?"""

@@ -1,0 +1,281 @@
+"""Is a BSR folder whole and what it says? Also for the authors' download, without a manifest."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blindsr.data.bsr.dataset import LabelFormat
+from blindsr.data.bsr.layout import check_root, find_groups
+from blindsr.data.check.pairs import Fault, Item, pair_split
+from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
+from blindsr.data.files.manifest import MANIFEST, PARTIAL
+from blindsr.data.files.manifest_content import LARGEST_SCALE, LARGEST_SIGMA, checked_manifest
+from blindsr.data.files.sigma_maps import decode_sigma
+from blindsr.data.files.source_values import MOST_WORKERS, finite, whole
+from blindsr.errors import BlindSRError, ConfigError, DataError
+from blindsr.imaging.files import read_array
+from blindsr.imaging.resize import DOWNSAMPLERS
+
+SPLITS = ("train", "val", "test")
+_LOOKED_AT = 40  # maps from which sigma_max is inferred
+_GOOD_FIT = 0.9  # share of sharp pixels that the down-sampler of a data set explains at least
+_FEW_PIXELS = 64  # too few to blame a single picture
+
+Progress = Callable[[int, int], None]
+"""Called with (pictures looked at, pictures in all)."""
+
+
+@dataclass
+class Report:
+    """What a folder holds and what is wrong with it."""
+
+    root: Path
+    scale: int
+    sigma_max: float
+    sigma_max_source: str
+    label_format: LabelFormat
+    recorded_downsampler: str | None
+    facts: list[ImageFacts] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def parts(self) -> list[tuple[str, list[tuple[ImageFacts, VariantFacts]]]]:
+        """Pictures of each part: train, val/Group1 and so on."""
+        parts: dict[str, list[tuple[ImageFacts, VariantFacts]]] = {}
+        for facts in self.facts:
+            for variant in facts.variants:
+                name = f"{facts.item.split}/{variant.group}".rstrip("/")
+                parts.setdefault(name, []).append((facts, variant))
+        return list(parts.items())
+
+    @property
+    def fits(self) -> dict[str, Fit]:
+        """How well each down-sampler explains the sharp pixels of the whole folder."""
+        fits = [variant.fits for facts in self.facts for variant in facts.variants if variant.fits]
+        return {method: sum((fit[method] for fit in fits), Fit()) for method in DOWNSAMPLERS}
+
+    def typical_share(self, method: str) -> float:
+        """Median over the pictures, so that a few bad ones do not hide what the others are."""
+        fits = [variant.fits for facts in self.facts for variant in facts.variants if variant.fits]
+        telling = [fit[method] for fit in fits if fit[method].pixels >= _FEW_PIXELS]
+        telling = telling or [fit[method] for fit in fits]
+        return float(np.median([fit.share for fit in telling])) if telling else 0.0
+
+    @property
+    def best_downsampler(self) -> str | None:
+        """The down-sampler that explains most; None where no sharp pixel tells them apart."""
+        fits = self.fits
+        best = max(fits, key=lambda method: (self.typical_share(method), fits[method].share))
+        return best if fits[best].pixels else None
+
+
+def check_folder(
+    root: str | Path,
+    *,
+    scale: int | None = None,
+    sigma_max: float | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Report:
+    """Look at every file of a BSR folder.
+
+    Args:
+        root: folder with ``train``, ``val`` or ``test``.
+        scale: HR over LR; None takes that of the manifest or the name of the LR folder.
+        sigma_max: None takes that of the manifest, or the usual maximum of the maps.
+        workers: threads.
+        progress: told how far it is.
+
+    Returns:
+        The report; ``report.faults`` is empty for a good folder.
+
+    Raises:
+        FileError: there is no such folder.
+        DataError: it is no BSR folder at all.
+    """
+    _check_options(scale, sigma_max, workers)
+    root = Path(root)
+    check_root(root, "Give the folder that holds train and val")
+    splits = [split for split in SPLITS if (root / split / "GT").is_dir()]
+    if not splits:
+        raise DataError(
+            root,
+            found="no train/GT, val/GT or test/GT",
+            expected="a BSR folder",
+            fix="Give the folder that holds train and val",
+        )
+    faults: list[Fault] = []
+    manifest = _manifest(root, faults)
+    settings = manifest.get("settings", {})
+    if scale is None:
+        scale = settings.get("scale") or _named_scale(root, splits)
+    items = [item for split in splits for item in pair_split(root, split, scale, faults)]
+    recorded = settings.get("sigma_max")
+    source = "given" if sigma_max is not None else "manifest" if recorded else "inferred"
+    sigma_max = float(sigma_max or recorded or _usual_maximum(items))
+    report = Report(
+        root, scale, sigma_max, source, _label_format(items), settings.get("downsampler")
+    )
+    conventions = Conventions(root, scale, sigma_max, report.label_format)
+    report.facts = list(_inspected(items, conventions, workers, progress))
+    report.faults = faults + [fault for facts in report.facts for fault in facts.faults]
+    report.faults += [*_manifest_faults(report, manifest), *_downsampler_faults(report)]
+    return report
+
+
+def _check_options(scale: int | None, sigma_max: float | None, workers: int) -> None:
+    if scale is not None and not whole(scale, least=1, most=LARGEST_SCALE):
+        raise ConfigError(
+            "scale", found=str(scale), expected=f"a whole number 1..{LARGEST_SCALE}, or none"
+        )
+    if sigma_max is not None and not finite(sigma_max, above=0, most=LARGEST_SIGMA):
+        raise ConfigError(
+            "sigma_max", found=str(sigma_max), expected=f"0 < sigma_max <= {LARGEST_SIGMA:g}"
+        )
+    if not whole(workers, least=0, most=MOST_WORKERS):
+        raise ConfigError("workers", found=str(workers), expected=f"0..{MOST_WORKERS}")
+
+
+def _inspected(
+    items: list[Item], conventions: Conventions, workers: int, progress: Progress | None
+) -> Iterator[ImageFacts]:
+    tell = progress or (lambda _done, _total: None)
+    tell(0, len(items))
+    with ThreadPoolExecutor(max(1, min(workers, len(items)))) as pool:
+        results = pool.map(lambda item: _guarded(item, conventions), items)
+        for done, facts in enumerate(results, start=1):
+            tell(done, len(items))
+            yield facts
+
+
+def _guarded(item: Item, conventions: Conventions) -> ImageFacts:
+    """One picture that does not fit into memory is a fault, not the end of the check."""
+    try:
+        return inspect(item, conventions)
+    except MemoryError:
+        name = str(item.hr.relative_to(conventions.root))
+        return ImageFacts(item, [Fault(name, "no memory for it", "pictures that fit into memory")])
+
+
+def _manifest(root: Path, faults: list[Fault]) -> dict[str, Any]:
+    """Return the manifest, empty for a folder without; note one that is damaged or unfinished."""
+    path = root / MANIFEST
+    if not os.path.lexists(path):
+        if os.path.lexists(root / PARTIAL):
+            faults.append(Fault(PARTIAL, "an interrupted preparation", MANIFEST))
+        return {}
+    try:
+        return checked_manifest(path)
+    except BlindSRError as error:
+        key = error.where.removeprefix(str(path))
+        faults.append(Fault(MANIFEST + key, error.found, error.expected))
+        return {}
+
+
+def _named_scale(root: Path, splits: list[str]) -> int:
+    """Return the scale in the name of the LR folders.
+
+    Raises:
+        DataError: there is no LR folder.
+    """
+    bases = [root / split for split in splits]
+    bases += [root / split / group for split in splits for group in find_groups(root, split)]
+    for base in bases:
+        for folder in sorted(base.glob("LRx*")):
+            match = re.fullmatch(r"LRx([0-9]{1,2})", folder.name)
+            if match and whole(int(match[1]), least=1, most=LARGEST_SCALE):
+                return int(match[1])
+    raise DataError(root, found="no folder LRx4 or the like", expected="LR pictures")
+
+
+def _usual_maximum(items: list[Item]) -> float:
+    """Return the most frequent maximum of maps that vary; each map that does reaches sigma_max."""
+    paths = [v.blur for item in items for v in item.variants if v.blur is not None]
+    maxima: Counter[float] = Counter()
+    for path in paths[:: max(1, len(paths) // _LOOKED_AT)]:
+        try:
+            stored = read_array(path)
+        except BlindSRError:
+            continue  # told when the file is looked at
+        if stored.ndim == 2 or stored.shape[2] >= 2:
+            sigma = decode_sigma(stored)
+            if sigma.min() < sigma.max():
+                maxima[round(float(sigma.max()), 1)] += 1
+    return maxima.most_common(1)[0][0] if maxima else 5.0
+
+
+def _label_format(items: list[Item]) -> LabelFormat:
+    """NYUv2-BSR stores one channel with 0 as void, Cityscapes-BSR train ids in three channels."""
+    for item in items:
+        try:
+            if item.seg is not None:
+                return "zero_void" if read_array(item.seg).ndim == 2 else "train_ids"
+        except BlindSRError:
+            continue  # told when the file is looked at
+    return "zero_void"
+
+
+def _manifest_faults(report: Report, manifest: dict[str, Any]) -> Iterator[Fault]:
+    """Yield pictures that the manifest lists and the folder lacks, and blur of another kind."""
+    listed = {"train": manifest.get("train", {})}
+    listed |= {f"val/{group}": names for group, names in manifest.get("val", {}).items()}
+    present = {
+        part: {facts.item.name: variant for facts, variant in pictures}
+        for part, pictures in report.parts
+    }
+    missing: dict[str, None] = {}
+    for part, draws in listed.items():
+        for name, draw in draws.items():
+            variant = present.get(part, {}).get(name)
+            if variant is None:
+                missing[f"{part.split('/')[0]}/GT/{name}.png"] = None
+            elif draw.get("kind") == "IVA" and variant.sigma is not None:
+                low, high = variant.sigma
+                if max(abs(low - draw["sigma"]), abs(high - draw["sigma"])) > 0.051:
+                    yield Fault(
+                        f"{part}/blur/{name}.png",
+                        f"sigma {low:g}..{high:g}",
+                        f"{draw['sigma']:g} everywhere, as {MANIFEST} says",
+                    )
+    for path in missing:
+        yield Fault(path, "no such file", f"a picture that {MANIFEST} lists")
+
+
+def _downsampler_faults(report: Report) -> Iterator[Fault]:
+    """Yield disagreement about the down-sampler: of the folder, then of single pictures."""
+    best = report.best_downsampler
+    if best is None:
+        return
+    recorded = report.recorded_downsampler
+    if report.typical_share(best) < _GOOD_FIT:
+        shares = ", ".join(f"{m} {100 * fit.share:.1f} %" for m, fit in report.fits.items())
+        yield Fault(f"LRx{report.scale}", f"no down-sampler that fits ({shares})", "one above 90 %")
+        return
+    if recorded is not None and recorded != best:
+        yield Fault(MANIFEST, f"downsampler {recorded}", f"{best}, which fits the pictures")
+    blamed = {fault.file for fault in report.faults}
+    for _, pictures in report.parts:
+        for facts, variant in pictures:
+            fit = variant.fits.get(best, Fit())
+            lr = next(v.lr for v in facts.item.variants if v.group == variant.group)
+            path = "" if lr is None else str(lr.relative_to(report.root))
+            if fit.pixels >= _FEW_PIXELS and fit.share < _GOOD_FIT and path not in blamed:
+                yield Fault(
+                    path,
+                    f"{100 * fit.share:.0f} % of {fit.pixels} sharp pixels as {best} makes them",
+                    "all, as in the other pictures",
+                )
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Return up to ``wanted`` positions spread over ``count``."""
+    return sorted(set(np.linspace(0, count - 1, min(wanted, count)).round().astype(int).tolist()))

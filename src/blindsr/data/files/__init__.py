@@ -1,0 +1,1 @@
+"""Files of data sets: pairing by name, pictures, masks, sigma maps, the manifest."""

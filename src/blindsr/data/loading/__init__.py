@@ -1,0 +1,1 @@
+"""DataModules, sample order and evaluation: what every data set shares."""

@@ -1,0 +1,113 @@
+"""Two streams of training pictures side by side: general ones and ones with intended blur.
+
+One item holds a sample of each, so one loader, one sampler and one position are all there is to
+share between processes and to resume. Each stream has a permutation of its own for every pass
+through its pictures; the shorter one passes more often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypedDict
+
+import numpy as np
+from torch.utils.data import Dataset, DistributedSampler
+
+from blindsr.data.loading.samplers import Draw
+from blindsr.types import Sample
+
+
+class PairDraw(NamedTuple):
+    """A general and a blur item, each with the seed of its augmentation."""
+
+    general: Draw
+    blur: Draw
+
+
+class TwoSamples(TypedDict):
+    """One item; collated, the batch of PBaSR: ``{"general": Batch, "blur": Batch}``."""
+
+    general: Sample
+    blur: Sample
+
+
+class TwoStreamDataset(Dataset[TwoSamples]):
+    """Joins two data sets, indexed by :class:`PairDraw`; as long as the longer one.
+
+    Args:
+        general: any pictures.
+        blur: pictures with intended blur; samples have a ``mask``.
+    """
+
+    def __init__(self, general: Any, blur: Any) -> None:
+        self.general, self.blur = general, blur
+
+    def __len__(self) -> int:
+        return max(len(self.general), len(self.blur))
+
+    def __getitem__(self, index: int | PairDraw) -> TwoSamples:
+        if isinstance(index, PairDraw):
+            return {"general": self.general[index.general], "blur": self.blur[index.blur]}
+        return {
+            "general": self.general[index % len(self.general)],
+            "blur": self.blur[index % len(self.blur)],
+        }
+
+
+class TwoStreamSampler(DistributedSampler[PairDraw]):
+    """Yields pairs of draws: position p of a stream is item p of endless shuffled passes.
+
+    Epoch e covers positions ``e * T`` to ``(e + 1) * T``, T = ``steps * batch_size * world_size``,
+    whatever the lengths: no picture is seen twice before all others were seen once, and an epoch of
+    a few steps continues where the last one ended. A picture has another seed in every pass.
+    Process r takes positions r, r + world_size, ...
+    Lightning calls :meth:`set_epoch`; in a plain loop every iteration counts as the next epoch.
+
+    Args:
+        general: number of general pictures.
+        blur: number of pictures with intended blur.
+        steps: batches of an epoch, of every process.
+        batch_size: samples of each stream in a batch of one process.
+        seed: equal seeds give equal epochs.
+        epoch: number of the first epoch.
+        rank: number of this process.
+        world_size: number of processes.
+    """
+
+    def __init__(
+        self,
+        general: int,
+        blur: int,
+        *,
+        steps: int,
+        batch_size: int,
+        seed: int,
+        epoch: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        positions = range(steps * batch_size * world_size)
+        super().__init__(positions, num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]
+        self.lengths = (general, blur)
+        self.epoch = epoch
+        self.skip = 0
+        """Items that the next iteration leaves out at its start; the one after is whole again."""
+
+    def __iter__(self) -> Iterator[PairDraw]:
+        skip, self.skip = self.skip, 0
+        first = self.epoch * self.total_size
+        self.epoch += 1
+        positions = np.arange(first + self.rank, first + self.total_size, self.num_replicas)[skip:]
+        streams = (self._draws(stream, positions) for stream in range(2))
+        return iter([PairDraw(*pair) for pair in zip(*streams, strict=True)])
+
+    def _draws(self, stream: int, positions: np.ndarray) -> list[Draw]:
+        """Return the draws of a stream at ascending positions."""
+        length = self.lengths[stream]
+        draws: list[Draw] = []
+        for turn in np.unique(positions // length):
+            rng = np.random.default_rng([self.seed, stream, int(turn)])
+            order, seeds = rng.permutation(length), rng.integers(2**31, size=length)
+            mine = positions[positions // length == turn] % length
+            draws += [Draw(int(order[at]), int(seeds[at])) for at in mine]
+        return draws

@@ -1,0 +1,1 @@
+"""Pictures for PBaSR: HR folders and ReBlurSR."""

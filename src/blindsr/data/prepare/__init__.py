@@ -1,0 +1,1 @@
+"""Making a BSR data set from its official source files."""

@@ -1,0 +1,1 @@
+"""Embedded scenes: ray-cast rooms and public-domain photographs, nothing to download."""

@@ -1,0 +1,334 @@
+"""The embedded scenes for Lightning: everything can be trained and tested without a download."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from blindsr.data.augment.blur_draw import BlurDraw, draw_blur
+from blindsr.data.augment.on_the_fly import Regenerate, Sharp
+from blindsr.data.augment.options import training_transform
+from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
+from blindsr.data.augment.zoom import ZOOM_FACTORS, Zoom
+from blindsr.data.files.manifest_content import LARGEST_SIGMA
+from blindsr.data.loading.checked_options import (
+    check_counts,
+    check_flags,
+    check_number,
+    check_sides,
+    check_whole,
+)
+from blindsr.data.loading.datamodule import PairedDataModule
+from blindsr.data.loading.samplers import Draw
+from blindsr.data.scenes.photographs import photo_frame
+from blindsr.data.scenes.render import SceneFrame, render_scene
+from blindsr.data.scenes.rooms import SCENE_CLASSES
+from blindsr.degradation.paired import Operator, degrade
+from blindsr.errors import ConfigError
+from blindsr.imaging.files import to_uint8
+from blindsr.imaging.resize import Downsampler
+from blindsr.types import Sample
+
+_FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+"""First scene of each split: no scene is in two of them."""
+
+
+class _Stored(NamedTuple):
+    """A degraded scene as it is kept in memory."""
+
+    lr: np.ndarray  # (h, w, 3) uint8
+    hr: np.ndarray  # (H, W, 3) uint8
+    blur: np.ndarray  # (H, W) float16, exact for steps of 0.025 to below 0.002
+    seg: np.ndarray  # (H, W) uint8
+
+
+class SceneDataset(Dataset[Sample]):
+    """Rendered, blurred and down-sampled scenes; each is made once and then kept in memory.
+
+    Args:
+        seed: series of scenes.
+        first: number of the first scene.
+        count: number of scenes.
+        size: HR height and width.
+        scale: HR is ``scale`` times LR.
+        sigma_max: largest sigma in HR pixels.
+        downsampler: how LR is taken from the blurred HR.
+        operator: spatially varying blur.
+        iva: probability that a scene is blurred by one sigma everywhere.
+        transform: applied to the arrays; :class:`~blindsr.data.augment.on_the_fly.Regenerate` draws
+            the blur of every sample anew.
+        group: number of the test group, 0 for none. Groups differ in blur alone.
+        frames: sharp scenes shared between groups, filled as they are rendered.
+        photographs: share of frames that are cut from photographs instead of rendered.
+        soft: share of those that are out of focus by themselves.
+        held_out: cut them from the photograph that is kept for validation and test.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        first: int,
+        count: int,
+        size: tuple[int, int],
+        scale: int,
+        sigma_max: float,
+        downsampler: Downsampler,
+        operator: Operator,
+        iva: float,
+        transform: PairedTransform | Regenerate | None = None,
+        group: int = 0,
+        frames: dict[int, SceneFrame] | None = None,
+        photographs: float = 0.0,
+        soft: float = 0.0,
+        held_out: bool = False,
+    ) -> None:
+        self.photographs, self.soft, self.held_out = photographs, soft, held_out
+        self.seed, self.first, self.count, self.size = seed, first, count, size
+        self.scale, self.sigma_max = scale, sigma_max
+        self.downsampler: Downsampler = downsampler
+        self.operator: Operator = operator
+        self.iva, self.transform, self.group = iva, transform, group
+        self._frames = frames
+        self._stored: dict[int, _Stored] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int | Draw) -> Sample:
+        position, seed = index if isinstance(index, Draw) else (index, None)
+        if not 0 <= position < self.count:
+            message = f"scene {position} of {self.count}"
+            raise IndexError(message)
+        number = self.first + position
+        if isinstance(self.transform, Regenerate):
+            frame = self._frame(number)
+            arrays = self.transform(Sharp(frame.rgb, frame.depth, frame.seg), seed)
+        else:
+            arrays = self._frozen(number)
+            if self.transform is not None:
+                arrays = self.transform(arrays, seed)
+        group = f"Group{self.group}" if self.group else ""
+        return to_sample(arrays, name=f"{number:07d}", group=group)
+
+    def _frozen(self, number: int) -> Arrays:
+        """Return the scene with the blur it always has."""
+        if number not in self._stored:
+            self._stored[number] = self._make(number)
+        stored = self._stored[number]
+        return {
+            "lr": stored.lr.astype(np.float32) / np.float32(255),
+            "hr": stored.hr.astype(np.float32) / np.float32(255),
+            "blur": stored.blur.astype(np.float32),
+            "seg": stored.seg,
+        }
+
+    def draw(self, number: int) -> BlurDraw:
+        """Return the blur of scene ``number`` in this group, drawn from the scene's own seed."""
+        rng = np.random.default_rng([self.seed, number, 1 + self.group])
+        invariant = bool(rng.random() < self.iva)
+        return draw_blur(rng, invariant=invariant, sigma_max=self.sigma_max)
+
+    def _make(self, number: int) -> _Stored:
+        frame = self._frame(number)
+        sigma = self.draw(number).sigma_map(frame.depth, sigma_max=self.sigma_max)
+        lr = degrade(
+            frame.rgb.astype(np.float32) / np.float32(255),
+            sigma,
+            scale=self.scale,
+            sigma_max=self.sigma_max,
+            downsampler=self.downsampler,
+            operator=self.operator,
+            depth=frame.depth,
+        )
+        return _Stored(to_uint8(lr), frame.rgb, sigma.astype(np.float16), frame.seg)
+
+    def _frame(self, number: int) -> SceneFrame:
+        if self._frames is None:
+            return self._sharp(number)
+        if number not in self._frames:
+            self._frames[number] = self._sharp(number)
+        return self._frames[number]
+
+    def _sharp(self, number: int) -> SceneFrame:
+        """Render the scene, or cut a photograph: every n-th frame, evenly spread."""
+        if int((number + 1) * self.photographs) > int(number * self.photographs):
+            options = {"soft": self.soft, "held_out": self.held_out}
+            return photo_frame(self.seed, number, self.size, **options)  # type: ignore[arg-type]
+        return render_scene(self.seed, number, self.size)
+
+
+class Scenes(PairedDataModule):
+    """Procedural rooms of 8 classes with exact depth, blurred like the real data sets.
+
+    Args:
+        train_count: number of training scenes.
+        val_count: number of validation scenes.
+        test_count: number of test scenes.
+        size: HR height and width, multiples of ``scale``.
+        scale: HR is ``scale`` times LR.
+        sigma_max: largest sigma in HR pixels.
+        batch_size: pictures of a training batch.
+        eval_batch_size: pictures of a validation or test batch.
+        num_workers: loader processes; each keeps its own scenes in memory.
+        downsampler: how LR is taken from the blurred HR.
+        operator: spatially varying blur, see :func:`blindsr.degradation.paired.degrade`.
+        iva: share of scenes with one sigma everywhere.
+        crop: LR height and width of random training crops; None trains on whole pictures.
+        flip: mirror left-right: True keeps LR and HR aligned, "paper" mirrors as the released
+            code does, False is off.
+        vertical_flip: mirror top-bottom as well.
+        transpose: swap the axes at random; needs a square ``crop``.
+        zoom: enlarge samples at random by ``zoom_factors``. "physical" multiplies sigma by the
+            factor and leaves out factors that would exceed ``sigma_max``; "paper" is the released
+            code's arithmetic, which divides sigma; None is off. See
+            :class:`blindsr.data.augment.zoom.RandomZoom`.
+        zoom_factors: drawn from with equal probability.
+        wraparound: with ``zoom: paper``, wrap overshoot around in 8 bit as the released code does.
+        on_the_fly: draw focus, sigma, zoom and crop of every training sample anew in every epoch
+            and blur the sharp picture again.
+        photometric: with ``on_the_fly``, strength 0..1 of changes of colour before the blur.
+        iva_only: train on invariantly blurred pictures alone (an ablation).
+        photographs: share of frames cut from the public-domain photographs of scikit-image, with
+            a made-up depth and no classes (:mod:`blindsr.data.scenes.photographs`).
+        soft_photographs: share of those that are out of focus by themselves, which is no part of
+            the blur map: a restorer has to leave it alone.
+        test_groups: number of test groups: the same scenes with other blur.
+        seed: of scenes, blur, order and augmentation.
+        pin_memory: for faster copies to a GPU.
+
+    Raises:
+        ConfigError: an argument has no meaning.
+    """
+
+    def __init__(
+        self,
+        train_count: int = 64,
+        val_count: int = 8,
+        test_count: int = 8,
+        size: Sequence[int] = (192, 256),
+        scale: int = 4,
+        sigma_max: float = 5.0,
+        batch_size: int = 8,
+        eval_batch_size: int = 4,
+        num_workers: int = 0,
+        downsampler: Downsampler = "sfold",
+        operator: Operator = "gather",
+        iva: float = 0.2,
+        crop: list[int] | None = None,
+        flip: bool | Literal["paper"] = True,
+        vertical_flip: bool = False,
+        transpose: bool = False,
+        zoom: Zoom | None = None,
+        zoom_factors: Sequence[float] = ZOOM_FACTORS,
+        wraparound: bool = False,
+        on_the_fly: bool = False,
+        photometric: float = 0.0,
+        iva_only: bool = False,
+        photographs: float = 0.0,
+        soft_photographs: float = 0.0,
+        test_groups: int = 1,
+        seed: int = 0,
+        pin_memory: bool = False,
+    ) -> None:
+        super().__init__(
+            scale=scale,
+            num_classes=len(SCENE_CLASSES),
+            sigma_max=sigma_max,
+            class_names=SCENE_CLASSES,
+            downsampler=downsampler,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            seed=seed,
+            metric_depth=photographs == 0,  # that of photographs is made up
+        )
+        self.counts = {"train": train_count, "val": val_count, "test": test_count}
+        self.size = _checked_size(size, scale, crop)
+        self.operator: Operator = operator
+        self.iva = iva
+        self.test_groups = test_groups
+        check_counts(self.counts)
+        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA, above=True)
+        check_whole("test_groups", test_groups, least=1, most=1000)
+        check_flags(iva_only=iva_only)
+        for key, share in (
+            ("iva", iva),
+            ("photographs", photographs),
+            ("soft_photographs", soft_photographs),
+        ):
+            check_number(key, share, most=1)
+        self.iva_only, self.photographs, self.soft = iva_only, photographs, soft_photographs
+        self.transform = training_transform(
+            scale=scale,
+            sigma_max=sigma_max,
+            downsampler=downsampler,
+            operator=operator,
+            iva=1.0 if iva_only else iva,
+            crop=crop,
+            flip=flip,
+            vertical_flip=vertical_flip,
+            transpose=transpose,
+            zoom=zoom,
+            zoom_factors=zoom_factors,
+            wraparound=wraparound,
+            on_the_fly=on_the_fly,
+            photometric=photometric,
+        )
+
+    def setup(self, stage: str | None = None) -> None:
+        """Make the data sets of ``stage``; what is rendered stays when called again."""
+        if stage in (None, "fit", "validate") and self.train_set is None:
+            kept: dict[int, SceneFrame] | None = (
+                {} if isinstance(self.transform, Regenerate) else None
+            )
+            self.train_set = self._set("train", transform=self.transform, frames=kept)
+            self.val_set = self._set("val")
+        if stage in (None, "test", "predict") and not self.test_sets:
+            frames: dict[int, SceneFrame] = {}
+            self.test_sets = [
+                self._set("test", group=group + 1, frames=frames)
+                for group in range(self.test_groups)
+            ]
+
+    def _set(
+        self,
+        split: str,
+        *,
+        transform: PairedTransform | Regenerate | None = None,
+        group: int = 0,
+        frames: dict[int, SceneFrame] | None = None,
+    ) -> SceneDataset:
+        return SceneDataset(
+            seed=self.seed,
+            first=_FIRST[split],
+            count=self.counts[split],
+            size=self.size,
+            scale=self.scale,
+            sigma_max=self.sigma_max,
+            downsampler=self.downsampler,
+            operator=self.operator,
+            iva=1.0 if self.iva_only and split == "train" else self.iva,
+            transform=transform,
+            group=group,
+            frames=frames,
+            photographs=self.photographs,
+            soft=self.soft,
+            held_out=split != "train",
+        )
+
+
+def _checked_size(size: Sequence[int], scale: int, crop: list[int] | None) -> tuple[int, int]:
+    check_sides("size", size)
+    if min(size) < scale or any(length % scale for length in size):
+        raise ConfigError("size", found=str(size), expected=f"two multiples of scale = {scale}")
+    lr_size = (int(size[0]) // scale, int(size[1]) // scale)
+    if crop is not None:
+        check_sides("crop", crop)
+    if crop is not None and (crop[0] > lr_size[0] or crop[1] > lr_size[1]):
+        raise ConfigError("crop", found=str(crop), expected=f"at most the LR size {lr_size}")
+    return int(size[0]), int(size[1])

@@ -1,0 +1,44 @@
+"""What a camera does to the picture that its lens made: tone, noise, sharpening, JPEG."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blindsr.degradation.random.jpeg import compress_jpeg
+from blindsr.degradation.random.noise import NoiseKind, gaussian_noise
+from blindsr.imaging.files import to_uint8
+
+_GAMMA = (0.55, 1.5)
+_NOISE = (0.3, 6.0)  # 8 bit levels
+_HALO_SIGMA = (0.5, 1.3)  # pixels
+_HALO = (0.1, 0.9)
+_QUALITY = (60, 98)
+
+
+def photographed(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change tone and contrast, add noise, sharpen and compress; each but the first only at times.
+
+    Args:
+        picture: (H, W, 3) in [0, 1].
+        rng: draws everything.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    gamma = np.exp(rng.uniform(*np.log(_GAMMA)))
+    shown = np.clip(picture, 0, 1) ** np.float32(gamma)
+    black, white = rng.uniform(0, 0.12), rng.uniform(0.75, 1.1)
+    shown = np.asarray(black + (white - black) * shown, np.float32)
+    if rng.random() < 0.5:
+        level = float(np.exp(rng.uniform(*np.log(_NOISE))))
+        kind: NoiseKind = "grey" if rng.random() < 0.4 else "colour"
+        shown = gaussian_noise(shown, kind=kind, level=level, seed=int(rng.integers(2**31)))
+    if rng.random() < 0.3:
+        soft = cv2.GaussianBlur(shown, (0, 0), rng.uniform(*_HALO_SIGMA))
+        shown = shown + np.float32(rng.uniform(*_HALO)) * (shown - soft)
+    shown = np.clip(shown, 0, 1)
+    if rng.random() < 0.4:
+        shown = compress_jpeg(shown, int(rng.integers(_QUALITY[0], _QUALITY[1] + 1)))
+    return to_uint8(shown)

@@ -1,0 +1,78 @@
+"""Embedded occlusion scenes for Lightning: everything that an estimator of blur learns from."""
+
+from __future__ import annotations
+
+from blindsr.data.loading.datamodule import PairedDataModule
+from blindsr.data.scenes.leaves.dataset import BlurredPictures
+from blindsr.data.scenes.leaves.samples import SIGMA_MAX
+from blindsr.errors import ConfigError
+
+_MULTIPLE = 16
+
+
+class LeafScenes(PairedDataModule):
+    """Dead leaves, photographs and rooms out of focus, nothing to download.
+
+    Batches hold ``lr`` and ``blur`` of the same size: sigma is in pixels of the picture (scale 1),
+    true standard deviations from 0 to 10. There is no HR picture.
+
+    Args:
+        count: pictures of one epoch; every epoch has new ones.
+        val_count: held-out pictures, of scenes and a photograph that no training sees.
+        size: of the square pictures, a multiple of 16.
+        scenes: different scenes of leaves; each is seen with many focus planes.
+        batch_size: pictures per training batch.
+        eval_batch_size: pictures per validation batch.
+        num_workers: processes that draw pictures.
+        pin_memory: for training on a GPU.
+        seed: of everything.
+
+    Raises:
+        ConfigError: for sizes and counts out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        count: int = 6000,
+        val_count: int = 60,
+        size: int = 160,
+        scenes: int = 600,
+        batch_size: int = 3,
+        eval_batch_size: int = 1,
+        num_workers: int = 1,
+        pin_memory: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            scale=1,
+            num_classes=1,
+            sigma_max=SIGMA_MAX,
+            class_names=(),
+            downsampler="sfold",
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            seed=seed,
+        )
+        for name, value in (("count", count), ("val_count", val_count), ("scenes", scenes)):
+            if value < 1:
+                raise ConfigError(f"data.{name}", found=str(value), expected="1 or more")
+        if size < _MULTIPLE or size % _MULTIPLE:
+            raise ConfigError("data.size", found=str(size), expected=f"a multiple of {_MULTIPLE}")
+        self.count, self.val_count, self.size, self.scenes = count, val_count, size, scenes
+
+    def setup(self, stage: str | None = None) -> None:
+        """Make the data sets; pictures are drawn when they are asked for."""
+        if stage in (None, "fit"):
+            self.train_set = BlurredPictures(
+                seed=self.seed, count=self.count, size=self.size, scenes=self.scenes
+            )
+        self.val_set = self._held_out(1, self.val_count)
+        self.test_sets = [self._held_out(2, self.val_count)]
+
+    def _held_out(self, series: int, count: int) -> BlurredPictures:
+        return BlurredPictures(
+            seed=self.seed + series, count=count, size=self.size, scenes=count, held_out=True
+        )

@@ -1,0 +1,87 @@
+"""Blurred pictures for training and validation, each a function of its number."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from blindsr.data.loading.samplers import Draw
+from blindsr.data.scenes.leaves.camera import photographed
+from blindsr.data.scenes.leaves.samples import (
+    BlurredPicture,
+    defocused_photograph,
+    defocused_room,
+    defocused_scene,
+    leaf_scene,
+)
+from blindsr.data.scenes.leaves.scene import LeafScene
+from blindsr.types import Sample
+
+_LEAVES, _PHOTOGRAPHS = 0.5, 0.28  # shares; the rest are rooms
+_KEPT = 600  # scenes in memory; about 0.4 MB each at 160 pixels
+
+
+class BlurredPictures(Dataset[Sample]):
+    """Dead leaves, photographs under made-up maps, and rooms, seen through a camera.
+
+    Scenes are drawn once and kept; focus, aperture and camera are drawn for every picture. Picture
+    ``i`` depends on the seed and ``i`` alone (and on the seed of a
+    :class:`~blindsr.data.loading.samplers.Draw`), not on the number of workers. Maps have the size
+    and the unit of the picture (scale 1).
+
+    Args:
+        seed: of the series.
+        count: number of pictures.
+        size: height and width.
+        scenes: number of different scenes of leaves.
+        held_out: no scene and no photograph that a training sees.
+    """
+
+    def __init__(
+        self, *, seed: int, count: int, size: int = 160, scenes: int = 600, held_out: bool = False
+    ) -> None:
+        self.seed, self.count, self.size = seed, count, size
+        self.scenes, self.held_out = scenes, held_out
+        self._scene = lru_cache(maxsize=_KEPT)(self._draw_scene)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int | Draw) -> Sample:
+        position, *epoch = index if isinstance(index, Draw) else (index,)
+        if not 0 <= position < self.count:
+            message = f"picture {position} of {self.count}"
+            raise IndexError(message)
+        rng = np.random.default_rng([self.seed, int(self.held_out), position, *epoch])
+        seen = self._blurred(rng)
+        picture, sigma = photographed(seen.picture, rng), seen.sigma
+        if rng.random() < 0.5:
+            picture, sigma = picture[:, ::-1], sigma[:, ::-1]
+        if rng.random() < 0.5:
+            picture, sigma = picture.swapaxes(0, 1), sigma.T
+        lr = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
+        blur = torch.from_numpy(np.ascontiguousarray(sigma[None], np.float32))
+        return {"lr": torch.from_numpy(lr), "blur": blur, "name": f"{position:07d}"}
+
+    def _blurred(self, rng: np.random.Generator) -> BlurredPicture:
+        kind, size = rng.random(), (self.size, self.size)
+        if kind < _LEAVES:
+            return defocused_scene(self._scene(int(rng.integers(self.scenes))), rng)
+        if kind < _LEAVES + _PHOTOGRAPHS:
+            return defocused_photograph(rng, *size, held_out=self.held_out)
+        return defocused_room(rng, *size, held_out=self.held_out)
+
+    def _draw_scene(self, number: int) -> LeafScene:
+        rng = np.random.default_rng([self.seed, int(self.held_out), number, 1])
+        return leaf_scene(rng, self.size, self.size, held_out=self.held_out)
+
+    def __getstate__(self) -> dict[str, object]:
+        """A worker starts with an empty memory."""
+        return {name: value for name, value in vars(self).items() if name != "_scene"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self._scene = lru_cache(maxsize=_KEPT)(self._draw_scene)

@@ -1,0 +1,90 @@
+"""One picture and the standard deviation of its blur at every pixel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindsr.data.scenes.leaves.defocus import Aperture, composite
+from blindsr.data.scenes.leaves.photographs import blurred_photograph, relief, sharp_photograph
+from blindsr.data.scenes.leaves.scene import LeafScene, draw_scene
+from blindsr.data.scenes.render import render_scene
+from blindsr.degradation.layered import layered_blur
+
+SIGMA_MAX = 10.0
+"""Pixels of the picture; estimates are wanted to 8, so the end of the range lies beyond."""
+_EVEN = 0.2  # share of pictures with one blur everywhere
+_MARGIN = 24  # drawn around the picture, so that leaves outside blur into it
+
+
+class BlurredPicture(NamedTuple):
+    """A picture before the camera."""
+
+    picture: NDArray[np.float32]
+    """(H, W, 3) in [0, 1]."""
+    sigma: NDArray[np.float32]
+    """(H, W) standard deviation of the blur, pixels."""
+
+
+def draw_sigma(rng: np.random.Generator, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Focus somewhere in a depth of [0, 1] with an aperture of any size.
+
+    Args:
+        rng: draws focus and aperture.
+        depth: any shape.
+
+    Returns:
+        The same shape, in [0, SIGMA_MAX], from 0 where it is in focus.
+    """
+    if rng.random() < _EVEN:
+        # as many sharp and slightly soft pictures as very soft ones
+        even = 0.0 if rng.random() < 0.2 else np.exp(rng.uniform(np.log(0.3), np.log(SIGMA_MAX)))
+        return np.full(depth.shape, even, np.float32)
+    # focus on something that is there, not in empty space between
+    focus = rng.choice(depth.ravel()) if rng.random() < 0.7 else rng.random()
+    away = np.abs(depth - np.float32(focus))
+    widest = np.exp(rng.uniform(np.log(1.5), np.log(1.2 * SIGMA_MAX)))
+    return np.minimum(away * (widest / max(float(away.max()), 0.25)), SIGMA_MAX)
+
+
+def defocused_scene(scene: LeafScene, rng: np.random.Generator) -> BlurredPicture:
+    """Make one of the many pictures of a scene; its outermost 24 pixels are cut off."""
+    sigmas = draw_sigma(rng, scene.depths)
+    aperture: Aperture = "disc" if rng.random() < 0.5 else "gaussian"
+    unit = np.float32(1 / 255)
+    leaves = [leaf._replace(paint=leaf.paint * unit) for leaf in scene.leaves]
+    picture, label = composite(scene.backdrop * unit, leaves, [float(s) for s in sigmas], aperture)
+    inner = slice(_MARGIN, -_MARGIN)
+    return BlurredPicture(picture[inner, inner], label[inner, inner])
+
+
+def leaf_scene(
+    rng: np.random.Generator, height: int, width: int, *, held_out: bool = False
+) -> LeafScene:
+    """Draw a scene for pictures of the given size: it is larger by the margin."""
+    return draw_scene(rng, height + 2 * _MARGIN, width + 2 * _MARGIN, held_out=held_out)
+
+
+def defocused_photograph(
+    rng: np.random.Generator, height: int, width: int, *, held_out: bool = False
+) -> BlurredPicture:
+    """Blur a reduced photograph by a map of slopes and pieces that it knows nothing of."""
+    sharp = sharp_photograph(rng, height, width, held_out=held_out)
+    sigma = draw_sigma(rng, relief(rng, height, width))
+    return BlurredPicture(blurred_photograph(sharp, sigma, SIGMA_MAX), sigma)
+
+
+def defocused_room(
+    rng: np.random.Generator, height: int, width: int, *, held_out: bool = False
+) -> BlurredPicture:
+    """Defocus a ray-cast room by its depth, with occlusion."""
+    series = 1_000_000 if held_out else 0
+    frame = render_scene(7, series + int(rng.integers(1_000_000)), (height, width))
+    near = 1 / frame.depth
+    depth = (near - near.min()) / np.float32(max(float(near.max() - near.min()), 1e-6))
+    sigma = np.round(draw_sigma(rng, depth) * 8) / np.float32(8)  # few layers
+    sharp = frame.rgb.astype(np.float32) / np.float32(255)
+    picture = layered_blur(sharp, sigma, frame.depth, sigma_max=2 * SIGMA_MAX, merge_coc=0.5)
+    return BlurredPicture(picture, sigma)

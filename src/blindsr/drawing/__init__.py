@@ -1,0 +1,1 @@
+"""Drawings of maps and restorations, for people."""

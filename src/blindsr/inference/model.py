@@ -1,0 +1,91 @@
+"""A model as the engine runs it: up to two networks and what their tiles need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from blindsr.networks.blocks.whole_picture import Frame, framed
+from blindsr.networks.tile_needs import TileNeeds
+from blindsr.types import DataFacts, Estimate
+
+Precision = Literal["auto", "float32", "bf16", "fp16"]
+_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+BUDGET = 1_000_000_000
+"""Bytes that a tile, and the strip that it belongs to, may take on a CPU."""
+GPU_BUDGET = 8_000_000_000
+"""Bytes that a tile may take at most on an accelerator: larger tiles gain nothing."""
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A network that maps an LR image to sigma and classes."""
+
+    run: Callable[[Tensor], Estimate]
+    needs: TileNeeds
+
+
+@dataclass(frozen=True)
+class Upscaler:
+    """A network that maps an LR image, and the maps that it uses, to an SR image."""
+
+    run: Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
+    needs: TileNeeds
+    uses_sigma: bool = False
+    uses_classes: bool = False
+    condition: Callable[[Tensor, Tensor], object] | None = None
+    """The part that takes means over the whole picture, for collecting them alone."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a file turned into.
+
+    Attributes:
+        title: name of the architecture.
+        origin: where the weights were read.
+        scale: HR size over LR size.
+        device: where the networks are.
+        precision: resolved, not ``"auto"``.
+        estimator: or ``None``.
+        upscaler: or ``None``.
+        sigma_max: largest sigma of the training data in HR pixels, where it is known.
+        num_classes: of the class map, where there is one.
+        class_names: empty where the file has none.
+        trained_for: what the file says that it was trained for, or nothing.
+        facts: of the training data, where the file says them.
+    """
+
+    title: str
+    origin: str
+    scale: int
+    device: torch.device
+    precision: Precision = "float32"
+    estimator: Estimator | None = None
+    upscaler: Upscaler | None = None
+    sigma_max: float | None = None
+    num_classes: int | None = None
+    class_names: tuple[str, ...] = ()
+    trained_for: str = ""
+    facts: DataFacts | None = None
+
+    def running(self, frame: Frame | None) -> ExitStack:
+        """Context of one forward pass: no gradients, the precision, the place of the tile."""
+        stack = ExitStack()
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(framed(frame))
+        if self.precision in _HALF:
+            stack.enter_context(torch.autocast(self.device.type, _HALF[self.precision]))
+        return stack
+
+    def budget(self) -> int:
+        """Bytes that a tile may take."""
+        if self.device.type != "cuda":
+            return BUDGET
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return min(GPU_BUDGET, int(0.5 * free))

@@ -1,0 +1,194 @@
+"""From a file to a model."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from blindsr.errors import ConfigError, WeightsError
+from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
+from blindsr.networks.fast.accelerate import FastRRDBSFT
+from blindsr.networks.padding import any_size
+from blindsr.networks.tile_needs import TileNeeds, tile_needs
+from blindsr.weights.anchors.anchor import read_anchor
+from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network
+from blindsr.weights.export import TRAINED_FOR
+from blindsr.weights.reading import is_safetensors, read_state_dict
+
+from .model import Estimator, Model, Precision, Upscaler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+SMALL = "small"
+_ALIGNED, _OVERLAP = 8, 32  # LR pixels: tiles of networks of other projects
+TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "BlindSR (CMOS + RRDB-SFT)"}
+
+
+def open_model(
+    source: str | Path | None,
+    device: torch.device,
+    precision: Precision,
+    layout: Literal["fixed", "legacy"] | None,
+) -> Model:
+    """Read a file that this package or spandrel knows, and put its networks on a device.
+
+    Raises:
+        FileError: if there is no such file.
+        WeightsError: if it cannot be read, or nobody knows its network.
+    """
+    path = _path(source)
+    try:
+        file = read_network(path)
+    except OtherNetworkError as error:
+        return _of_anchor(path, device, precision, error)
+    if file.official and layout is None:
+        raise WeightsError(
+            path,
+            found="a file with official names, which tells no window layout",
+            expected="layout='legacy' or 'fixed'",
+            fix="The six released files need 'legacy' by all evidence; weights trained after "
+            "March 2024 need 'fixed'.",
+        )
+    return _own(file, device, precision, layout)
+
+
+def _path(source: str | Path | None) -> Path:
+    if source is not None and str(source) != SMALL:
+        return Path(source)
+    path = ASSETS / f"{SMALL}.safetensors"
+    if not path.is_file():
+        raise WeightsError(
+            SMALL,
+            found="no weights in this installation",
+            expected=f"{path.name} in {path.parent}",
+            fix="Install the package again, or name a file of weights.",
+        )
+    return path
+
+
+def _own(
+    file: NetworkFile,
+    device: torch.device,
+    precision: Precision,
+    layout: Literal["fixed", "legacy"] | None,
+) -> Model:
+    network = file.network(layout)
+    settings = file.settings["estimator"] if file.kind == "blind" else file.settings
+    classes = settings.get("num_classes")
+    estimator, upscaler = None, None
+    if isinstance(network, (CMOS, BlindSR)):
+        part = network if isinstance(network, CMOS) else cast("CMOS", network.estimator)
+        estimator = _estimator(part, device)
+        classes = part.num_classes if "seg" in part.tasks else None
+    if isinstance(network, (RRDBSFT, BlindSR)):
+        part_ = network if isinstance(network, RRDBSFT) else cast("RRDBSFT", network.restorer)
+        upscaler = _upscaler(part_, device)
+    return Model(
+        TITLES[file.kind],
+        file.path,
+        int(settings.get("scale", 4)),
+        device,
+        precision,
+        estimator,
+        upscaler,
+        file.sigma_max,
+        None if classes is None else int(classes),
+        file.class_names,
+        _trained_for(file.path),
+        file.facts,
+    )
+
+
+def _of_anchor(
+    path: Path, device: torch.device, precision: Precision, ours: OtherNetworkError
+) -> Model:
+    """A network of another project, or the average of two branches that PBaSR made of one.
+
+    Args:
+        path: a file of weights.
+        device: where to put the network.
+        precision: of the computation.
+        ours: why it is no CMOS, RRDB-SFT or BlindSR.
+    """
+    try:
+        anchor = read_anchor(path)
+    except WeightsError as error:
+        expected = f"{ours.expected}; or {error.expected}"
+        fix = error.fix if "arches" in error.fix or "--anchor" in error.fix else ""
+        raise WeightsError(path, found=error.found, expected=expected, fix=fix) from error
+    network = anchor.network.to(device).eval().requires_grad_(False)
+
+    def run(lr: Tensor, sigma: Tensor | None, classes: Tensor | None) -> Tensor:
+        del sigma, classes
+        sizes = {"multiple": anchor.multiple, "minimum": anchor.minimum}
+        return any_size(network, lr, scale=anchor.scale, **sizes)
+
+    multiple = math.lcm(anchor.multiple, _ALIGNED)  # windows have the size a network pads to
+    needs = TileNeeds((multiple, multiple), _OVERLAP, max(1, anchor.minimum))
+    upscaler = Upscaler(run, needs)
+    facts, title = anchor.facts, anchor.title
+    return Model(title, str(path), anchor.scale, device, precision, upscaler=upscaler, facts=facts)
+
+
+def _estimator(network: CMOS, device: torch.device) -> Estimator:
+    fast = cast("CMOS", accelerate(network))
+    for heads in fast.heads:  # the auxiliary maps are for training
+        heads.decoders = nn.ModuleDict()
+    return Estimator(fast.to(device), tile_needs(network))
+
+
+def _upscaler(network: RRDBSFT, device: torch.device) -> Upscaler:
+    fast = cast("RRDBSFT | FastRRDBSFT", accelerate(network).to(device))
+    encode: Callable[[Tensor, Tensor], Any]
+    encode = fast.encoder if isinstance(fast, FastRRDBSFT) else fast.encode
+    needs = tile_needs(network)
+    condition = encode if needs.picture_means else None
+    return Upscaler(fast, needs, network.use_blur, network.use_semantics, condition)
+
+
+def _trained_for(path: str) -> str:
+    if not is_safetensors(path):
+        return ""
+    _, metadata = read_state_dict(path)
+    return metadata.get(TRAINED_FOR, "")
+
+
+def pick_device(name: str | torch.device, where: str = "device") -> torch.device:
+    """``"auto"`` -> the first accelerator there is, else the CPU; others are tried out.
+
+    ``"gpu"`` is another word for ``"cuda"``.
+
+    ``where`` is what an error calls the option.
+
+    Raises:
+        ConfigError: if there is no such device.
+    """
+    if str(name) == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        # Lightning's word for CUDA and ROCm, which torch does not know
+        return torch.zeros(1, device=re.sub(r"^gpu(?=$|:)", "cuda", str(name))).device
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            where,
+            found=f"{name} ({str(error).splitlines()[0]})",
+            expected="auto, cpu, or an accelerator of this machine",
+        ) from error
+
+
+def pick_precision(name: str) -> Precision:
+    """Check the name; ``"auto"`` is float32, which is exact on every device.
+
+    Raises:
+        ConfigError: if it is another.
+    """
+    if name not in ("auto", "float32", "bf16", "fp16"):
+        raise ConfigError("precision", found=repr(name), expected="auto, float32, bf16 or fp16")
+    return "float32" if name == "auto" else cast("Precision", name)

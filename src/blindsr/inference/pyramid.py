@@ -1,0 +1,168 @@
+"""Sigma of large blur: a model looks at a picture and at reduced copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindsr.errors import ConfigError
+from blindsr.imaging.resize import downsample, upsample
+from blindsr.inference.pyramid_levels import (
+    Level,
+    check_factors,
+    merge_levels,
+    pyramid_factors,
+    reduce_copy,
+)
+from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
+
+from .pictures import read_pictures
+from .tile_sizes import TileChoice
+from .tiled_run import Progress, Strip
+
+if TYPE_CHECKING:
+    from blindsr.restore import Restorer
+
+PERCENT = 100
+
+
+class PyramidMaps(NamedTuple):
+    """Maps at the size of the picture; arrays, or for tensors tensors."""
+
+    sigma: Any
+    """(H, W) float32 in pixels of the picture."""
+    classes: Any
+    """(H, W) uint8 class indices, or ``None``."""
+
+
+def sigma_limit(model: Restorer) -> float:
+    """Largest sigma that a model can tell, in pixels of the picture that it is given."""
+    sigma_max = DEFAULT_SIGMA_MAX if model.sigma_max is None else model.sigma_max
+    return sigma_max / model.scale
+
+
+def estimate_pyramid(
+    model: Restorer,
+    image: Any,
+    *,
+    factors: Sequence[int] | None = None,
+    tile: TileChoice = "auto",
+    on_progress: Progress | None = None,
+) -> PyramidMaps:
+    """Estimate blur beyond what a model was trained for.
+
+    A model that was trained up to ``sigma_max`` HR pixels is saturated at ``sigma_max / scale``
+    pixels of the picture. Copies reduced 2, 4, 8, ... times reach 2, 4, 8, ... times as far; see
+    :func:`~blindsr.inference.pyramid_levels.merge_levels`. All copies together cost a third of the
+    picture.
+
+    Args:
+        model: with an estimator of sigma.
+        image: as in :meth:`blindsr.restore.Restorer.estimate`.
+        factors: how many times each copy is reduced; ``None``: 1, 2, 4, ... while the short side
+            keeps 64 pixels. The first is the finest that is looked at, and decides the classes.
+        tile: as in :meth:`blindsr.restore.Restorer.estimate`.
+        on_progress: called with the percentage of one picture that is done, and 100.
+
+    Returns:
+        Maps (H, W), for a tensor (N, 3, H, W) with N in front.
+
+    Raises:
+        DataError: if the image has another shape, type or range.
+        ConfigError: if the model estimates no sigma, or a factor is no multiple of the one before.
+    """
+    pictures = read_pictures(image, 1)
+    sigmas: list[NDArray[Any]] = []
+    classes: list[NDArray[Any]] = []
+    for picture in pictures.items:
+        steps = pyramid_factors(picture.size) if factors is None else factors
+        check_factors(steps)
+        sigma, labels = _one(model, picture.pixels, steps, tile, on_progress)
+        sigmas.append(sigma)
+        if labels is not None:
+            classes.append(labels)
+    return PyramidMaps(pictures.give_maps(sigmas), pictures.give_maps(classes) if classes else None)
+
+
+def _one(
+    model: Restorer,
+    pixels: NDArray[Any],
+    factors: Sequence[int],
+    tile: TileChoice,
+    on_progress: Progress | None,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+    """Sigma and classes (H, W) of one picture (H, W, 3)."""
+    levels: list[Level] = []
+    classes: NDArray[np.uint8] | None = None
+    copy, reached = pixels, 1
+    progress = _Shares(factors, on_progress)
+    for factor in factors:
+        if factor > reached:
+            copy, reached = reduce_copy(copy, factor // reached), factor
+        sigma, labels = _look(model, copy, tile, progress.of(factor), with_classes=not levels)
+        levels.append(Level(factor, sigma * np.float32(factor / model.scale)))
+        classes = classes if labels is None else labels
+    merged = merge_levels(levels, sigma_limit(model))
+    first = factors[0]
+    rows, columns = pixels.shape[:2]
+    sigma = upsample(merged, first, phase=(first - 1) / 2, method="bilinear")[:rows, :columns]
+    if classes is None:
+        return sigma, None
+    return sigma, classes.repeat(first, axis=0).repeat(first, axis=1)[:rows, :columns]
+
+
+def _look(
+    model: Restorer,
+    copy: NDArray[Any],
+    tile: TileChoice,
+    on_progress: Progress | None,
+    *,
+    with_classes: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+    """Sigma in HR pixels and classes of a picture, at its own size."""
+    scale = model.scale
+    sigmas, classes = [], []
+    for strip in _strips(model, copy, tile, on_progress):
+        if strip.sigma is None:
+            raise ConfigError(
+                model.title, found="a model that estimates no sigma", expected="one that does"
+            )
+        sigmas.append(downsample(strip.sigma, scale, "area"))
+        if with_classes and strip.classes is not None:
+            classes.append(strip.classes[scale // 2 :: scale, scale // 2 :: scale])
+    return np.concatenate(sigmas), np.concatenate(classes) if classes else None
+
+
+def _strips(
+    model: Restorer, copy: NDArray[Any], tile: TileChoice, on_progress: Progress | None
+) -> Iterator[Strip]:
+    """Strips of maps; those of a model that also restores come at once, without restoring."""
+    if model.can_upscale:
+        maps = model.estimate(copy, tile=tile)
+        return iter([Strip(0, None, maps.sigma, maps.classes)])
+    return model.strips(copy, tile=tile, maps=True, on_progress=on_progress)
+
+
+class _Shares:
+    """Turns the progress of every level into one percentage, by the pixels of the levels."""
+
+    def __init__(self, factors: Sequence[int], tell: Progress | None) -> None:
+        total = sum(1 / factor**2 for factor in factors)
+        self._shares = {factor: 1 / factor**2 / total for factor in factors}
+        self._tell = tell
+
+    def of(self, factor: int) -> Progress | None:
+        """Return what is to be told of a level."""
+        tell = self._tell
+        if tell is None:
+            return None
+        before = sum(share for other, share in self._shares.items() if other < factor)
+
+        def tell_level(done: int, total: int) -> None:
+            share = before + self._shares[factor] * done / total
+            tell(min(PERCENT, round(PERCENT * share)), PERCENT)
+
+        return tell_level

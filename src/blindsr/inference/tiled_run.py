@@ -1,0 +1,205 @@
+"""One picture through one model: tile by tile, strip by strip.
+
+The estimator and the upscaler have tiles of their own, because the attention of the one needs
+larger multiples than that of the other. The estimator's strips of maps feed the upscaler's tiles:
+neither a picture of maps nor one of logits is ever held. Where a network takes means over the whole
+picture they are collected first, in :data:`ROUNDS` rounds over the tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from blindsr.imaging.tiling import Arrays, Grid, RollingRows, Tile, blend
+from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
+
+from .model import Model
+from .pictures import Picture
+
+ROUNDS = 1
+Progress = Callable[[int, int], None]
+
+
+class Strip(NamedTuple):
+    """Rows of a result; a part that was not asked for is ``None``."""
+
+    top: int
+    """First row, in HR pixels."""
+    sr: NDArray[np.float32] | None
+    """(rows, s*W, 3) in [0, 1]."""
+    sigma: NDArray[np.float32] | None
+    """(rows, s*W) in HR pixels."""
+    classes: NDArray[np.uint8] | None
+    """(rows, s*W) class indices."""
+
+
+class MapRows(Protocol):
+    """Maps (rows, s*W, 1) by row."""
+
+    def rows(self, start: int, stop: int) -> Arrays:
+        """Rows of every map."""
+        ...
+
+
+@dataclass
+class Flow:
+    """The computation of one picture; used once, by one thread.
+
+    Attributes:
+        model: what to run.
+        picture: to run it on.
+        estimating: tiles of the estimator; ``None`` leaves it out.
+        upscaling: tiles of the upscaler; ``None`` leaves it out.
+        given: maps of a user, instead of the estimator's.
+        on_progress: called with tiles done and tiles in all after every tile.
+    """
+
+    model: Model
+    picture: Picture
+    estimating: Grid | None
+    upscaling: Grid | None
+    given: MapRows | None = None
+    on_progress: Progress | None = None
+    _means: PictureMeans = field(default_factory=PictureMeans)
+    _done: int = 0
+
+    def strips(self, *, maps: bool) -> Iterator[Strip]:
+        """Run it; ``maps`` keeps sigma and classes beside the SR image."""
+        for _ in range(self._rounds):
+            for _ in self._record():
+                pass
+            self._means.finish_round()
+        if self.upscaling is None:
+            for top, parts in self._estimate():
+                yield self._strip(top, None, parts)
+            return
+        rows = self._map_rows(recording=False)
+        upscale = self._upscale
+        for top, (sr,) in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
+            np.clip(sr, 0, 1, out=sr)
+            yield self._strip(top, sr, rows.rows(top, top + len(sr)) if maps and rows else ())
+
+    @property
+    def _rounds(self) -> int:
+        """Rounds that collect means: none where every network sees the picture whole."""
+        if self._collects(self.estimating, self.model.estimator):
+            return ROUNDS
+        return 1 if self._collects(self.upscaling, self.model.upscaler) else 0
+
+    @staticmethod
+    def _collects(grid: Grid | None, network: Any) -> bool:
+        return grid is not None and len(grid) > 1 and network.needs.picture_means
+
+    @property
+    def total(self) -> int:
+        """Tiles that will be computed, those of the rounds included."""
+        estimated = 0 if self.estimating is None else len(self.estimating)
+        upscaled = 0 if self.upscaling is None else len(self.upscaling)
+        recorded = upscaled if self._collects(self.upscaling, self.model.upscaler) else 0
+        return self._rounds * (estimated + recorded) + estimated + upscaled
+
+    def _record(self) -> Iterator[None]:
+        """One round over all tiles, for their means."""
+        if not self._collects(self.upscaling, self.model.upscaler):
+            yield from (None for _ in self._estimate(recording=True))
+            return
+        rows = self._map_rows(recording=True)
+        assert self.upscaling is not None
+        assert rows is not None
+        for tile in self.upscaling:
+            self._condition(tile, rows)
+            yield
+
+    def _map_rows(self, *, recording: bool) -> MapRows | None:
+        if self.given is not None:
+            return self.given
+        return None if self.estimating is None else RollingRows(self._estimate(recording=recording))
+
+    def _estimate(self, *, recording: bool = False) -> Iterator[tuple[int, Arrays]]:
+        """Strips of the maps that there are: sigma float32, classes uint8, (rows, s*W, 1)."""
+        grid, estimator = self.estimating, self.model.estimator
+        assert grid is not None
+        assert estimator is not None
+
+        def compute(tile: Tile) -> list[NDArray[Any]]:
+            with self.model.running(self._frame(tile, grid, recording)):
+                estimate = estimator.run(self.picture.tile(tile, self.model.device))
+                maps = []
+                if estimate.blur is not None:
+                    maps.append(_channels_last(estimate.blur.float()))
+                if estimate.seg_logits is not None:
+                    classes = estimate.seg_logits.argmax(dim=1, keepdim=True)
+                    maps.append(_channels_last(classes.to(torch.uint8)))
+            self._count()
+            return maps
+
+        return blend(grid, self.model.scale, compute)
+
+    def _upscale(self, tile: Tile, rows: MapRows | None) -> list[NDArray[Any]]:
+        grid, upscaler = self.upscaling, self.model.upscaler
+        assert grid is not None
+        assert upscaler is not None
+        sigma, classes = self._tile_maps(tile, rows)
+        with self.model.running(self._frame(tile, grid, recording=False)):
+            lr = self.picture.tile(tile, self.model.device)
+            sr = _channels_last(upscaler.run(lr, sigma, classes).float())
+        self._count()
+        return [sr]
+
+    def _condition(self, tile: Tile, rows: MapRows) -> None:
+        """Only what takes means over the whole picture."""
+        grid, upscaler = self.upscaling, self.model.upscaler
+        assert grid is not None
+        assert upscaler is not None
+        assert upscaler.condition is not None
+        sigma, classes = self._tile_maps(tile, rows)
+        assert sigma is not None
+        assert classes is not None
+        with self.model.running(self._frame(tile, grid, recording=True)):
+            upscaler.condition(sigma, classes)
+        self._count()
+
+    def _tile_maps(self, tile: Tile, rows: MapRows | None) -> tuple[Tensor | None, Tensor | None]:
+        """Sigma (1, 1, s*h, s*w) and classes (1, s*h, s*w) of a tile, as far as they are used."""
+        scale, upscaler = self.model.scale, self.model.upscaler
+        assert upscaler is not None
+        if rows is None or not (upscaler.uses_sigma or upscaler.uses_classes):
+            return None, None
+        columns = slice(scale * tile.columns.start, scale * tile.columns.stop)
+        sigma = classes = None
+        for map_ in rows.rows(scale * tile.rows.start, scale * tile.rows.stop):
+            part = torch.from_numpy(map_[:, columns, 0].copy()).to(self.model.device)[None]
+            if part.is_floating_point():
+                sigma = part[None] if upscaler.uses_sigma else None
+            elif upscaler.uses_classes:
+                classes = part.long()
+        return sigma, classes
+
+    def _frame(self, tile: Tile, grid: Grid, recording: bool) -> Frame | None:
+        """A tile that is the whole picture needs none: the plain network runs."""
+        return Frame(tile, grid.size, self._means, recording) if len(grid) > 1 else None
+
+    def _count(self) -> None:
+        self._done += 1
+        if self.on_progress is not None:
+            self.on_progress(self._done, self.total)
+
+    def _strip(self, top: int, sr: NDArray[np.float32] | None, maps: Arrays) -> Strip:
+        """Cut off what was mirrored onto a small picture."""
+        height, width = (self.model.scale * side for side in self.picture.size)
+        keep = slice(0, max(0, height - top)), slice(0, width)
+        sigma = next((m[keep][..., 0] for m in maps if m.dtype == np.float32), None)
+        classes = next((m[keep][..., 0] for m in maps if m.dtype == np.uint8), None)
+        return Strip(top, None if sr is None else sr[keep], sigma, classes)
+
+
+def _channels_last(x: Tensor) -> NDArray[Any]:
+    """(1, C, H, W) -> array (H, W, C)."""
+    return np.ascontiguousarray(x[0].permute(1, 2, 0).cpu().numpy())

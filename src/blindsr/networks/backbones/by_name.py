@@ -1,0 +1,52 @@
+"""Backbones of CMOS by name.
+
+A backbone is any module that maps a normalised image (N, 3, h, w) to four feature maps, finest
+first, whatever their strides: the network above asks only for their channels and resizes every map
+to the finer one it meets. To add one, write a function that returns it with its four channel
+counts, and name it in ``BACKBONES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from .encoder import Encoder
+from .hrnet import hrnet_w18_small_v2
+from .pyramid_small import CHANNELS, PyramidSmall
+
+Channels = tuple[int, int, int, int]
+
+
+def create_backbone(name: str) -> tuple[nn.Module, Channels]:
+    """Build a backbone with random weights.
+
+    Args:
+        name: a key of ``BACKBONES``, an encoder of segmentation-models-pytorch, or ``tu-`` and a
+            model of timm, see :class:`~blindsr.networks.backbones.encoder.Encoder`.
+
+    Returns:
+        The module, and the channels of its four maps, finest first.
+
+    Raises:
+        ConfigError: if no backbone has that name.
+    """
+    if name in BACKBONES:
+        return BACKBONES[name]()
+    encoder = Encoder(name)
+    return encoder, encoder.channels
+
+
+def _hrnet() -> tuple[nn.Module, Channels]:
+    return hrnet_w18_small_v2(), (18, 36, 72, 144)
+
+
+def _pyramid_small() -> tuple[nn.Module, Channels]:
+    return PyramidSmall(), CHANNELS
+
+
+BACKBONES: dict[str, Callable[[], tuple[nn.Module, Channels]]] = {
+    "hrnet_w18_small_v2": _hrnet,
+    "pyramid_small": _pyramid_small,
+}

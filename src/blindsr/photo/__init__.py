@@ -1,0 +1,1 @@
+"""One photograph in, one out: reading, what formats hold, writing in strips."""

@@ -1,0 +1,1 @@
+"""Networks of other projects as anchors of PBaSR: classes, dialects, files."""

@@ -1,0 +1,1 @@
+"""Networks as ONNX files, proven to compute the same."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.networks.fast.test_accelerate import filled
+from tests.helpers.filled import filled
 from torch import nn
 
 import blindsr

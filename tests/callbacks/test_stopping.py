@@ -7,7 +7,7 @@ import signal
 import pytest
 import torch
 from lightning.pytorch import Callback
-from tests.cli.conftest import write_config
+from tests.helpers.configurations import write_config
 
 import blindsr.cli.training.command as module
 from blindsr.cli.training.command import main

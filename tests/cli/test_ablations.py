@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
-from tests.cli.conftest import write_config
 from tests.conftest import REPOSITORY
+from tests.helpers.configurations import write_config
 
 from blindsr.cli.training.command import main
 

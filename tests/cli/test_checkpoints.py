@@ -7,8 +7,8 @@ import shutil
 import pytest
 import torch
 import yaml
-from tests.cli.conftest import write_config
 from tests.conftest import REPOSITORY
+from tests.helpers.configurations import write_config
 
 from blindsr.callbacks import checkpoint_file
 from blindsr.cli.training.command import main

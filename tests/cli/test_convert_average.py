@@ -4,7 +4,7 @@ import pytest
 import spandrel
 import torch
 from tests.helpers.anchors import TINY, bits, dialects, rrdb
-from tests.weights.anchors.test_pbasr import mean_network, moved, released, run, sr
+from tests.helpers.pbasr_files import mean_network, moved, released, run, sr
 
 from blindsr.cli import app
 from blindsr.weights import build_anchor

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.cli.conftest import write_config
+from tests.helpers.configurations import write_config
 
 from blindsr.cli.training.command import main
 from blindsr.imaging.files import read_array, read_png_text, read_rgb

@@ -5,9 +5,9 @@ import json
 
 import pytest
 import torch
-from tests.cli.conftest import write_config
-from tests.cli.training.test_command import Die, DiedError, equal, weights
 from tests.conftest import REPOSITORY
+from tests.helpers.configurations import write_config
+from tests.helpers.resumed_runs import Die, DiedError, equal, weights
 
 from blindsr.cli.training.command import main
 

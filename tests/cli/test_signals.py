@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from tests.cli.conftest import write_config
+from tests.helpers.configurations import write_config
 
 SCRIPT = [sys.executable, "-m", "blindsr.cli.lightning_script"]
 

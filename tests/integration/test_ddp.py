@@ -8,9 +8,9 @@ import sys
 
 import pytest
 import torch
-from tests.cli.conftest import write_config
-from tests.cli.test_pbasr import tiny_config
 from tests.conftest import REPOSITORY
+from tests.helpers.configurations import write_config
+from tests.helpers.pbasr_configuration import tiny_config
 
 from blindsr.cli.training.command import main
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 import torch
-from tests.networks.fast.test_accelerate import filled
+from tests.helpers.filled import filled
 from torch.nn.functional import interpolate
 
 from blindsr.imaging.tiling import split

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
-from tests.tasks.test_rrdb_sft import saved
+from tests.helpers.saved_checkpoint import saved
 
 from blindsr.errors import ConfigError
 from blindsr.tasks import BlindSRTask, CMOSTask, RRDBSFTTask

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch import Callback, Trainer
+from tests.helpers.pbasr_task import data, state, task, trainer
 
 import blindsr
 from blindsr.callbacks import EMA, SkipNonFinite, WeightInterpolation
@@ -18,44 +19,6 @@ from blindsr.errors import ConfigError, FileError, WeightsError
 from blindsr.networks import UNetDiscriminator
 from blindsr.tasks import PBaSRTask
 from blindsr.weights import average_branches, read_anchor
-
-TINY = {"arch": "esrgan", "init_args": {"num_filters": 8, "num_blocks": 1}}
-
-
-def task(**options: Any) -> PBaSRTask:
-    settings: dict[str, Any] = {
-        "anchor": TINY,
-        "losses": {"perceptual": 0.0},
-        "discriminator_features": 8,
-        "learning_rate": 1e-3,
-        **options,
-    }
-    seed_everything(0)
-    return PBaSRTask(**settings)
-
-
-def data(**options: Any) -> PBaSRScenes:
-    settings = {"train_count": 4, "val_count": 2, "test_count": 2, "size": (64, 64), "crop": 32}
-    return PBaSRScenes(**{**settings, "batch_size": 2, "operator": "gather", **options})
-
-
-def trainer(folder: Path, **options: Any) -> Trainer:
-    settings: dict[str, Any] = {
-        "accelerator": "cpu",
-        "devices": 1,
-        "max_epochs": 1,
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": False,
-        "num_sanity_val_steps": 0,
-        "default_root_dir": folder,
-    }
-    return Trainer(**{**settings, **options})
-
-
-def state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in module.state_dict().items()}
 
 
 def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from tests.tasks.test_pbasr import data, state, task, trainer
+from tests.helpers.pbasr_task import data, state, task, trainer
 
 from blindsr.errors import ConfigError
 from blindsr.weights.anchors.classes import build_class, resolve

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from tests.helpers.restoration_data import RESTORER, Fake, trainer
+from tests.helpers.saved_checkpoint import saved
 
 from blindsr.errors import BlindSRError, ConfigError
 from blindsr.imaging.resize import upsample
@@ -74,15 +75,6 @@ def test_crop_border_leaves_the_border_out(tmp_path):
     assert float(run.callback_metrics["test/psnr"]) == pytest.approx(
         psnr_y(sr, s["hr"][None], crop=4).item()
     )
-
-
-def saved(model, path):
-    """A checkpoint as a training writes it."""
-    run = trainer(path.parent)
-    model.trainer = run
-    run.strategy.connect(model)
-    run.save_checkpoint(path)
-    return str(path)
 
 
 def test_weights_start_a_training_and_compare_adds_rows(tmp_path):

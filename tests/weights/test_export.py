@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
-from tests.tasks.test_rrdb_sft import saved
+from tests.helpers.saved_checkpoint import saved
 
 from blindsr.errors import FileError, WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR

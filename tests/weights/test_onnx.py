@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tests.helpers.anchors import TINY
-from tests.weights.anchors.test_pbasr import mean_network, moved, run
+from tests.helpers.pbasr_files import mean_network, moved, run
 from torch import nn
 
 from blindsr.cli import app

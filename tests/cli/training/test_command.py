@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from lightning.pytorch import Callback
-from tests.cli.conftest import write_config
 from tests.conftest import REPOSITORY
+from tests.helpers.configurations import write_config
+from tests.helpers.resumed_runs import Die, DiedError, equal, weights
 
 from blindsr.cli.training.command import main
 from blindsr.imaging.files import read_array, read_png_text
@@ -45,30 +45,6 @@ def test_test_prints_a_table_of_groups_and_writes_scores(trained, capsys):
     assert scores["images"] == 6
     groups = [scores["scores"][f"Group{n}"]["blur_psnr"] for n in (1, 2)]
     assert scores["scores"]["mean"]["blur_psnr"] == pytest.approx(np.mean(groups))
-
-
-def weights(path):
-    content = torch.load(path, weights_only=True)
-    return content["state_dict"], content["optimizer_states"]
-
-
-class Die(Callback):
-    """Ends the training in the middle of the second epoch, as a kill would."""
-
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        if trainer.global_step == 4:
-            raise DiedError
-
-
-class DiedError(Exception):
-    pass
-
-
-def equal(first, second):
-    leaves = [torch.utils._pytree.tree_leaves(x) for x in (first, second)]
-    return all(
-        torch.equal(a, b) if torch.is_tensor(a) else a == b for a, b in zip(*leaves, strict=True)
-    )
 
 
 @pytest.mark.parametrize("on_the_fly", ["false", "true"])

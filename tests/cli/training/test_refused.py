@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 import wandb
-from tests.cli.conftest import write_config
+from tests.helpers.configurations import write_config
 
 from blindsr.cli.training.command import main
 from blindsr.cli.training.refused import refused

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from tests.golden.recipe import fill
+from tests.helpers.filled import filled
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
@@ -16,13 +16,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def filled(network):
-    """Every gate open, running statistics of no special value."""
-    state = network.state_dict()
-    network.load_state_dict({k: fill(k, v.shape) for k, v in state.items()})
-    return network.eval()
 
 
 def small(**options):

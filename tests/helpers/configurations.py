@@ -1,0 +1,99 @@
+"""Small configurations of every task, as files."""
+
+import yaml
+
+TINY = {
+    "seed_everything": 0,
+    "trainer": {
+        "accelerator": "cpu",
+        "devices": 1,
+        "max_epochs": 2,
+        "num_sanity_val_steps": 0,
+        "enable_model_summary": False,
+        "log_every_n_steps": 1,
+        "callbacks": [
+            {
+                "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
+                "init_args": {
+                    "monitor": "val/blur_psnr",
+                    "mode": "max",
+                    "filename": "best",
+                    "enable_version_counter": False,
+                },
+            },
+            {
+                "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
+                "init_args": {"filename": "last", "enable_version_counter": False},
+            },
+            {"class_path": "blindsr.callbacks.Pictures", "init_args": {"count": 2}},
+        ],
+    },
+    "model": {
+        "class_path": "blindsr.tasks.CMOSTask",
+        "init_args": {"backbone": "pyramid_small", "warmup_steps": 1, "cosine_steps": 20},
+    },
+    "data": {
+        "class_path": "blindsr.data.Scenes",
+        "init_args": {
+            "train_count": 6,
+            "val_count": 2,
+            "test_count": 3,
+            "size": [64, 80],
+            "batch_size": 2,
+            "test_groups": 2,
+        },
+    },
+}
+
+
+RESTORER = {
+    "code_length": 4,
+    "features": 8,
+    "growth": 4,
+    "blocks": 1,
+    "condition": "lr",
+    "window": [4, 5],
+}
+
+
+ESTIMATOR = {"backbone": "pyramid_small", "gia_parts": "F"}
+
+
+MODELS = {
+    "rrdb_sft": {
+        "class_path": "blindsr.tasks.RRDBSFTTask",
+        "init_args": {**RESTORER, "cosine_steps": 20, "learning_rate": 1e-3},
+    },
+    "blind": {
+        "class_path": "blindsr.tasks.BlindSRTask",
+        "init_args": {
+            "estimator": ESTIMATOR,
+            "restorer": RESTORER,
+            "cosine_steps": 20,
+            "learning_rate": 1e-3,
+        },
+    },
+}
+
+
+def write_config(folder, name="tiny", model="cmos", **trainer):
+    """The tiny configuration with its runs under ``folder``; returns its path."""
+    config = yaml.safe_load(yaml.safe_dump(TINY))
+    if model in MODELS:
+        config["model"] = yaml.safe_load(yaml.safe_dump(MODELS[model]))
+        config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
+    config["trainer"] |= trainer
+    return save_config(config, folder, name)
+
+
+def save_config(config, folder, name):
+    """Write a configuration whose runs go under ``folder``; returns its path."""
+    config["trainer"]["logger"] = [
+        {
+            "class_path": "lightning.pytorch.loggers.CSVLogger",
+            "init_args": {"save_dir": str(folder / "logs"), "name": name},
+        }
+    ]
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return path

@@ -10,9 +10,9 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 
 from blindsr.errors import FileError
+from blindsr.imaging.decoding.png_chunks import chunk
 from blindsr.imaging.photo import read_photo
 from blindsr.photo.formats import Layout, to_samples
-from blindsr.photo.png import chunk
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (18, 23, 3), dtype=np.uint8)

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from blindsr.errors import DataError, FileError
 from blindsr.imaging.decoding.decode import decode_unchanged
-from blindsr.imaging.decoding.png_chunks import SIGNATURE, png_metadata, take_apart
+from blindsr.imaging.decoding.png_chunks import SIGNATURE, png_metadata, take_apart, text_chunk
 from blindsr.imaging.photo import read_photo
 from blindsr.imaging.regular_file import open_regular, reading
 from blindsr.imaging.temporary import removed_at_exit, temporary_beside
-from blindsr.photo.png import text_chunk
 
 _PNG_HEADER_BYTES = 33  # signature (8) and the IHDR chunk (25): further chunks may follow here
 

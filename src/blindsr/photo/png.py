@@ -13,7 +13,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from blindsr.imaging.decoding.png_chunks import SIGNATURE, chunk, text_chunk
+
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> grey, grey + alpha, RGB, RGBA
 _UP = 2  # filter type
 _LEVEL = 4  # of zlib: 60 MB/s; the default level makes files 8 % smaller at a third of the speed
@@ -55,7 +56,7 @@ class PngStream:
         self._packer = zlib.compressobj(_LEVEL)
         self._above = np.zeros(width * channels * bits // 8, np.uint8)
         header = struct.pack(">IIBBBBB", width, height, bits, _COLOUR_TYPE[channels], 0, 0, 0)
-        file.write(_SIGNATURE + chunk(b"IHDR", header))
+        file.write(SIGNATURE + chunk(b"IHDR", header))
         if icc is not None:
             file.write(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
         if dpi is not None:
@@ -85,16 +86,3 @@ class PngStream:
     def _data(self, packed: bytes) -> None:
         if packed:
             self._file.write(chunk(b"IDAT", packed))
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    """Return one chunk: length, four letters, content, checksum."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def text_chunk(key: str, value: str) -> bytes:
-    """Return one text chunk: tEXt where Latin-1 is enough, else iTXt (UTF-8)."""
-    try:
-        return chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1"))
-    except UnicodeEncodeError:
-        return chunk(b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + value.encode("utf-8"))

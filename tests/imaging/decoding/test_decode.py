@@ -17,9 +17,9 @@ from PIL import Image
 from blindsr.data.files.pictures import image_size, read_picture
 from blindsr.errors import FileError
 from blindsr.imaging.decoding import memory
+from blindsr.imaging.decoding.png_chunks import chunk
 from blindsr.imaging.files import read_array, read_rgb, to_uint8
 from blindsr.imaging.photo import read_photo
-from blindsr.photo.png import chunk
 
 RNG = np.random.default_rng(0)
 DEEP = RNG.integers(0, 65536, (40, 56, 4), dtype=np.uint16)

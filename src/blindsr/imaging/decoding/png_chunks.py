@@ -23,7 +23,6 @@ from blindsr.imaging.decoding.metadata import (
     sound_dpi,
     sound_profile,
 )
-from blindsr.photo.png import chunk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE = 0, 2, 3  # colour types
@@ -179,3 +178,16 @@ def _text(kind: bytes, body: bytes, room: int) -> tuple[str, str] | None:
     with contextlib.suppress(UnicodeDecodeError):
         return keyword.decode("latin-1"), value.decode(encoding).replace("\0", "")
     return None
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Return one chunk: length, four letters, content, checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def text_chunk(key: str, value: str) -> bytes:
+    """Return one text chunk: tEXt where Latin-1 is enough, else iTXt (UTF-8)."""
+    try:
+        return chunk(b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1"))
+    except UnicodeEncodeError:
+        return chunk(b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + value.encode("utf-8"))

@@ -19,7 +19,7 @@ def test_encoders_by_name_give_maps_for_any_size_and_train_all_their_weights(nam
     estimate = network(torch.rand(2, 3, 33, 50))
     assert estimate.blur.shape == (2, 1, 132, 200)
     assert estimate.seg_logits.shape == (2, 5, 132, 200)
-    sum(part.square().mean() for part in estimate).backward()
+    sum(part.square().mean() for part in estimate[:4]).backward()
     wanted = [(n, p.grad) for n, p in network.named_parameters() if p.requires_grad]
     assert not [name for name, grad in wanted if grad is None]
 

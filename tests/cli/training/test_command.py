@@ -188,16 +188,19 @@ def test_estimate_writes_the_maps_of_a_checkpoint(trained, tmp_path, capsys):
     [
         (["nowhere.ckpt", "a.png"], "nowhere.ckpt: no such file"),
         (["CONFIG", "a.png"], "not readable as weights"),
-        (["CKPT", "a.png", "b/a.png"], "the same name as a.png"),
+        (["CKPT", "b.png"], "b.png: no such file"),
         (["CKPT", "a.png", "--device", "tpu9"], "--device: tpu9"),
         (["CKPT", "a.png", "--reduce", "0"], "--reduce: 0"),
     ],
 )
 def test_estimate_refuses_bad_input_in_one_line(trained, words, part, capsys, tmp_path):
     from blindsr.cli import app
+    from blindsr.imaging.files import write_png
 
     config, run = trained
     names = {"CONFIG": str(config), "CKPT": str(run / "checkpoints" / "last.ckpt")}
+    write_png(tmp_path / "a.png", np.zeros((20, 20, 3), np.uint8))
+    names["a.png"] = str(tmp_path / "a.png")
     words = [names.get(word, word) for word in words]
     assert app.main(["estimate", *words, "-o", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err

@@ -59,8 +59,8 @@ def one_line(words, capsys, command="fit"):
         (["--model.warmup_steps", "-1"], "model.warmup_steps: -1", "0 or more"),
         (["--model.cosine_steps", "0"], "model.cosine_steps: 0", "1 or more"),
         (["--model.min_learning_rate", "1"], "model.min_learning_rate: 1", "no more than"),
-        (["--data.num_workers", "-1"], "num_workers: -1", "0 or more"),
-        (["--data.batch_size", "0"], "batch_size: 0", "1 or more"),
+        (["--data.num_workers", "-1"], "num_workers: -1", "a whole number 0..1024"),
+        (["--data.batch_size", "0"], "batch_size: 0", "a whole number 1..65536"),
         (["--ckpt_path", "hpc"], "trainer: ", "no HPC checkpoint"),
     ],
 )

@@ -130,16 +130,6 @@ def require_fit(network: nn.Module, state: Mapping[str, Tensor], where: str) -> 
         )
 
 
-def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Load tensors that must fit name by name and shape by shape.
-
-    Raises:
-        WeightsError: names what differs; the network is unchanged then.
-    """
-    require_fit(network, state, where)
-    network.load_state_dict(state)
-
-
 def checked(file: NetworkFile) -> NetworkFile:
     """A file whose settings fit their constructors and whose weights are finite.
 

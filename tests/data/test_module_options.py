@@ -2,7 +2,7 @@
 
 import pytest
 
-from blindsr.data import HRFolder, NYUv2BSR, PBaSRScenes, ReBlurSR, Scenes
+from blindsr.data import HRFolder, LeafScenes, NYUv2BSR, PBaSRScenes, ReBlurSR, Scenes
 from blindsr.errors import ConfigError
 
 NAN, INF = float("nan"), float("inf")
@@ -10,7 +10,7 @@ NOT_WHOLE = (0, -1, 1.5, NAN, INF, "4", True, None, [4], 10**30)
 NO_SIGMA = (0, -5, NAN, INF, 1e9, "5", True, [5])
 NO_FLAG = (2, "maybe", NAN, [True])
 MODULES = {"nyuv2": NYUv2BSR, "scenes": Scenes, "folder": HRFolder, "pbasr": PBaSRScenes}
-MODULES["reblursr"] = ReBlurSR
+MODULES |= {"reblursr": ReBlurSR, "leaves": LeafScenes}
 
 COMMON = {
     "scale": NOT_WHOLE,
@@ -104,6 +104,10 @@ TABLE = {
         "general_test": ([1], "x"),
     },
 }
+TABLE["leaves"] = {
+    key: COMMON[key] for key in ("batch_size", "eval_batch_size", "num_workers", "seed")
+} | {"size": (0, 7, -8, 8.5, NAN, "160", [160])}
+TABLE["leaves"] |= dict.fromkeys(("count", "val_count", "scenes"), (0, -1, 1.5, NAN, "4", True))
 ROWS = [(name, key, values) for name, table in TABLE.items() for key, values in table.items()]
 NAMED = dict.fromkeys(("train_count", "val_count", "test_count"), "counts")
 """What an error calls the option, where not by its own name."""
@@ -118,7 +122,10 @@ def test_an_option_that_means_nothing(name, key, values, tmp_path):
         with pytest.raises(ConfigError) as caught:
             MODULES[name](**(root | {key: value}))
         message = str(caught.value)
-        assert message.startswith((f"{NAMED.get(key, key)}: ", f"{key}_lr: ")), (value, message)
+        assert message.startswith((f"{NAMED.get(key, key)}: ", f"{key}: ", f"{key}_lr: ")), (
+            value,
+            message,
+        )
         assert "expected" in message
         assert "\n" not in message
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from blindsr.data.files.source_values import whole
+from blindsr.data.loading.checked_options import LARGEST_SIDE, check_whole
 from blindsr.data.loading.datamodule import PairedDataModule
 from blindsr.data.scenes.leaves.dataset import BlurredPictures
 from blindsr.data.scenes.leaves.samples import SIGMA_MAX
@@ -57,10 +59,9 @@ class LeafScenes(PairedDataModule):
             seed=seed,
         )
         for name, value in (("count", count), ("val_count", val_count), ("scenes", scenes)):
-            if value < 1:
-                raise ConfigError(f"data.{name}", found=str(value), expected="1 or more")
-        if size < _MULTIPLE or size % _MULTIPLE:
-            raise ConfigError("data.size", found=str(size), expected=f"a multiple of {_MULTIPLE}")
+            check_whole(name, value, least=1, most=10**9)
+        if not whole(size, least=_MULTIPLE, most=LARGEST_SIDE) or size % _MULTIPLE:
+            raise ConfigError("size", found=str(size), expected=f"a multiple of {_MULTIPLE}")
         self.count, self.val_count, self.size, self.scenes = count, val_count, size, scenes
 
     def setup(self, stage: str | None = None) -> None:

@@ -29,6 +29,7 @@ from blindsr.types import Estimate
 _LEVELS = (0.0, 0.8, 1.6, 3.2, 6.4)  # sigma of the blurs, pixels
 _ENERGY_FLOOR = 1e-6  # of squared gradients; 8 bit rounding alone makes about as much
 _STRIDE = 16
+_HALF = (torch.float16, torch.bfloat16)
 _LOG_SCALE = (-5.0, 3.0)  # of the Laplace scale, natural logarithm
 
 
@@ -83,7 +84,8 @@ class BlurUNet(nn.Module):
             ``blur`` and ``blur_scale``, both (N, 1, s*h, s*w) in HR pixels.
         """
         code = fused(self.log_sigma(lr), self.log_sigma(halved(lr)))
-        code = leaning_on_neighbours(code)
+        with torch.autocast(lr.device.type, enabled=False):
+            code = leaning_on_neighbours(code)
         hr = interpolate(code, scale_factor=self.scale, mode="bilinear", align_corners=False)
         shifted = torch.exp2(hr[:, :1])
         # an error of log2 becomes one of sigma by the slope of the exponential
@@ -113,7 +115,9 @@ class BlurUNet(nn.Module):
             fine = features.pop()
             raised = interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
             coarse = block(torch.cat([fine, raised], dim=1))
-        log_sigma, log_scale = pixel_shuffle(self.head(coarse), 2).split(1, dim=1)
+        code = pixel_shuffle(self.head(coarse), 2)
+        code = code.float() if code.dtype in _HALF else code  # what follows adds up many pixels
+        log_sigma, log_scale = code.split(1, dim=1)
         return torch.cat([log_sigma, log_scale.clamp(*_LOG_SCALE)], dim=1)
 
 
@@ -145,6 +149,12 @@ class GradientEnergy(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:
         """(N, 3, h, w) in [0, 1] -> (N, 9, h, w)."""
+        # half precision would round away the gradients that are left after a wide blur
+        with torch.autocast(rgb.device.type, enabled=False):
+            return self._channels(rgb.float() if rgb.dtype in _HALF else rgb)
+
+    @staticmethod
+    def _channels(rgb: Tensor) -> Tensor:
         grey = rgb.mean(dim=1, keepdim=True)
         stack = [gaussian(grey, sigma) for sigma in _LEVELS]
         finest = _difference(grey, 1, 0).square() + _difference(grey, 0, 1).square()

@@ -10,6 +10,7 @@ from blindsr.degradation.random.jpeg import compress_jpeg
 from blindsr.degradation.random.noise import NoiseKind, gaussian_noise
 from blindsr.imaging.files import to_uint8
 
+_OPTICS = (0.2, 0.5)  # sigma of a lens in focus with its sensor, pixels
 _GAMMA = (0.55, 1.5)
 _NOISE = (0.3, 6.0)  # 8 bit levels
 _HALO_SIGMA = (0.5, 1.3)  # pixels
@@ -27,6 +28,8 @@ def photographed(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
     Returns:
         (H, W, 3) uint8.
     """
+    if rng.random() < 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(*_OPTICS))
     gamma = np.exp(rng.uniform(*np.log(_GAMMA)))
     shown = np.clip(picture, 0, 1) ** np.float32(gamma)
     black, white = rng.uniform(0, 0.12), rng.uniform(0.75, 1.1)

@@ -45,7 +45,7 @@ def draw_sigma(rng: np.random.Generator, depth: NDArray[np.float32]) -> NDArray[
     # focus on something that is there, not in empty space between
     focus = rng.choice(depth.ravel()) if rng.random() < 0.7 else rng.random()
     away = np.abs(depth - np.float32(focus))
-    widest = np.exp(rng.uniform(np.log(1.5), np.log(1.2 * SIGMA_MAX)))
+    widest = np.exp(rng.uniform(np.log(0.8), np.log(1.2 * SIGMA_MAX)))
     return np.minimum(away * (widest / max(float(away.max()), 0.25)), SIGMA_MAX)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from blindsr.degradation.defocus import sigma_from_depth
 from blindsr.degradation.gather import gather_blur
 from blindsr.degradation.layered import layered_blur
-from blindsr.degradation.random.jpeg import compress_jpeg
 from blindsr.degradation.random.noise import gaussian_noise
+from blindsr.degradation.random.operators import compress_jpeg
 from blindsr.imaging.files import read_array, read_rgb, to_uint8
 
 SIGMA_MAX = 8.0

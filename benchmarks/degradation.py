@@ -30,8 +30,8 @@ from blindsr.degradation import (
     degrade_bsrgan_plus,
     degrade_realesrgan,
 )
-from blindsr.degradation.random.filtering import convolve, convolve_separable
 from blindsr.degradation.random.kernel_shapes import gaussian_kernel, gaussian_taps, shifted_window
+from blindsr.degradation.random.operators import convolve, convolve_separable
 from blindsr.degradation.random.recipe import Recipe
 from blindsr.degradation.random.steps import Blur, BlurAndStride
 from blindsr.imaging import downsample

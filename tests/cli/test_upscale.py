@@ -390,7 +390,7 @@ def test_webp_has_a_largest_size(monkeypatch, tmp_path, capsys):
 def test_progress_is_drawn_at_a_terminal(model, tmp_path):
     from rich.console import Console
 
-    from blindsr.cli.progress import track_parts
+    from blindsr.cli.terminal import track_parts
 
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=100)

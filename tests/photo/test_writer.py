@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from blindsr.errors import ConfigError, DataError, FileError
 from blindsr.imaging.photo import read_photo
-from blindsr.imaging.spool import spool
+from blindsr.imaging.temporary import spool
 from blindsr.photo.formats import FORMATS, JPEG, PNG, TIFF, WEBP, Layout, fit, format_of
 from blindsr.photo.tiff import TiffStream
 from blindsr.photo.writer import open_writer

@@ -13,7 +13,7 @@ from blindsr.cli.pictures.naming import distinct, longer_name
 from blindsr.errors import ConfigError, WeightsError, printable
 
 from .device import add_device, pick_device
-from .progress import track_parts
+from .terminal import track_parts
 
 if TYPE_CHECKING:
     from rich.console import Console

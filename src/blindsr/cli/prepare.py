@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from blindsr.data.check.folder import Report
 
-from .progress import make_bar
+from .terminal import make_bar
 
 HELP = "make a BSR data set from the official source files, or check one"
 

@@ -12,7 +12,7 @@ from blindsr.cli.pictures.inputs import check_ordinary
 from blindsr.errors import ConfigError, printable
 
 from .device import add_device, pick_device
-from .progress import track_parts
+from .terminal import track_parts
 
 if TYPE_CHECKING:
     from rich.console import Console

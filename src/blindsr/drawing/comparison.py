@@ -19,7 +19,7 @@ from blindsr.drawing.overview import Overview
 from blindsr.drawing.palette import blur_to_rgb
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import upsample_rows
-from blindsr.imaging.spool import spool
+from blindsr.imaging.temporary import spool
 
 _CROPS = 2
 _MEAN = np.full((3, 1), 1 / 3, np.float32)

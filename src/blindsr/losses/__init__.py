@@ -2,10 +2,9 @@
 
 from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
 from .gan import discriminator_loss, generator_loss
-from .laplace import laplace_nll
 from .lpips import LPIPSLoss
 from .perceptual import PerceptualLoss
-from .pixel import pixel_l1
+from .pixel import laplace_nll, pixel_l1
 
 __all__ = [
     "LPIPSLoss",

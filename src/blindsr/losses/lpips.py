@@ -9,8 +9,7 @@ from torch import nn
 
 from blindsr.errors import ConfigError
 
-from .images import require_images
-from .torchvision_file import read_features
+from .torchvision_file import read_features, require_images
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,8 +12,7 @@ from torch.nn.functional import l1_loss
 
 from blindsr.errors import ConfigError
 
-from .images import require_images
-from .torchvision_file import read_features
+from .torchvision_file import read_features, require_images
 
 VGG = Literal["vgg19", "vgg16"]
 FILES: dict[str, str] = {"vgg19": "vgg19-dcbb9e9d.pth", "vgg16": "vgg16-397923af.pth"}

@@ -1,4 +1,4 @@
-"""The convolutions of an ImageNet network from a local file: nothing is ever downloaded."""
+"""Losses in ImageNet features: the network from a local file, nothing is downloaded; its images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from blindsr.errors import WeightsError, missing_file
+from blindsr.errors import DataError, WeightsError, missing_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,3 +59,17 @@ def read_features(
                 fix=f"{get}.",
             )
     return {name: state[name] for name in shapes}
+
+
+def require_images(sr: Tensor, hr: Tensor, min_size: int) -> None:
+    """Raise a DataError unless both are (N, 3, H, W) of one shape, at least ``min_size`` a side."""
+    if sr.ndim != 4 or sr.shape[1] != 3 or min(sr.shape[-2:]) < min_size:
+        raise DataError(
+            "sr",
+            found=f"shape {tuple(sr.shape)}",
+            expected=f"(N, 3, H, W) of at least {min_size} x {min_size} pixels",
+        )
+    if sr.shape != hr.shape:
+        raise DataError(
+            "hr", found=f"shape {tuple(hr.shape)}", expected=f"{tuple(sr.shape)} as the SR image"
+        )

@@ -17,7 +17,7 @@ from PIL import Image
 
 from blindsr.errors import DataError, os_error
 from blindsr.imaging.files import atomic_path
-from blindsr.imaging.spool import spool
+from blindsr.imaging.temporary import spool
 from blindsr.photo.formats import (
     JPEG,
     TIFF,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from blindsr.losses.laplace import laplace_nll
+from blindsr.losses.pixel import laplace_nll
 from blindsr.networks.blur_fusion import SIGMA_OFFSET
 from blindsr.networks.blur_unet import BlurUNet
 from blindsr.networks.build import build

@@ -9,10 +9,13 @@ from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
 
-from blindsr.degradation.random.jpeg import compress_jpeg
 from blindsr.degradation.random.kernel_shapes import shifted_window
-from blindsr.degradation.random.rescale import resize_opencv, resize_torch
-from blindsr.degradation.random.sharpen import unsharp_mask
+from blindsr.degradation.random.operators import (
+    compress_jpeg,
+    resize_opencv,
+    resize_torch,
+    unsharp_mask,
+)
 from blindsr.degradation.random.steps import (
     STEPS,
     Blur,

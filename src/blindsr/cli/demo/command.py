@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from blindsr.cli.training.command import quiet
 
-    from .background import Background
     from .pbasr import run_pbasr
+    from .runs import Background
 
     quiet()
     # networks this small are slower on two threads, and the other core has the loader or restorers

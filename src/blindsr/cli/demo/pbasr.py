@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from blindsr.errors import ConfigError
 
-from .background import Background
-from .runs import best_of, clear, draw_restorations, fit, require, script, wait, write_scores
+from .runs import (
+    Background,
+    best_of,
+    clear,
+    draw_restorations,
+    fit,
+    require,
+    script,
+    wait,
+    write_scores,
+)
 
 if TYPE_CHECKING:
     import argparse

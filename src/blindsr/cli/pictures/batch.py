@@ -20,7 +20,7 @@ from .stopping import Stopped, StopSignals
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from blindsr.cli.progress import Teller
+    from blindsr.cli.terminal import Teller
 
 DEBUG = "BLINDSR_DEBUG"
 """Environment variable: also print the traceback of what was not expected."""

@@ -25,7 +25,7 @@ from .map_files import MapFacts, map_path, open_maps
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blindsr.cli.progress import Teller
+    from blindsr.cli.terminal import Teller
     from blindsr.restore import Restorer
 
 Write = Callable[["NDArray[np.float32]"], None]

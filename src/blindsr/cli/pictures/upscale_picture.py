@@ -26,7 +26,7 @@ from .map_files import MapFacts, MapFiles, open_maps
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from blindsr.cli.progress import Teller
+    from blindsr.cli.terminal import Teller
     from blindsr.restore import Restorer, Strip
 
     from .upscale_plan import Job

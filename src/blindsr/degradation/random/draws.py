@@ -7,7 +7,7 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 
 from blindsr.degradation.random.noise import NoiseKind
-from blindsr.degradation.random.rescale import Interpolation
+from blindsr.degradation.random.operators import Interpolation
 from blindsr.degradation.random.steps import Blur, GaussianNoise, Jpeg, SpeckleNoise
 
 Choice = TypeVar("Choice")

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.degradation.random import draws
+from blindsr.degradation.random.operators import TorchMode
 from blindsr.degradation.random.recipe import Degraded, Recipe, apply_recipe, checked_scale
-from blindsr.degradation.random.rescale import TorchMode
 from blindsr.degradation.random.steps import (
     Blur,
     GaussianNoise,

@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.degradation.random import kernel_shapes as shapes
-from blindsr.degradation.random.filtering import convolve, convolve_separable
-from blindsr.degradation.random.jpeg import compress_jpeg
 from blindsr.degradation.random.noise import (
     NoiseKind,
     gaussian_noise,
@@ -22,15 +20,18 @@ from blindsr.degradation.random.noise import (
     scaled_poisson_noise,
     speckle_noise,
 )
-from blindsr.degradation.random.rescale import (
+from blindsr.degradation.random.operators import (
     Interpolation,
     Size,
     TorchMode,
+    compress_jpeg,
+    convolve,
+    convolve_separable,
     resize_opencv,
     resize_torch,
     scaled_size,
+    unsharp_mask,
 )
-from blindsr.degradation.random.sharpen import unsharp_mask
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import downsample
 
@@ -232,7 +233,7 @@ class Quantise:
 
 @dataclass(frozen=True)
 class Sharpen:
-    """Unsharp mask of the HR image, see :mod:`blindsr.degradation.random.sharpen`."""
+    """Unsharp mask of the HR image, see :mod:`blindsr.degradation.random.operators`."""
 
     weight: float = 0.5
     radius: int = 51

@@ -8,11 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.imaging.decoding.decoded import Decoded
-from blindsr.imaging.decoding.deep import decode_avif, decode_jpeg, is_avif, is_jpeg, jpeg_frame
-from blindsr.imaging.decoding.jp2 import decode_jp2, is_jp2
+from blindsr.imaging.decoding.deep import (
+    decode_avif,
+    decode_jp2,
+    decode_jpeg,
+    decode_netpbm,
+    is_avif,
+    is_jp2,
+    is_jpeg,
+    is_netpbm,
+    jpeg_frame,
+)
 from blindsr.imaging.decoding.memory import check_room
 from blindsr.imaging.decoding.metadata import metadata_of
-from blindsr.imaging.decoding.netpbm import decode_netpbm, is_netpbm
 from blindsr.imaging.decoding.pillow import decode_pillow, open_with_pillow
 from blindsr.imaging.decoding.png import decode_png, open_png, png_samples
 from blindsr.imaging.decoding.png_chunks import SIGNATURE as PNG

@@ -1,8 +1,11 @@
-"""AVIF and JPEG of more than 8 bit, which Pillow cuts to 8 or does not know."""
+"""JPEG, JPEG 2000, AVIF, PGM and PPM of more than 8 bit, which Pillow cannot decode in full."""
 
 from __future__ import annotations
 
 import os
+import re
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -10,11 +13,10 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.imaging.decoding.decoded import Decoded
+from blindsr.imaging.decoding.decoded import Decoded, full_range
 from blindsr.imaging.decoding.memory import check_room
 from blindsr.imaging.decoding.metadata import Metadata, exif_from_bytes, metadata_of
 from blindsr.imaging.decoding.pillow import decode_pillow, open_with_pillow
-from blindsr.imaging.decoding.samples import full_range
 from blindsr.imaging.regular_file import UnsupportedPictureError
 
 _AV1 = b"av1C"  # box whose third byte after the name says how deep
@@ -110,3 +112,73 @@ def jpeg_frame(file: BinaryIO) -> JpegFrame | None:
         else:
             file.seek(length, os.SEEK_CUR)
     return None
+
+
+_SIZE_MARKER = b"\xff\x4f\xff\x51"  # start of the code stream, then the size of the picture
+_COUNT = 40  # bytes from there to the number of channels
+
+
+def is_jp2(head: bytes) -> bool:
+    """Whether a file begins as JPEG 2000, boxed or bare."""
+    return head.startswith((b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"))
+
+
+def decode_jp2(path: str, file: BinaryIO) -> Decoded:
+    """Decode a JPEG 2000 picture at its depth."""
+    data = file.read()
+    file.seek(0)
+    start = data.find(_SIZE_MARKER)
+    if start < 0 or start + _COUNT + 2 > len(data):
+        raise ValueError("it ends early")
+    (count,) = struct.unpack_from(">H", data, start + _COUNT)
+    depths = set(data[start + _COUNT + 2 : start + _COUNT + 2 + 3 * count : 3])
+    if not depths or max(depths) < 8:  # stored less one; the highest bit says signed
+        return decode_pillow(path, file)
+    if len(depths) > 1 or count > 4 or max(depths) > 15:
+        raise UnsupportedPictureError(f"JPEG 2000 of {count} channels of unusual depth")
+    with open_with_pillow(path, file) as image:
+        check_room(path, *image.size, sample_bytes=2)
+        metadata = metadata_of(image)
+    array = np.asarray(imagecodecs.jpeg2k_decode(data))
+    color, alpha = split_channels(array, (2 << depths.pop()) - 1)
+    return Decoded(color, alpha, "JPEG2000", metadata)
+
+
+_HEADER = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d{1,9})" * 3 + rb"\s")
+
+
+def is_netpbm(head: bytes) -> bool:
+    """Whether a file begins as PGM or PPM, plain or raw."""
+    return re.match(rb"P[2356][\s#]", head) is not None
+
+
+def decode_netpbm(data: bytes, check: Callable[[int, int, int], None]) -> NDArray[np.integer]:
+    """Return (H, W) or (H, W, 3), uint8 up to a maximum of 255, else uint16.
+
+    Args:
+        data: the file.
+        check: called with width, height and bytes of a sample before pixels are decoded.
+
+    Raises:
+        ValueError: the header is wrong, or pixels are missing.
+    """
+    header = _HEADER.match(data)
+    if header is None:
+        raise ValueError("no header of PGM or PPM")
+    kind, width, height, peak = (int(part) for part in header.groups())
+    if not 1 <= peak <= 65535:
+        raise ValueError(f"a maximum of {peak}")
+    channels = 3 if kind in (3, 6) else 1
+    count = width * height * channels
+    check(width, height, 1 if peak < 256 else 2)
+    if kind < 4:
+        words = data[header.end() :].split(maxsplit=count)[:count]
+        samples = np.array(words, dtype=np.int64)
+    else:
+        samples = np.frombuffer(data, ">u2" if peak > 255 else np.uint8, count, header.end())
+    if len(samples) < count:
+        raise ValueError("it ends early")
+    if samples.min(initial=0) < 0 or samples.max(initial=0) > peak:
+        raise ValueError(f"values beyond its maximum {peak}")
+    samples = samples.reshape((height, width, channels)[: 2 + (channels > 1)])
+    return full_range(samples, peak)

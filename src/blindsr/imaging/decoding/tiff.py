@@ -11,11 +11,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from blindsr.imaging.decoding.decoded import Decoded
+from blindsr.imaging.decoding.decoded import Decoded, from_cmyk, full_range, unmultiplied
 from blindsr.imaging.decoding.memory import check_room
 from blindsr.imaging.decoding.metadata import Metadata, sound_dpi, sound_profile
 from blindsr.imaging.decoding.pillow import decode_pillow
-from blindsr.imaging.decoding.samples import from_cmyk, full_range, unmultiplied
 from blindsr.imaging.regular_file import UnsupportedPictureError
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # it tells what we raise or say

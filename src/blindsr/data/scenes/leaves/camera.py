@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.degradation.random.jpeg import compress_jpeg
 from blindsr.degradation.random.noise import NoiseKind, gaussian_noise
+from blindsr.degradation.random.operators import compress_jpeg
 from blindsr.imaging.files import to_uint8
 
 _OPTICS = (0.2, 0.5)  # sigma of a lens in focus with its sensor, pixels

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from blindsr.degradation.random.filtering import convolve, convolve_separable
 from blindsr.degradation.random.kernel_shapes import gaussian_kernel, gaussian_taps, sinc_kernel
+from blindsr.degradation.random.operators import convolve, convolve_separable
 
 
 def slow(image, kernel):

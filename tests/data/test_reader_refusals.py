@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from blindsr.data import HRFolder, NYUv2BSR, ReBlurSR
-from blindsr.data.bsr.dataset import read_labels
+from blindsr.data.bsr.dataset import read_seg
 from blindsr.data.files import notes
 from blindsr.data.files.pairing import stems
 from blindsr.data.files.pictures import PictureFiles, PictureStore, checked_pictures
 from blindsr.data.files.sigma_maps import read_sigma
-from blindsr.data.loading.eval_folder import find_test_pictures
-from blindsr.data.pbasr.hr_files import find_hr
+from blindsr.data.pbasr.hr_files import find_hr, find_test_pictures
 from blindsr.data.pbasr.reblursr_labels import FILES
-from blindsr.data.pbasr.reblursr_labels import read_labels as read_kinds
+from blindsr.data.pbasr.reblursr_labels import read_seg as read_kinds
 from blindsr.errors import BlindSRError
 from blindsr.imaging.files import write_png
 
@@ -91,7 +90,7 @@ def test_classes_are_whole_numbers(tmp_path):
 
     path = tmp_path / "seg.tif"
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(path)
-    assert "expected" in refused(lambda: read_labels(path, 40, "zero_void"))
+    assert "expected" in refused(lambda: read_seg(path, 40, "zero_void"))
 
 
 READERS = {

@@ -163,7 +163,7 @@ def _parts_table(report: Report) -> Table:
 
     title = (
         f"{report.root}: scale {report.scale}, sigma_max {report.sigma_max:g} "
-        f"({report.sigma_max_source}), labels {report.label_format}"
+        f"({report.sigma_max_source}), labels {report.seg_format}"
     )
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     for column in ("part", "pictures", "GT", "LR", "VA + IVA", "sigma", "labelled", "labels"):

@@ -18,7 +18,7 @@ _LAZY = {
     "PairedDataModule": "loading.datamodule",
     "ReBlurSR": "pbasr.reblursr",
     "Scenes": "scenes.datamodule",
-    "TwoStreamDataModule": "loading.two_stream_datamodule",
+    "TwoStreamDataModule": "loading.two_streams",
     "check_folder": "check.folder",
     "intended_defocus": "scenes.intended_blur",
     "mask_from_sigma": "files.masks",

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from blindsr.data import NYUv2BSR
-from blindsr.data.bsr.nyuv2 import split_holdout
+from blindsr.data.loading.evaluation import split_holdout
 from blindsr.data.loading.samplers import Draw
 from blindsr.errors import ConfigError, DataError, FileError
 from blindsr.imaging.files import read_array, write_png
@@ -80,11 +80,11 @@ def test_holdout_is_seeded_disjoint_and_complete(prepared):
 
 
 def test_holdout_of_the_official_size():
-    kept, held = split_holdout([str(n) for n in range(795)], 0.1, 0)
+    kept, held = split_holdout([str(n) for n in range(795)], 0.1, 0, "training")
     assert (len(kept), len(held)) == (715, 80)
     assert kept == sorted(kept, key=int)
-    with pytest.raises(DataError, match="1 training file"):
-        split_holdout(["a"], 0.1, 0)
+    with pytest.raises(DataError, match="1 training picture"):
+        split_holdout(["a"], 0.1, 0, "training")
 
 
 def test_group1_validation_trains_on_everything(prepared):
@@ -176,7 +176,7 @@ def test_rgb_label_files_of_train_ids(bsr):
     labels[:10] = 18
     write_png(bsr / "train/semseg/0001.png", labels)
     files = find_files(bsr, "train", scale=4)[:1]
-    options = {"scale": 4, "sigma_max": 5.0, "label_format": "train_ids"}
+    options = {"scale": 4, "sigma_max": 5.0, "seg_format": "train_ids"}
     seg = BSRDataset(files, num_classes=19, **options)[0]["seg"]
     assert seg.unique().tolist() == [18, 255]
     with pytest.raises(DataError, match=r"class index 18, expected 0\.\.17"):

@@ -204,7 +204,7 @@ def test_train_ids_in_three_channels(folder):
         write_png(path, np.repeat(labels[..., None], 3, axis=2))
     report = check_folder(folder)
     assert report.faults == []
-    assert report.label_format == "train_ids"
+    assert report.seg_format == "train_ids"
     write_png(folder / "val/semseg/0001.png", np.full((*SIZE, 3), 33, np.uint8))
     assert faults(folder) == ["val/semseg/0001.png: class 33, expected 0..18 or 255 (train ids)"]
 

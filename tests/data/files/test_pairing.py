@@ -6,8 +6,7 @@ import pytest
 from blindsr.data.bsr.layout import find_files
 from blindsr.data.files import notes
 from blindsr.data.files.pairing import pair, partners, stems
-from blindsr.data.loading.eval_folder import find_test_pictures
-from blindsr.data.pbasr.hr_files import find_hr
+from blindsr.data.pbasr.hr_files import find_hr, find_test_pictures
 from blindsr.errors import DataError
 from blindsr.imaging.files import write_png
 

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from blindsr.data import NYUv2BSR, PBaSRScenes
-from blindsr.data.loading.grouped_evaluation import GroupedEvalSet
-from blindsr.data.loading.resumable import ResumableLoader
-from blindsr.data.loading.samplers import SeededSampler
+from blindsr.data.loading.evaluation import GroupedEvalSet
+from blindsr.data.loading.samplers import ResumableLoader, SeededSampler
 from blindsr.data.loading.two_streams import PairDraw, TwoStreamDataset, TwoStreamSampler
 
 pytestmark = pytest.mark.filterwarnings("ignore:The number of training batches.*")  # logging

@@ -266,7 +266,7 @@ def test_hr_folder(roots):
 
 
 def test_hr_folder_refuses(roots):
-    with pytest.raises(ConfigError, match="folders: none"):
+    with pytest.raises(ConfigError, match="folders: no folder"):
         hr_module(roots, folders=[])
     with pytest.raises(ConfigError, match="test: no folder"):
         hr_module(roots, test=None).setup("test")

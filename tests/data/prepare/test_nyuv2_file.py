@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from blindsr.data.bsr.nyuv2_classes import NYUV2_CLASSES
+from blindsr.data.bsr.nyuv2 import NYUV2_CLASSES
 from blindsr.data.prepare.nyuv2_file import NYUv2File, map_labels, read_class_mapping, read_splits
 from blindsr.errors import DataError, FileError
 

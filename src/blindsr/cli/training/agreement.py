@@ -123,7 +123,7 @@ def _how_to_set(name: str, value: Any, data: object) -> str:
     if name not in LINKED:
         text = value if isinstance(value, str) else json.dumps(plain(value))
         return f"Set --model.{name} {shlex.quote(text)}"
-    if name in inspect.signature(type(data)).parameters:
+    if name in getattr(data, "hparams", ()):  # what its class and the bases of it accept
         return f"For {value} set --data.{name} {value}"
     theirs = _plain_facts(data).get(name, "none")
     return f"For {value} use data that have it; {type(data).__name__} has {theirs}"

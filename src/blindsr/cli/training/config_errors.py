@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 import re
 from collections.abc import Iterable, Sequence
+
+from jsonargparse import ArgumentParser
 
 from blindsr.errors import ConfigError
 
@@ -42,13 +43,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def parameters_of(class_path: str) -> list[str]:
-    """Names of the constructor arguments of a class given by its import path."""
+    """Names of the arguments that a class takes, those that it hands on to its bases included."""
     module, _, name = class_path.rpartition(".")
     try:
-        signature = inspect.signature(getattr(importlib.import_module(module), name))
+        owner = getattr(importlib.import_module(module), name)
+        return list(ArgumentParser().add_class_arguments(owner, fail_untyped=False))
     except (ImportError, AttributeError, ValueError, TypeError):
         return []
-    return list(signature.parameters)
 
 
 def explain(message: str, known_keys: Sequence[str] = ()) -> ConfigError:
@@ -178,7 +179,8 @@ def _value(message: str, known_keys: Sequence[str]) -> ConfigError | None:
     keys, expected = _KEY.findall(message), _EXPECTED.findall(message)
     if not keys or not expected:
         return None
-    given = [got for _, got in expected if got] or _GIVEN.findall(message)
+    # the value of the innermost key comes first, those of what holds it follow
+    given = [got for _, got in expected if got] or _GIVEN.findall(message)[:1]
     types = [readable_type(kind) for kind, _ in expected]
     if len(types) > 1:  # "or nothing" of an optional argument helps nobody
         types = [kind for kind in types if kind != "null"]

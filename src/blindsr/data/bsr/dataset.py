@@ -1,4 +1,4 @@
-"""Samples of a BSR folder: LR and HR picture, sigma map and classes of one frame."""
+"""Samples of a BSR folder: read as they are, or blurred anew from HR and depth."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from typing import Literal
 import numpy as np
 from torch.utils.data import Dataset
 
+from blindsr.data.augment.on_the_fly import Regenerate, Sharp
 from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
 from blindsr.data.bsr.layout import BSRFiles
 from blindsr.data.files.sigma_maps import read_sigma
 from blindsr.data.files.source_values import real_numbers
 from blindsr.data.loading.samplers import Draw
-from blindsr.errors import DataError
-from blindsr.imaging.files import read_array, read_rgb
+from blindsr.errors import DataError, missing_file
+from blindsr.imaging.files import read_array, read_rgb, to_uint8
 from blindsr.types import IGNORE_INDEX, Sample
 
-LabelFormat = Literal["zero_void", "train_ids"]
+SegFormat = Literal["zero_void", "train_ids"]
 """``zero_void``: 0 = void, 1..C (NYUv2). ``train_ids``: 0..C-1, 255 = void (Cityscapes)."""
 
 _COPY = "Copy it again, or prepare it again"
+_FIX = (
+    "Prepare the data set again without --no-keep-depth (--overwrite replaces the old one), "
+    "or set on_the_fly to false"
+)
 
 
 class BSRDataset(Dataset[Sample]):
@@ -35,7 +40,7 @@ class BSRDataset(Dataset[Sample]):
         scale: HR is ``scale`` times LR; checked.
         sigma_max: sigma above it is an error (a wrong data set or a wrong argument).
         num_classes: number of classes; a label beyond is an error.
-        label_format: how classes are stored.
+        seg_format: how classes are stored.
         transform: applied to the arrays; without one the whole picture is returned.
         group: value of ``Sample["group"]``; absent if empty.
 
@@ -51,7 +56,7 @@ class BSRDataset(Dataset[Sample]):
         scale: int,
         sigma_max: float,
         num_classes: int,
-        label_format: LabelFormat = "zero_void",
+        seg_format: SegFormat = "zero_void",
         transform: PairedTransform | None = None,
         group: str = "",
     ) -> None:
@@ -59,7 +64,7 @@ class BSRDataset(Dataset[Sample]):
         self.scale = scale
         self.sigma_max = sigma_max
         self.num_classes = num_classes
-        self.label_format = label_format
+        self.seg_format = seg_format
         self.transform = transform
         self.group = group
 
@@ -87,7 +92,7 @@ class BSRDataset(Dataset[Sample]):
                 fix="Set sigma_max to that of the data set",
             )
         if files.seg is not None:
-            arrays["seg"] = read_labels(files.seg, self.num_classes, self.label_format)
+            arrays["seg"] = read_seg(files.seg, self.num_classes, self.seg_format)
         for key, path in (("hr", files.hr), ("blur", files.blur), ("seg", files.seg)):
             if key in arrays and arrays[key].shape[:2] != size:  # type: ignore[literal-required]
                 found = arrays[key].shape[:2]  # type: ignore[literal-required]
@@ -97,7 +102,61 @@ class BSRDataset(Dataset[Sample]):
         return arrays
 
 
-def read_labels(path: Path, num_classes: int, label_format: LabelFormat) -> np.ndarray:
+class SharpBSRDataset(Dataset[Sample]):
+    """Map-style data set that degrades each picture as it is asked for.
+
+    Args:
+        files: from :func:`blindsr.data.bsr.layout.find_files`.
+        regenerate: makes the sample.
+        num_classes: a label beyond is an error.
+        seg_format: how classes are stored.
+
+    Raises:
+        FileError: there are no depth maps; a file is missing or damaged (when the item is read).
+        DataError: depth or labels do not fit (when the item is read).
+    """
+
+    def __init__(
+        self,
+        files: Sequence[BSRFiles],
+        regenerate: Regenerate,
+        *,
+        num_classes: int,
+        seg_format: SegFormat = "zero_void",
+    ) -> None:
+        self.files = list(files)
+        self.regenerate = regenerate
+        self.num_classes = num_classes
+        self.seg_format = seg_format
+        self.group = ""
+        for file in self.files:
+            if file.depth is None:
+                folder = file.hr.parents[1] / "depth"
+                raise missing_file(folder, "depth maps, from which on_the_fly draws blur", _FIX)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int | Draw) -> Sample:
+        position, seed = index if isinstance(index, Draw) else (index, None)
+        files = self.files[position]
+        arrays = self.regenerate(self._read(files), seed)
+        return to_sample(arrays, name=files.name, group=self.group)
+
+    def _read(self, files: BSRFiles) -> Sharp:
+        assert files.depth is not None
+        hr = to_uint8(read_rgb(files.hr))
+        depth = read_depth(files.depth)
+        seg = None if files.seg is None else read_seg(files.seg, self.num_classes, self.seg_format)
+        for array, path in ((depth, files.depth), (seg, files.seg)):
+            if array is not None and array.shape != hr.shape[:2]:
+                raise DataError(
+                    path, found=f"{array.shape} pixels", expected=f"{hr.shape[:2]}, as {files.hr}"
+                )
+        return Sharp(hr, depth, seg)
+
+
+def read_seg(path: Path, num_classes: int, seg_format: SegFormat) -> np.ndarray:
     """Return classes (H, W) uint8: 0..C-1, 255 = no label.
 
     Raises:
@@ -107,7 +166,7 @@ def read_labels(path: Path, num_classes: int, label_format: LabelFormat) -> np.n
     stored = read_array(path)
     real_numbers(stored, path, expected="classes as whole numbers", kinds="ui", fix=_COPY)
     stored = stored if stored.ndim == 2 else stored[:, :, 0]
-    if label_format == "zero_void":
+    if seg_format == "zero_void":
         void, classes = stored == 0, stored.astype(np.int32) - 1
     else:
         void, classes = stored == IGNORE_INDEX, stored.astype(np.int32)
@@ -116,6 +175,23 @@ def read_labels(path: Path, num_classes: int, label_format: LabelFormat) -> np.n
         raise DataError(
             path,
             found=f"class index {highest}",
-            expected=f"0..{num_classes - 1} or void (format {label_format})",
+            expected=f"0..{num_classes - 1} or void (format {seg_format})",
         )
     return np.where(void, IGNORE_INDEX, classes).astype(np.uint8)
+
+
+def read_depth(path: Path) -> np.ndarray:
+    """Return depth (H, W) float32 in metres.
+
+    Raises:
+        FileError: the file is missing or damaged.
+        DataError: it is not one channel of 16 bit, or 0 somewhere.
+    """
+    stored = read_array(path)
+    if stored.dtype != np.uint16 or stored.ndim != 2 or not stored.all():
+        raise DataError(
+            path,
+            found=f"{stored.dtype} of shape {stored.shape}, lowest {stored.min()}",
+            expected="(H, W) uint16 millimetres above 0",
+        )
+    return stored.astype(np.float32) / np.float32(1000)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from blindsr.data.bsr.dataset import LabelFormat
+from blindsr.data.bsr.dataset import SegFormat
 from blindsr.data.bsr.layout import check_root, find_groups
 from blindsr.data.check.pairs import Fault, Item, pair_split
 from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
@@ -42,7 +42,7 @@ class Report:
     scale: int
     sigma_max: float
     sigma_max_source: str
-    label_format: LabelFormat
+    seg_format: SegFormat
     recorded_downsampler: str | None
     facts: list[ImageFacts] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -122,10 +122,8 @@ def check_folder(
     recorded = settings.get("sigma_max")
     source = "given" if sigma_max is not None else "manifest" if recorded else "inferred"
     sigma_max = float(sigma_max or recorded or _usual_maximum(items))
-    report = Report(
-        root, scale, sigma_max, source, _label_format(items), settings.get("downsampler")
-    )
-    conventions = Conventions(root, scale, sigma_max, report.label_format)
+    report = Report(root, scale, sigma_max, source, _seg_format(items), settings.get("downsampler"))
+    conventions = Conventions(root, scale, sigma_max, report.seg_format)
     report.facts = list(_inspected(items, conventions, workers, progress))
     report.faults = faults + [fault for facts in report.facts for fault in facts.faults]
     report.faults += [*_manifest_faults(report, manifest), *_downsampler_faults(report)]
@@ -213,7 +211,7 @@ def _usual_maximum(items: list[Item]) -> float:
     return maxima.most_common(1)[0][0] if maxima else 5.0
 
 
-def _label_format(items: list[Item]) -> LabelFormat:
+def _seg_format(items: list[Item]) -> SegFormat:
     """NYUv2-BSR stores one channel with 0 as void, Cityscapes-BSR train ids in three channels."""
     for item in items:
         try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from blindsr.data.bsr.dataset import LabelFormat
+from blindsr.data.bsr.dataset import SegFormat
 from blindsr.data.check.pairs import Fault, Item, Variant
 from blindsr.data.files.sigma_maps import decode_sigma, read_sigma
 from blindsr.degradation.kernels import window_size
@@ -29,7 +29,7 @@ class Conventions(NamedTuple):
     root: Path
     scale: int
     sigma_max: float
-    label_format: LabelFormat
+    seg_format: SegFormat
 
 
 class Fit(NamedTuple):
@@ -201,7 +201,7 @@ class _Inspection:
         self._check_target_size(path, stored)
         values = np.unique(stored if stored.ndim == 2 else stored[..., 0]).astype(int)
         self.facts.classes = frozenset(values.tolist())
-        zero_void = self.conventions.label_format == "zero_void"
+        zero_void = self.conventions.seg_format == "zero_void"
         wrong = values[(values > 40) if zero_void else (values > 18) & (values != IGNORE_INDEX)]
         if len(wrong):
             expected = "0..40 (0 = void)" if zero_void else "0..18 or 255 (train ids)"

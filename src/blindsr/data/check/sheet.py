@@ -123,7 +123,7 @@ def _strip(report: Report, row: _Row) -> Image.Image:
         _tile(facts.item.hr, lambda array: array),
         _tile(files.lr, lambda array: array),
         _tile(files.blur, lambda array: blur_to_rgb(decode_sigma(array), report.sigma_max)),
-        _tile(facts.item.seg, lambda array: _classes(array, report.label_format)),
+        _tile(facts.item.seg, lambda array: _classes(array, report.seg_format)),
     ]
     height = max((tile.shape[0] for tile in tiles if tile is not None), default=_TILE * 3 // 4)
     strip = Image.new("RGB", (_GAP + len(tiles) * (_TILE + _GAP), height + _LINE + _GAP), _PAPER)
@@ -157,12 +157,12 @@ def _tile(path: Path | None, colour: Callable[[np.ndarray], np.ndarray]) -> np.n
     return np.asarray(cv2.resize(picture, (_TILE, min(height, 4 * _TILE)), interpolation=kind))
 
 
-def _classes(stored: np.ndarray, label_format: str) -> np.ndarray:
+def _classes(stored: np.ndarray, seg_format: str) -> np.ndarray:
     """Return label colours; labels beyond the format are white."""
     stored = (stored if stored.ndim == 2 else stored[..., 0]).astype(int)
-    count = 40 if label_format == "zero_void" else 19
-    classes = stored - 1 if label_format == "zero_void" else stored
-    void = stored == (0 if label_format == "zero_void" else IGNORE_INDEX)
+    count = 40 if seg_format == "zero_void" else 19
+    classes = stored - 1 if seg_format == "zero_void" else stored
+    void = stored == (0 if seg_format == "zero_void" else IGNORE_INDEX)
     wrong = ~void & ((classes < 0) | (classes >= count))
     picture = classes_to_rgb(np.where(void | wrong, IGNORE_INDEX, classes), count)
     picture[wrong] = 255

@@ -81,6 +81,8 @@ def check_folders(key: str, value: Any) -> None:
     """
     if not is_list(value):
         _refuse(key, value, "a list of folders")
+    if not value:
+        raise ConfigError(key, found="no folder", expected="at least one")
     for folder in value:
         if not str(folder):
             _refuse(key, value, "paths that are not empty")

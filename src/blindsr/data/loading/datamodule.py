@@ -10,18 +10,16 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from blindsr.data.files.manifest_content import LARGEST_SCALE, LARGEST_SIGMA
+from blindsr.data.files.manifest_content import LARGEST_SCALE
 from blindsr.data.files.source_values import MOST_WORKERS
 from blindsr.data.loading.checked_options import (
     LARGEST_BATCH,
     LARGEST_SEED,
     check_flags,
-    check_number,
     check_whole,
 )
 from blindsr.data.loading.evaluation import EvalSet
-from blindsr.data.loading.resumable import ResumableLoader
-from blindsr.data.loading.samplers import EvalSampler, SeededSampler
+from blindsr.data.loading.samplers import EvalSampler, ResumableLoader, SeededSampler
 from blindsr.degradation.kernels import window_size
 from blindsr.imaging.resize import Downsampler, phase
 from blindsr.types import Batch, DataFacts
@@ -30,61 +28,84 @@ from blindsr.types import Batch, DataFacts
 class PairedDataModule(LightningDataModule):
     """Base of the data modules that yield :class:`~blindsr.types.Batch`.
 
-    A subclass hands over ``class_names``, ``downsampler`` and the like, which make up ``facts``,
-    and sets in ``setup`` the three data sets ``train_set``, ``val_set`` and ``test_sets`` (one per
-    test group).
+    A subclass says in attributes what ``facts`` are made of, and sets in ``setup`` the three data
+    sets ``train_set``, ``val_set`` and ``test_sets`` (one per test group). It names its own
+    arguments alone and hands the others on (``**options``): the command line finds those of the
+    base classes, their defaults and their help by itself.
 
     Two runs with equal ``seed`` see equal batches, whatever the number of workers. Several
     processes share each epoch; ``batch_size`` is that of one process.
+
+    Args:
+        scale: HR is ``scale`` times LR.
+        batch_size: pictures of a training batch.
+        eval_batch_size: pictures of a validation or test batch; more than 1 needs pictures of
+            equal size.
+        num_workers: loader processes; each keeps its own copy of what is held in memory.
+        seed: of every random choice: held-out pictures, order, augmentation, synthetic pictures.
+        pin_memory: for faster copies to a GPU.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
+
+    class_names: tuple[str, ...] = ()
+    """Of ``seg``, in the order of the class index."""
+    metric_depth: bool | None = None
+    """Depth is in metres (True) or relative (False); None where there is none."""
+    sigma_max: float = 0.0
+    """Largest sigma of ``blur`` in HR pixels; 0 without ``blur``."""
+    downsampler: Downsampler = "sfold"
+    """How LR is taken from the blurred HR."""
 
     def __init__(
         self,
         *,
-        scale: int,
-        num_classes: int,
-        sigma_max: float,
-        class_names: Sequence[str],
-        downsampler: Downsampler,
-        batch_size: int,
-        eval_batch_size: int,
-        num_workers: int,
-        pin_memory: bool,
-        seed: int,
-        metric_depth: bool | None = None,
+        scale: int = 4,
+        batch_size: int = 8,
+        eval_batch_size: int = 1,
+        num_workers: int = 2,
+        seed: int = 0,
+        pin_memory: bool = False,
     ) -> None:
         super().__init__()
+        self.save_hyperparameters(logger=False)  # with the arguments of all subclasses
         check_whole("scale", scale, least=1, most=LARGEST_SCALE)
-        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA)
         check_whole("batch_size", batch_size, least=1, most=LARGEST_BATCH)
         check_whole("eval_batch_size", eval_batch_size, least=1, most=LARGEST_BATCH)
         check_whole("num_workers", num_workers, least=0, most=MOST_WORKERS)
         check_whole("seed", seed, least=0, most=LARGEST_SEED)
         check_flags(pin_memory=pin_memory)
-        self.scale = scale
-        self.num_classes = num_classes
-        self.sigma_max = sigma_max
-        self.class_names = tuple(class_names)
-        self.downsampler: Downsampler = downsampler
-        self.phase = phase(downsampler, scale)
-        self.facts = DataFacts(
-            scale=scale,
-            phase=self.phase,
-            downsampler=downsampler,
-            sigma_max=sigma_max,
-            window_taps=window_size(sigma_max) if sigma_max else 1,
-            num_classes=num_classes,
-            class_names=self.class_names,
-            metric_depth=metric_depth,
-        )
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
-        self.pin_memory = pin_memory
-        self.seed = seed
+        self.scale, self.seed = scale, seed
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.num_workers, self.pin_memory = num_workers, pin_memory
         self.train_set: Any = None
         self.val_set: Any = None
         self.test_sets: list[Any] = []
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of ``seg``; 0 without ``seg``."""
+        return len(self.class_names)
+
+    @property
+    def phase(self) -> float:
+        """HR position of LR pixel 0, see :func:`blindsr.imaging.resize.phase`."""
+        return phase(self.downsampler, self.scale)
+
+    @property
+    def facts(self) -> DataFacts:
+        """What holds for all samples; known before ``setup``."""
+        return DataFacts(
+            scale=self.scale,
+            phase=self.phase,
+            downsampler=self.downsampler,
+            sigma_max=self.sigma_max,
+            window_taps=window_size(self.sigma_max) if self.sigma_max else 1,
+            num_classes=self.num_classes,
+            class_names=self.class_names,
+            metric_depth=self.metric_depth,
+        )
 
     def preflight(self, stage: str) -> None:
         """Find what is wrong with the files before a run leaves any trace.

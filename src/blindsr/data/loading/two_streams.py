@@ -7,14 +7,17 @@ through its pictures; the shorter one passes more often.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
-from torch.utils.data import Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from blindsr.data.loading.samplers import Draw
-from blindsr.types import Sample
+from blindsr.data.loading.checked_options import check_whole
+from blindsr.data.loading.datamodule import PairedDataModule
+from blindsr.data.loading.evaluation import GroupedEvalSet
+from blindsr.data.loading.samplers import Draw, EvalSampler, ResumableLoader
+from blindsr.types import Batch, Sample
 
 
 class PairDraw(NamedTuple):
@@ -111,3 +114,64 @@ class TwoStreamSampler(DistributedSampler[PairDraw]):
             mine = positions[positions // length == turn] % length
             draws += [Draw(int(order[at]), int(seeds[at])) for at in mine]
         return draws
+
+
+class TwoStreamDataModule(PairedDataModule):
+    """Base of the data modules whose training batch is ``{"general": Batch, "blur": Batch}``.
+
+    A subclass sets in ``setup``: ``train_set`` (a :class:`TwoStreamDataset`), ``val_sets`` and
+    ``test_sets`` (one data set with an attribute ``group`` for each group). Batches of evaluation
+    are ordinary ones, each of a single group: ``general``, ``blur``, or these followed by a name,
+    as ``general-DIV2K`` and ``blur-defocus``.
+
+    All batches of an epoch are full. Equal ``seed`` gives equal batches, whatever the number of
+    workers.
+
+    Args:
+        steps_per_epoch: batches of an epoch; None lasts until the longer stream was seen once.
+        options: see the base class; ``batch_size`` counts samples of *each* stream.
+
+    Raises:
+        ConfigError: an argument is out of range.
+    """
+
+    def __init__(self, *, steps_per_epoch: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        if steps_per_epoch is not None:
+            check_whole("steps_per_epoch", steps_per_epoch, least=1, most=10**9)
+        self.steps_per_epoch = steps_per_epoch
+        self.val_sets: list[Any] = []
+
+    @property
+    def val_group_names(self) -> tuple[str, ...]:
+        """Names of the groups that :meth:`val_dataloader` delivers, after ``setup``."""
+        return tuple(part.group for part in self.val_sets)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the loader of ``{"general": Batch, "blur": Batch}``, ``batch_size`` of each."""
+        pairs: TwoStreamDataset = self.train_set
+        rank, world_size = self._process()
+        steps = self.steps_per_epoch or -(-len(pairs) // (self.batch_size * world_size))
+        sampler = TwoStreamSampler(
+            len(pairs.general),
+            len(pairs.blur),
+            steps=steps,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            epoch=self.trainer.current_epoch if self.trainer is not None else 0,
+            rank=rank,
+            world_size=world_size,
+        )
+        return self._loader(
+            pairs, kind=ResumableLoader, batch_size=self.batch_size, sampler=sampler
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation loader, all groups in turn; batches carry ``repeat``."""
+        return self._eval_loader(self.val_sets)
+
+    def _eval_loader(self, parts: Sequence[Any]) -> DataLoader[Batch]:
+        rank, world_size = self._process()
+        dataset = GroupedEvalSet(parts, multiple=self.eval_batch_size * world_size)
+        sampler = EvalSampler(len(dataset), rank=rank, world_size=world_size)
+        return self._loader(dataset, batch_size=self.eval_batch_size, sampler=sampler)

@@ -1,17 +1,28 @@
-"""Training data set of HR pictures: a random degraded patch of each."""
+"""Data sets of HR pictures: a random degraded patch of each, or whole pictures to score."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from blindsr.data.augment.paired import to_sample
+from blindsr.data.augment.paired import Arrays, to_sample
 from blindsr.data.augment.patches import RandomPatch
-from blindsr.data.files.pictures import PictureFiles, PictureStore
+from blindsr.data.files.pictures import PictureFiles, PictureStore, read_picture
 from blindsr.data.loading.samplers import Draw
+from blindsr.degradation.random.by_name import (
+    Degradation,
+    checked_degradation,
+    degrade_by_name,
+    sample_recipe,
+)
 from blindsr.degradation.random.recipe import Recipe
 from blindsr.errors import DataError
+from blindsr.imaging.files import to_uint8
 from blindsr.types import Sample
 
 
@@ -59,3 +70,112 @@ class HRFolderDataset(Dataset[Sample]):
     def recipe(self, draw: Draw) -> Recipe | None:
         """Return how the LR of ``draw`` is made; None for a plain down-sampling."""
         return self.patch.recipe(draw.seed)
+
+
+class EvalFolderDataset(Dataset[Sample]):
+    """Map-style data set of whole pictures: ``lr``, ``hr``, ``name``, ``group`` and ``mask``.
+
+    HR is cropped at the bottom and at the right to a multiple of ``scale``. Where a picture has no
+    LR file, LR is made, always the same: the random numbers depend on ``seed`` and the name alone,
+    not on the order, the other pictures or the process. HR is never sharpened here: scores compare
+    with the picture itself. An LR is made once and kept in memory.
+
+    Args:
+        files: from :func:`blindsr.data.pbasr.hr_files.find_test_pictures` and the like.
+        scale: HR is ``scale`` times LR.
+        degradation: makes LR where there is no file.
+        group: value of ``Sample["group"]``.
+        seed: of the degradations.
+        crop: side of a centred crop in HR pixels, a multiple of ``scale``; None keeps everything.
+        store: reads.
+
+    Raises:
+        FileError: a file is missing or damaged (when the item is read).
+        DataError: sizes do not fit (when the item is read).
+    """
+
+    def __init__(
+        self,
+        files: Sequence[PictureFiles],
+        *,
+        scale: int,
+        degradation: Degradation,
+        group: str,
+        seed: int = 0,
+        crop: int | None = None,
+        store: PictureStore | None = None,
+    ) -> None:
+        self.files = list(files)
+        self.scale, self.group, self.seed, self.crop = scale, group, seed, crop
+        self.degradation = checked_degradation(degradation)
+        self.store = PictureStore() if store is None else store
+        self._made: dict[int, NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Sample:
+        files = self.files[index]
+        picture = self.store.picture(files.hr)
+        lr_size = (picture.shape[0] // self.scale, picture.shape[1] // self.scale)
+        mask = self.store.mask(files, (picture.shape[0], picture.shape[1]))
+        rows, columns = (self._part(length) for length in lr_size)
+        part = _scaled(rows, self.scale), _scaled(columns, self.scale)
+        hr = picture[part]
+        lr = self._made.get(index)
+        if lr is None:
+            lr = self._lr(files, hr, lr_size, (rows, columns))
+            self._made[index] = lr
+        arrays: Arrays = {"lr": _unit(lr), "hr": _unit(hr)}
+        if mask is not None:
+            arrays["mask"] = mask[part].astype(np.float32)
+        return to_sample(arrays, name=files.name, group=self.group)
+
+    def recipe(self, index: int) -> Recipe | None:
+        """Return how the LR of a picture is made; None for a file or a plain down-sampling."""
+        if self.files[index].lr is not None:
+            return None
+        return sample_recipe(
+            self.degradation, self._rng(self.files[index]), scale=self.scale, sharpen=False
+        )
+
+    def _lr(
+        self,
+        files: PictureFiles,
+        hr: NDArray[np.uint8],
+        size: tuple[int, int],
+        part: tuple[slice, slice],
+    ) -> NDArray[np.uint8]:
+        if files.lr is None:
+            rng = self._rng(files)
+            made = degrade_by_name(
+                _unit(hr), self.degradation, rng, scale=self.scale, sharpen=False
+            )
+            return to_uint8(made.lr)
+        lr = read_picture(files.lr)
+        if lr.shape[:2] != size:
+            raise DataError(
+                files.lr,
+                found=f"{lr.shape[1]} x {lr.shape[0]} pixels",
+                expected=f"{size[1]} x {size[0]}, 1 / {self.scale} of {files.hr}",
+                fix="Check scale, and that the two belong together",
+            )
+        return np.ascontiguousarray(lr[part])
+
+    def _part(self, length: int) -> slice:
+        """Return the rows or columns of LR that are kept."""
+        wanted = length if self.crop is None else min(length, self.crop // self.scale)
+        start = (length - wanted) // 2
+        return slice(start, start + wanted)
+
+    def _rng(self, files: PictureFiles) -> np.random.Generator:
+        digest = hashlib.sha256(os.fsencode(files.name)).digest()
+        return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
+
+
+def _scaled(part: slice, scale: int) -> slice:
+    return slice(part.start * scale, part.stop * scale)
+
+
+def _unit(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return image.astype(np.float32) / np.float32(255)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from blindsr.data.files.folder_walk import below
 from blindsr.data.files.notes import say_once
-from blindsr.data.files.pairing import IMAGES, lr_beside_hr, says_lr, words
+from blindsr.data.files.pairing import IMAGES, lr_beside_hr, partners, says_lr, stems, words
 from blindsr.data.files.pictures import PictureFiles
 from blindsr.data.files.source_values import entries, existing_folder
 from blindsr.errors import BlindSRError, DataError
@@ -60,6 +60,79 @@ def find_hr(folders: Sequence[str | Path], *, part: Part = "train") -> list[Pict
             named[name] = path
             found.append(PictureFiles(name, path))
     return found
+
+
+def find_test_pictures(
+    folder: str | Path, *, lr_folder: str | Path | None = None, scale: int = 4
+) -> list[PictureFiles]:
+    """Return the pictures of a test set, sorted by name.
+
+    ``folder`` may hold ``HR`` and with it ``LR/X<scale>`` and ``mask``; the validation pictures of
+    DIV2K and the like; or simply images.
+
+    Args:
+        folder: of the set.
+        lr_folder: where LR pictures lie, if not there. Without any, LR is made.
+        scale: names ``LR/X<scale>``.
+
+    Raises:
+        FileError: a folder is missing.
+        DataError: there is no picture, or one has no LR or mask in a folder of such.
+    """
+    folder = Path(folder)
+    existing_folder(folder, "a folder of HR pictures", "Download it, or correct the path")
+    if (folder / "HR").is_dir():
+        lr = folder / "LR" / f"X{scale}"
+        return with_partners(
+            folder / "HR",
+            mask=folder / "mask" if (folder / "mask").is_dir() else None,
+            lr=Path(lr_folder) if lr_folder else (lr if lr.is_dir() else None),
+        )
+    files = find_hr([folder], part="valid")
+    if lr_folder is None:
+        return files
+    hr = {item.name: item.hr for item in files}
+    lr = Path(lr_folder)
+    found = partners(hr, stems(lr, what="LR pictures"), lr)
+    return [item._replace(lr=found[item.name]) for item in files]
+
+
+def with_partners(
+    hr_folder: Path,
+    *,
+    mask: Path | None = None,
+    sigma: Path | None = None,
+    lr: Path | None = None,
+) -> list[PictureFiles]:
+    """Return the pictures of a folder with their masks, sigma maps and LR of others, by name.
+
+    Raises:
+        FileError: a folder is missing.
+        DataError: there is no picture, or one has no partner in a folder that is given.
+    """
+    hr = stems(hr_folder, what="HR pictures")
+    if not hr:
+        raise DataError(hr_folder, found="no images", expected="at least one HR picture")
+    found = {
+        key: partners(hr, _only(stems(folder, what=what), key), folder)
+        for key, folder, what in (
+            ("mask", mask, "masks"),
+            ("sigma", sigma, "sigma maps of blindsr estimate"),
+            ("lr", lr, "LR pictures"),
+        )
+        if folder is not None
+    }
+    return [
+        PictureFiles(name, path, **{key: paths[name] for key, paths in found.items()})
+        for name, path in hr.items()
+    ]
+
+
+def _only(paths: dict[str, Path], key: str) -> dict[str, Path]:
+    """Leave out previews and class maps, which ``blindsr estimate`` writes beside sigma maps."""
+    if key != "sigma":
+        return paths
+    return {stem: path for stem, path in paths.items() if stem.endswith("_sigma")}
 
 
 def hr_folders(folder: Path, part: Part) -> list[Path]:

@@ -16,8 +16,7 @@ from typing import Literal
 from blindsr.data.files.pairing import partners, stems
 from blindsr.data.files.pictures import PictureFiles
 from blindsr.data.files.source_values import existing_folder
-from blindsr.data.loading.eval_folder import with_partners
-from blindsr.data.pbasr.hr_files import Part
+from blindsr.data.pbasr.hr_files import Part, with_partners
 from blindsr.data.pbasr.reblursr_labels import FILES, VALUES, Label, label_of, read_labels
 from blindsr.errors import ConfigError, DataError, missing_file
 

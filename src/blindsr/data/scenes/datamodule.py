@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from blindsr.data.augment.blur_draw import BlurDraw, draw_blur
+from blindsr.data.augment.datamodule import AugmentedDataModule
 from blindsr.data.augment.on_the_fly import Regenerate, Sharp
-from blindsr.data.augment.options import training_transform
 from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
-from blindsr.data.augment.zoom import ZOOM_FACTORS, Zoom
-from blindsr.data.files.manifest_content import LARGEST_SIGMA
 from blindsr.data.loading.checked_options import (
     check_counts,
-    check_flags,
     check_number,
     check_sides,
     check_whole,
@@ -161,124 +158,73 @@ class SceneDataset(Dataset[Sample]):
         return render_scene(self.seed, number, self.size)
 
 
-class Scenes(PairedDataModule):
+class RenderedScenes(PairedDataModule):
+    """Base of the data modules of rendered rooms: how many there are in each split.
+
+    Args:
+        train_count: number of training scenes (of each stream).
+        val_count: number of validation scenes (of each stream).
+        test_count: number of test scenes (of each stream).
+
+    Raises:
+        ConfigError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        train_count: int = 64,
+        val_count: int = 8,
+        test_count: int = 8,
+        eval_batch_size: int = 4,
+        num_workers: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(eval_batch_size=eval_batch_size, num_workers=num_workers, **options)
+        self.counts = {"train": train_count, "val": val_count, "test": test_count}
+        check_counts(self.counts)
+
+
+class Scenes(RenderedScenes, AugmentedDataModule):
     """Procedural rooms of 8 classes with exact depth, blurred like the real data sets.
 
     Args:
-        train_count: number of training scenes.
-        val_count: number of validation scenes.
-        test_count: number of test scenes.
         size: HR height and width, multiples of ``scale``.
-        scale: HR is ``scale`` times LR.
-        sigma_max: largest sigma in HR pixels.
-        batch_size: pictures of a training batch.
-        eval_batch_size: pictures of a validation or test batch.
-        num_workers: loader processes; each keeps its own scenes in memory.
-        downsampler: how LR is taken from the blurred HR.
-        operator: spatially varying blur, see :func:`blindsr.degradation.paired.degrade`.
         iva: share of scenes with one sigma everywhere.
-        crop: LR height and width of random training crops; None trains on whole pictures.
-        flip: mirror left-right: True keeps LR and HR aligned, "paper" mirrors as the released
-            code does, False is off.
-        vertical_flip: mirror top-bottom as well.
-        transpose: swap the axes at random; needs a square ``crop``.
-        zoom: enlarge samples at random by ``zoom_factors``. "physical" multiplies sigma by the
-            factor and leaves out factors that would exceed ``sigma_max``; "paper" is the released
-            code's arithmetic, which divides sigma; None is off. See
-            :class:`blindsr.data.augment.zoom.RandomZoom`.
-        zoom_factors: drawn from with equal probability.
-        wraparound: with ``zoom: paper``, wrap overshoot around in 8 bit as the released code does.
-        on_the_fly: draw focus, sigma, zoom and crop of every training sample anew in every epoch
-            and blur the sharp picture again.
-        photometric: with ``on_the_fly``, strength 0..1 of changes of colour before the blur.
-        iva_only: train on invariantly blurred pictures alone (an ablation).
         photographs: share of frames cut from the public-domain photographs of scikit-image, with
             a made-up depth and no classes (:mod:`blindsr.data.scenes.photographs`).
         soft_photographs: share of those that are out of focus by themselves, which is no part of
             the blur map: a restorer has to leave it alone.
         test_groups: number of test groups: the same scenes with other blur.
-        seed: of scenes, blur, order and augmentation.
-        pin_memory: for faster copies to a GPU.
+        options: see the base classes.
 
     Raises:
-        ConfigError: an argument has no meaning.
+        ConfigError: an argument is out of range.
     """
+
+    class_names = SCENE_CLASSES
 
     def __init__(
         self,
-        train_count: int = 64,
-        val_count: int = 8,
-        test_count: int = 8,
+        *,
         size: Sequence[int] = (192, 256),
-        scale: int = 4,
-        sigma_max: float = 5.0,
-        batch_size: int = 8,
-        eval_batch_size: int = 4,
-        num_workers: int = 0,
-        downsampler: Downsampler = "sfold",
-        operator: Operator = "gather",
         iva: float = 0.2,
-        crop: list[int] | None = None,
-        flip: bool | Literal["paper"] = True,
-        vertical_flip: bool = False,
-        transpose: bool = False,
-        zoom: Zoom | None = None,
-        zoom_factors: Sequence[float] = ZOOM_FACTORS,
-        wraparound: bool = False,
-        on_the_fly: bool = False,
-        photometric: float = 0.0,
-        iva_only: bool = False,
         photographs: float = 0.0,
         soft_photographs: float = 0.0,
         test_groups: int = 1,
-        seed: int = 0,
-        pin_memory: bool = False,
+        crop: list[int] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            scale=scale,
-            num_classes=len(SCENE_CLASSES),
-            sigma_max=sigma_max,
-            class_names=SCENE_CLASSES,
-            downsampler=downsampler,
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            num_workers=num_workers,
-            pin_memory=pin_memory,
-            seed=seed,
-            metric_depth=photographs == 0,  # that of photographs is made up
-        )
-        self.counts = {"train": train_count, "val": val_count, "test": test_count}
-        self.size = _checked_size(size, scale, crop)
-        self.operator: Operator = operator
-        self.iva = iva
-        self.test_groups = test_groups
-        check_counts(self.counts)
-        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA, above=True)
-        check_whole("test_groups", test_groups, least=1, most=1000)
-        check_flags(iva_only=iva_only)
-        for key, share in (
-            ("iva", iva),
-            ("photographs", photographs),
-            ("soft_photographs", soft_photographs),
-        ):
+        self.iva = iva  # the base needs it for the transform
+        super().__init__(crop=crop, **options)
+        shares = {"iva": iva, "photographs": photographs, "soft_photographs": soft_photographs}
+        for key, share in shares.items():
             check_number(key, share, most=1)
-        self.iva_only, self.photographs, self.soft = iva_only, photographs, soft_photographs
-        self.transform = training_transform(
-            scale=scale,
-            sigma_max=sigma_max,
-            downsampler=downsampler,
-            operator=operator,
-            iva=1.0 if iva_only else iva,
-            crop=crop,
-            flip=flip,
-            vertical_flip=vertical_flip,
-            transpose=transpose,
-            zoom=zoom,
-            zoom_factors=zoom_factors,
-            wraparound=wraparound,
-            on_the_fly=on_the_fly,
-            photometric=photometric,
-        )
+        check_whole("test_groups", test_groups, least=1, most=1000)
+        self.size = _checked_size(size, self.scale, crop)
+        self.test_groups = test_groups
+        self.photographs, self.soft = photographs, soft_photographs
+        self.metric_depth = photographs == 0  # that of photographs is made up
 
     def setup(self, stage: str | None = None) -> None:
         """Make the data sets of ``stage``; what is rendered stays when called again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -16,23 +16,18 @@ from blindsr.data.files.source_values import finite
 from blindsr.data.loading.checked_options import (
     LARGEST_SIDE,
     check_choice,
-    check_counts,
     check_number,
     check_sides,
     check_whole,
 )
 from blindsr.data.loading.samplers import Draw
-from blindsr.data.loading.two_stream_datamodule import TwoStreamDataModule
-from blindsr.data.loading.two_streams import TwoStreamDataset
+from blindsr.data.loading.two_streams import TwoStreamDataModule, TwoStreamDataset
+from blindsr.data.pbasr.datamodule import PatchDataModule
+from blindsr.data.scenes.datamodule import RenderedScenes
 from blindsr.data.scenes.intended_blur import intended_defocus
 from blindsr.data.scenes.render import render_scene
 from blindsr.degradation.paired import Operator
-from blindsr.degradation.random.by_name import (
-    Degradation,
-    checked_degradation,
-    degrade_by_name,
-    downsampler_of,
-)
+from blindsr.degradation.random.by_name import Degradation, degrade_by_name
 from blindsr.degradation.random.recipe import smallest_side
 from blindsr.errors import ConfigError
 from blindsr.imaging.files import to_uint8
@@ -139,7 +134,7 @@ class StreamScenes(Dataset[Sample]):
         return arrays
 
 
-class PBaSRScenes(TwoStreamDataModule):
+class PBaSRScenes(RenderedScenes, TwoStreamDataModule, PatchDataModule):
     """Sharp procedural rooms, and such with intended defocus and its mask, degraded alike.
 
     Training batches are ``{"general": Batch, "blur": Batch}``, both with ``lr``, ``hr``, ``name``
@@ -147,71 +142,39 @@ class PBaSRScenes(TwoStreamDataModule):
     ``general`` and ``blur``.
 
     Args:
-        train_count: training scenes of each stream.
-        val_count: validation scenes of each stream.
-        test_count: test scenes of each stream.
         size: HR height and width, multiples of ``scale``.
-        scale: HR is ``scale`` times LR.
         sigma_max: largest sigma of intended blur in HR pixels.
         threshold: sigma from which a pixel counts as blurred, below ``sigma_max / 2``.
-        degradation: "bicubic", "area", "sfold" alone, or "bsrgan", "bsrgan_plus", "realesrgan"
-            (drawn anew for every training patch, always the same in evaluation).
-        sharpen: let "bsrgan_plus" and "realesrgan" sharpen the HR of training patches.
-        batch_size: patches of *each* stream in a training batch.
-        eval_batch_size: pictures of a validation or test batch.
-        num_workers: loader processes; each keeps its own scenes in memory.
-        steps_per_epoch: batches of an epoch; None lasts until every scene was seen once.
-        crop: side of training patches in HR pixels, a multiple of ``scale``.
-        random_resize: shrink pictures at random before the crop.
-        flip: mirror left-right.
-        vertical_flip: mirror top-bottom.
-        transpose: swap the axes.
-        operator: "layered" or "gather", see
+        operator: of the intended blur, "layered" or "gather", see
             :func:`~blindsr.data.scenes.intended_blur.intended_defocus`.
-        seed: of scenes, blur, order, patches and degradation.
-        pin_memory: for faster copies to a GPU.
+        options: see the base classes.
 
     Raises:
-        ConfigError: an argument has no meaning.
+        ConfigError: an argument is out of range.
     """
 
     def __init__(
         self,
-        train_count: int = 64,
-        val_count: int = 8,
-        test_count: int = 8,
+        *,
         size: Sequence[int] = (144, 192),
-        scale: int = 4,
         sigma_max: float = 5.0,
         threshold: float = 1.0,
+        operator: Operator = "layered",
         degradation: Degradation = "bicubic",
-        sharpen: bool = True,
-        batch_size: int = 8,
-        eval_batch_size: int = 4,
-        num_workers: int = 0,
-        steps_per_epoch: int | None = None,
         crop: int = 96,
         random_resize: bool = False,
-        flip: bool = True,
         vertical_flip: bool = False,
         transpose: bool = False,
-        operator: Operator = "layered",
-        seed: int = 0,
-        pin_memory: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(
-            scale=scale,
-            sigma_max=sigma_max,
-            downsampler=downsampler_of(checked_degradation(degradation)),
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            num_workers=num_workers,
-            steps_per_epoch=steps_per_epoch,
-            pin_memory=pin_memory,
-            seed=seed,
+            degradation=degradation,
+            crop=crop,
+            random_resize=random_resize,
+            vertical_flip=vertical_flip,
+            transpose=transpose,
+            **options,
         )
-        self.counts = {"train": train_count, "val": val_count, "test": test_count}
-        check_counts(self.counts)
         check_number("sigma_max", sigma_max, most=LARGEST_SIGMA, above=True)
         check_choice("operator", operator, get_args(Operator))
         if not finite(threshold, above=0, most=sigma_max / 2) or threshold == sigma_max / 2:
@@ -220,19 +183,9 @@ class PBaSRScenes(TwoStreamDataModule):
                 found=str(threshold),
                 expected=f"below sigma_max / 2 = {sigma_max / 2:g}",
             )
-        self.size = _checked_size(size, scale, crop)
-        self.threshold, self.degradation = threshold, degradation
+        self.size = _checked_size(size, self.scale, crop)
+        self.sigma_max, self.threshold = sigma_max, threshold
         self.operator: Operator = operator
-        self.patch = RandomPatch(
-            crop=crop,
-            scale=scale,
-            degradation=degradation,
-            random_resize=random_resize,
-            horizontal=flip,
-            vertical=vertical_flip,
-            transpose=transpose,
-            sharpen=sharpen,
-        )
 
     def setup(self, stage: str | None = None) -> None:
         """Make the data sets of ``stage``; what is rendered stays when called again."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from blindsr.data.files.source_values import whole
 from blindsr.data.loading.checked_options import LARGEST_SIDE, check_whole
 from blindsr.data.loading.datamodule import PairedDataModule
@@ -23,15 +25,13 @@ class LeafScenes(PairedDataModule):
         val_count: held-out pictures, of scenes and a photograph that no training sees.
         size: of the square pictures, a multiple of 16.
         scenes: different scenes of leaves; each is seen with many focus planes.
-        batch_size: pictures per training batch.
-        eval_batch_size: pictures per validation batch.
-        num_workers: processes that draw pictures.
-        pin_memory: for training on a GPU.
-        seed: of everything.
+        options: see the base class.
 
     Raises:
-        ConfigError: for sizes and counts out of range.
+        ConfigError: an argument is out of range.
     """
+
+    sigma_max = SIGMA_MAX
 
     def __init__(
         self,
@@ -41,23 +41,11 @@ class LeafScenes(PairedDataModule):
         size: int = 160,
         scenes: int = 600,
         batch_size: int = 3,
-        eval_batch_size: int = 1,
         num_workers: int = 1,
-        pin_memory: bool = False,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            scale=1,
-            num_classes=1,
-            sigma_max=SIGMA_MAX,
-            class_names=(),
-            downsampler="sfold",
-            batch_size=batch_size,
-            eval_batch_size=eval_batch_size,
-            num_workers=num_workers,
-            pin_memory=pin_memory,
-            seed=seed,
-        )
+        super().__init__(scale=1, batch_size=batch_size, num_workers=num_workers, **options)
+        del self.hparams["scale"]  # no argument of this class
         for name, value in (("count", count), ("val_count", val_count), ("scenes", scenes)):
             check_whole(name, value, least=1, most=10**9)
         if not whole(size, least=_MULTIPLE, most=LARGEST_SIDE) or size % _MULTIPLE:

@@ -3,7 +3,8 @@ import pytest
 import torch
 from tests.helpers.make_reblursr import make_general, mask, picture
 
-from blindsr.data.loading.eval_folder import EvalFolderDataset, find_test_pictures
+from blindsr.data.pbasr.datasets import EvalFolderDataset
+from blindsr.data.pbasr.hr_files import find_test_pictures
 from blindsr.degradation import apply_recipe
 from blindsr.errors import DataError
 from blindsr.imaging.files import write_png

@@ -12,6 +12,7 @@ from blindsr.imaging.files import to_uint8
 
 _OPTICS = (0.2, 0.5)  # sigma of a lens in focus with its sensor, pixels
 _GAMMA = (0.55, 1.5)
+_CLEAN = 0.45  # share of pictures that a restorer gets without noise and JPEG
 _NOISE = (0.3, 6.0)  # 8 bit levels
 _HALO_SIGMA = (0.5, 1.3)  # pixels
 _HALO = (0.1, 0.9)
@@ -29,15 +30,13 @@ def photographed(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
         (H, W, 3) uint8.
     """
     if rng.random() < 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(*_OPTICS))
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(*_OPTICS)), np.float32)
     gamma = np.exp(rng.uniform(*np.log(_GAMMA)))
     shown = np.clip(picture, 0, 1) ** np.float32(gamma)
     black, white = rng.uniform(0, 0.12), rng.uniform(0.75, 1.1)
     shown = np.asarray(black + (white - black) * shown, np.float32)
     if rng.random() < 0.5:
-        level = float(np.exp(rng.uniform(*np.log(_NOISE))))
-        kind: NoiseKind = "grey" if rng.random() < 0.4 else "colour"
-        shown = gaussian_noise(shown, kind=kind, level=level, seed=int(rng.integers(2**31)))
+        shown = _noisy(shown, rng)
     if rng.random() < 0.3:
         soft = cv2.GaussianBlur(shown, (0, 0), rng.uniform(*_HALO_SIGMA))
         shown = shown + np.float32(rng.uniform(*_HALO)) * (shown - soft)
@@ -45,3 +44,28 @@ def photographed(picture: NDArray[np.float32], rng: np.random.Generator) -> NDAr
     if rng.random() < 0.4:
         shown = compress_jpeg(shown, int(rng.integers(_QUALITY[0], _QUALITY[1] + 1)))
     return to_uint8(shown)
+
+
+def recorded(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Add noise and compress, each at times; tone and sharpness stay, as a restorer wants them.
+
+    Args:
+        picture: (H, W, 3) in [0, 1].
+        rng: draws everything.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    shown = np.clip(picture, 0, 1)
+    kind = rng.random()
+    if kind > _CLEAN and rng.random() < 0.6:
+        shown = _noisy(shown, rng)
+    if kind > _CLEAN and rng.random() < 0.7:
+        shown = compress_jpeg(np.clip(shown, 0, 1), int(rng.integers(_QUALITY[0], _QUALITY[1] + 1)))
+    return to_uint8(np.clip(shown, 0, 1))
+
+
+def _noisy(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    level = float(np.exp(rng.uniform(*np.log(_NOISE))))
+    kind: NoiseKind = "grey" if rng.random() < 0.4 else "colour"
+    return gaussian_noise(picture, kind=kind, level=level, seed=int(rng.integers(2**31)))

@@ -26,38 +26,54 @@ class BlurredPicture(NamedTuple):
     """(H, W, 3) in [0, 1]."""
     sigma: NDArray[np.float32]
     """(H, W) standard deviation of the blur, pixels."""
+    sharp: NDArray[np.float32] | None = None
+    """The picture without blur, where it was asked for."""
 
 
-def draw_sigma(rng: np.random.Generator, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+def draw_sigma(
+    rng: np.random.Generator, depth: NDArray[np.float32], sigma_max: float = SIGMA_MAX
+) -> NDArray[np.float32]:
     """Focus somewhere in a depth of [0, 1] with an aperture of any size.
 
     Args:
         rng: draws focus and aperture.
         depth: any shape.
+        sigma_max: largest sigma, pixels.
 
     Returns:
-        The same shape, in [0, SIGMA_MAX], from 0 where it is in focus.
+        The same shape, in [0, sigma_max], from 0 where it is in focus.
     """
     if rng.random() < _EVEN:
         # as many sharp and slightly soft pictures as very soft ones
-        even = 0.0 if rng.random() < 0.2 else np.exp(rng.uniform(np.log(0.3), np.log(SIGMA_MAX)))
+        sigma = np.exp(rng.uniform(*np.log([0.03 * sigma_max, sigma_max])))
+        even = 0.0 if rng.random() < 0.2 else sigma
         return np.full(depth.shape, even, np.float32)
     # focus on something that is there, not in empty space between
     focus = rng.choice(depth.ravel()) if rng.random() < 0.7 else rng.random()
     away = np.abs(depth - np.float32(focus))
-    widest = np.exp(rng.uniform(np.log(0.8), np.log(1.2 * SIGMA_MAX)))
-    return np.minimum(away * (widest / max(float(away.max()), 0.25)), SIGMA_MAX)
+    widest = np.exp(rng.uniform(np.log(0.08 * sigma_max), np.log(1.2 * sigma_max)))
+    return np.minimum(away * (widest / max(float(away.max()), 0.25)), sigma_max)
 
 
-def defocused_scene(scene: LeafScene, rng: np.random.Generator) -> BlurredPicture:
+def defocused_scene(
+    scene: LeafScene,
+    rng: np.random.Generator,
+    sigma_max: float = SIGMA_MAX,
+    *,
+    with_sharp: bool = False,
+) -> BlurredPicture:
     """Make one of the many pictures of a scene; its outermost 24 pixels are cut off."""
-    sigmas = draw_sigma(rng, scene.depths)
+    sigmas = draw_sigma(rng, scene.depths, sigma_max)
     aperture: Aperture = "disc" if rng.random() < 0.5 else "gaussian"
     unit = np.float32(1 / 255)
     leaves = [leaf._replace(paint=leaf.paint * unit) for leaf in scene.leaves]
-    picture, label = composite(scene.backdrop * unit, leaves, [float(s) for s in sigmas], aperture)
+    backdrop = scene.backdrop * unit
+    picture, label = composite(backdrop, leaves, [float(s) for s in sigmas], aperture)
     inner = slice(_MARGIN, -_MARGIN)
-    return BlurredPicture(picture[inner, inner], label[inner, inner])
+    sharp = None
+    if with_sharp:
+        sharp = composite(backdrop, leaves, [0.0] * len(sigmas), aperture)[0][inner, inner]
+    return BlurredPicture(picture[inner, inner], label[inner, inner], sharp)
 
 
 def leaf_scene(
@@ -68,23 +84,33 @@ def leaf_scene(
 
 
 def defocused_photograph(
-    rng: np.random.Generator, height: int, width: int, *, held_out: bool = False
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    sigma_max: float = SIGMA_MAX,
+    *,
+    held_out: bool = False,
 ) -> BlurredPicture:
     """Blur a reduced photograph by a map of slopes and pieces that it knows nothing of."""
     sharp = sharp_photograph(rng, height, width, held_out=held_out)
-    sigma = draw_sigma(rng, relief(rng, height, width))
-    return BlurredPicture(blurred_photograph(sharp, sigma, SIGMA_MAX), sigma)
+    sigma = draw_sigma(rng, relief(rng, height, width), sigma_max)
+    return BlurredPicture(blurred_photograph(sharp, sigma, sigma_max), sigma, sharp)
 
 
 def defocused_room(
-    rng: np.random.Generator, height: int, width: int, *, held_out: bool = False
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    sigma_max: float = SIGMA_MAX,
+    *,
+    held_out: bool = False,
 ) -> BlurredPicture:
     """Defocus a ray-cast room by its depth, with occlusion."""
     series = 1_000_000 if held_out else 0
     frame = render_scene(7, series + int(rng.integers(1_000_000)), (height, width))
     near = 1 / frame.depth
     depth = (near - near.min()) / np.float32(max(float(near.max() - near.min()), 1e-6))
-    sigma = np.round(draw_sigma(rng, depth) * 8) / np.float32(8)  # few layers
+    sigma = np.round(draw_sigma(rng, depth, sigma_max) * 8) / np.float32(8)  # few layers
     sharp = frame.rgb.astype(np.float32) / np.float32(255)
-    picture = layered_blur(sharp, sigma, frame.depth, sigma_max=2 * SIGMA_MAX, merge_coc=0.5)
-    return BlurredPicture(picture, sigma)
+    picture = layered_blur(sharp, sigma, frame.depth, sigma_max=2 * sigma_max, merge_coc=0.5)
+    return BlurredPicture(picture, sigma, sharp)

@@ -1,0 +1,143 @@
+"""Pairs for a restorer: sharp HR pictures, and LR pictures of them out of focus."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from blindsr.data.loading.samplers import Draw
+from blindsr.data.scenes.leaves.camera import recorded
+from blindsr.data.scenes.leaves.samples import (
+    BlurredPicture,
+    defocused_photograph,
+    defocused_room,
+    defocused_scene,
+    leaf_scene,
+)
+from blindsr.data.scenes.leaves.scene import LeafScene
+from blindsr.imaging.files import to_uint8
+from blindsr.imaging.resize import Downsampler, downsample
+from blindsr.types import Sample
+
+_LEAVES, _PHOTOGRAPHS = 0.45, 0.43  # shares; the rest are rooms
+_PER_SCENE = 8  # pictures of one scene of leaves
+_KEPT = 64  # scenes
+
+
+class _Pair(NamedTuple):
+    hr: NDArray[np.uint8]
+    lr: NDArray[np.float32]
+    sigma: NDArray[np.float16]
+
+
+class RestorationPictures(Dataset[Sample]):
+    """Dead leaves, photographs and rooms: ``lr``, ``hr`` and ``blur``, each from its number.
+
+    A number of pictures is drawn once and kept (1.3 MB each at 384 pixels); samples are crops of
+    them, mirrored and turned, with the noise and JPEG of a camera of their own. Sample ``i``
+    depends on the seed and ``i`` alone (and on the seed of a
+    :class:`~blindsr.data.loading.samplers.Draw`).
+
+    Args:
+        seed: of the series.
+        count: number of samples.
+        scale: HR size over LR size.
+        downsampler: how LR is taken from the blurred picture.
+        sigma_max: largest sigma, HR pixels.
+        pictures: different pictures.
+        size: height and width of a picture, HR pixels; a multiple of ``scale``.
+        crop: height and width of a sample, LR pixels; ``None`` takes whole pictures.
+        clean: LR is rounded to 8 bits and nothing else.
+        held_out: no scene and no photograph that a training sees.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        count: int,
+        scale: int = 4,
+        downsampler: Downsampler = "area",
+        sigma_max: float = 8.0,
+        pictures: int = 600,
+        size: int = 384,
+        crop: int | None = 64,
+        clean: bool = False,
+        held_out: bool = False,
+    ) -> None:
+        self.seed, self.count, self.scale, self.sigma_max = seed, count, scale, sigma_max
+        self.downsampler: Downsampler = downsampler
+        self.pictures, self.size, self.crop = pictures, size, crop
+        self.clean, self.held_out = clean, held_out
+        self._remember()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int | Draw) -> Sample:
+        position, *epoch = index if isinstance(index, Draw) else (index,)
+        if not 0 <= position < self.count:
+            message = f"picture {position} of {self.count}"
+            raise IndexError(message)
+        rng = np.random.default_rng([self.seed, int(self.held_out), position, *epoch])
+        number = position if self.crop is None else int(rng.integers(self.pictures))
+        pair = self._pair(number % self.pictures)
+        lr, hr, sigma = self._cropped(pair, rng)
+        seen = to_uint8(lr) if self.clean else recorded(lr, rng)
+        parts: list[NDArray[Any]] = [seen, hr, sigma[..., None]]
+        if self.crop is not None:
+            turn, mirror = int(rng.integers(4)), rng.random() < 0.5
+            parts = [np.rot90(part[:, ::-1] if mirror else part, turn) for part in parts]
+        lr_, hr_, blur = (
+            torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1), np.float32))
+            for part in parts
+        )
+        return {"lr": lr_ / 255, "hr": hr_ / 255, "blur": blur, "name": f"{position:07d}"}
+
+    def _cropped(
+        self, pair: _Pair, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float16]]:
+        if self.crop is None:
+            return pair.lr, pair.hr, pair.sigma
+        top, left = rng.integers(len(pair.lr) - self.crop + 1, size=2)
+        rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
+        fine = tuple(slice(self.scale * s.start, self.scale * s.stop) for s in (rows, columns))
+        return pair.lr[rows, columns], pair.hr[fine], pair.sigma[fine]
+
+    def _draw_pair(self, number: int) -> _Pair:
+        rng = np.random.default_rng([self.seed, int(self.held_out), number, 2])
+        seen = self._blurred(rng, number)
+        assert seen.sharp is not None
+        lr = np.clip(downsample(seen.picture, self.scale, self.downsampler), 0, 1)
+        return _Pair(to_uint8(np.clip(seen.sharp, 0, 1)), lr, seen.sigma.astype(np.float16))
+
+    def _blurred(self, rng: np.random.Generator, number: int) -> BlurredPicture:
+        kind, size, sigma_max = rng.random(), (self.size, self.size), self.sigma_max
+        if kind < _LEAVES:
+            scene = self._scene(number // _PER_SCENE)
+            return defocused_scene(scene, rng, sigma_max, with_sharp=True)
+        if kind < _LEAVES + _PHOTOGRAPHS:
+            return defocused_photograph(rng, *size, sigma_max, held_out=self.held_out)
+        return defocused_room(rng, *size, sigma_max, held_out=self.held_out)
+
+    def _draw_scene(self, number: int) -> LeafScene:
+        rng = np.random.default_rng([self.seed, int(self.held_out), number, 3])
+        return leaf_scene(rng, self.size, self.size, held_out=self.held_out)
+
+    def _remember(self) -> None:
+        self._scene = lru_cache(maxsize=_KEPT)(self._draw_scene)
+        self._pair = lru_cache(maxsize=None)(self._draw_pair)
+
+    def __getstate__(self) -> dict[str, object]:
+        """A worker starts with an empty memory."""
+        left_out = ("_scene", "_pair")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self._remember()

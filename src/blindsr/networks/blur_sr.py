@@ -1,0 +1,122 @@
+"""A small restorer that is told the blur of every pixel and how sure that is."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, gelu, pixel_shuffle
+
+from blindsr.errors import ConfigError, DataError
+from blindsr.imaging.resize import upsample
+
+LEVELS = (0.0, 0.25, 0.5, 0.75, 1.1, 1.6, 2.3, 3.2)
+"""Sigma in LR pixels at which the code of the blur map has a channel."""
+_QUANTILES = (-1.61, -0.51, 0.0, 0.51, 1.61)
+"""10, 30, 50, 70 and 90 % of a Laplace distribution of scale 1."""
+
+
+class BlurSR(nn.Module):
+    """LR image and blur map -> SR image; every block is modulated by a code of the map (SFT).
+
+    The code of a pixel is how its sigma is distributed over :data:`LEVELS`: with an uncertainty of
+    zero it is linear interpolation between two levels, and the less sure the estimate is, the more
+    levels share it. So a network that trusts sure maps learns what to do without one, too. The
+    bicubic enlargement is added, at which a training begins.
+
+    Args:
+        scale: HR size over LR size.
+        features: channels of the trunk.
+        blocks: residual blocks.
+        phase: where LR pixel 0 lies in HR pixels (:func:`blindsr.imaging.resize.phase`).
+
+    Raises:
+        ConfigError: if a number is below 1.
+    """
+
+    levels: Tensor
+
+    def __init__(
+        self, *, scale: int = 4, features: int = 32, blocks: int = 8, phase: float = 1.5
+    ) -> None:
+        super().__init__()
+        for name, value in (("scale", scale), ("features", features), ("blocks", blocks)):
+            if value < 1:
+                raise ConfigError(name, found=str(value), expected="at least 1")
+        self.scale, self.phase = scale, phase
+        self.register_buffer("levels", torch.tensor(LEVELS), persistent=False)
+        code = len(LEVELS) + 1
+        self.first = nn.Conv2d(3 + code, features, 3, padding=1)
+        self.blocks = nn.ModuleList(ModulatedBlock(features, code) for _ in range(blocks))
+        self.last = nn.Conv2d(features, 3 * scale**2, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(torch.as_tensor(self.last.bias))
+
+    def forward(
+        self,
+        lr: Tensor,
+        blur: Tensor,
+        seg: Tensor | None = None,
+        blur_scale: Tensor | None = None,
+    ) -> Tensor:
+        """Restore an LR image.
+
+        Args:
+            lr: (N, 3, h, w) sRGB in [0, 1].
+            blur: (N, 1, s*h, s*w) sigma in HR pixels.
+            seg: not used.
+            blur_scale: (N, 1, s*h, s*w) Laplace scale of sigma's error in HR pixels; ``None`` means
+                that the map is the truth.
+
+        Returns:
+            (N, 3, s*h, s*w), not clipped.
+
+        Raises:
+            DataError: if a shape is another.
+        """
+        del seg
+        size = (lr.shape[0], 1, self.scale * lr.shape[2], self.scale * lr.shape[3])
+        for name, map_ in (("blur", blur), ("blur_scale", blur_scale)):
+            if map_ is not None and tuple(map_.shape) != size:
+                raise DataError(name, found=f"shape {tuple(map_.shape)}", expected=f"{size}")
+        code = self.code(blur, torch.zeros_like(blur) if blur_scale is None else blur_scale)
+        feature = self.first(torch.cat([lr - 0.5, code], dim=1))
+        for block in self.blocks:
+            feature = block(feature, code)
+        detail = pixel_shuffle(self.last(feature), self.scale)
+        return detail + upsample(lr, self.scale, phase=self.phase, method="bicubic")
+
+    def code(self, blur: Tensor, blur_scale: Tensor) -> Tensor:
+        """Maps (N, 1, s*h, s*w) in HR pixels -> (N, levels + 1, h, w)."""
+        sigma, spread = (avg_pool2d(m, self.scale) / self.scale for m in (blur, blur_scale))
+        shares = [self._interpolated(sigma + q * spread) for q in _QUANTILES]
+        return torch.cat([sum(shares[1:], shares[0]) / len(shares), torch.log2(spread + 1)], dim=1)
+
+    def _interpolated(self, sigma: Tensor) -> Tensor:
+        """(N, 1, h, w) -> (N, levels, h, w): shares of linear interpolation; they sum to 1."""
+        levels = self.levels.to(sigma.dtype)
+        sigma = sigma.clamp(min=LEVELS[0], max=LEVELS[-1])
+        parts = [
+            ((sigma - low) / (high - low)).clamp(0, 1) for low, high in itertools.pairwise(levels)
+        ]
+        whole = torch.ones_like(sigma)
+        above = [whole, *parts, torch.zeros_like(sigma)]
+        return torch.cat([one - other for one, other in itertools.pairwise(above)], dim=1)
+
+
+class ModulatedBlock(nn.Module):
+    """Two convolutions with a shortcut; a code scales and shifts what lies between them."""
+
+    def __init__(self, features: int, code: int) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(features, features, 3, padding=1)
+        self.modulation = nn.Conv2d(code, 2 * features, 1)
+        self.after = nn.Conv2d(features, features, 3, padding=1)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(torch.as_tensor(self.modulation.bias))
+
+    def forward(self, feature: Tensor, code: Tensor) -> Tensor:
+        """(N, C, h, w) and (N, K, h, w) -> (N, C, h, w)."""
+        gain, shift = self.modulation(code).chunk(2, dim=1)
+        return feature + self.after(gelu(self.before(feature) * (1 + gain) + shift))

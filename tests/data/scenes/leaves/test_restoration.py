@@ -1,0 +1,59 @@
+"""Pairs that a restorer learns from."""
+
+import numpy as np
+import pytest
+import torch
+
+from blindsr.data.loading.samplers import Draw
+from blindsr.data.scenes.leaves.restoration import RestorationPictures
+from blindsr.imaging.resize import downsample
+
+
+@pytest.fixture(scope="module")
+def data():
+    return RestorationPictures(seed=3, count=40, pictures=6, size=96, crop=16)
+
+
+def test_shapes_and_ranges(data):
+    sample = data[0]
+    assert sample["lr"].shape == (3, 16, 16)
+    assert sample["hr"].shape == (3, 64, 64)
+    assert sample["blur"].shape == (1, 64, 64)
+    for index in range(10):
+        sample = data[index]
+        for name in ("lr", "hr"):
+            assert 0 <= sample[name].min() <= sample[name].max() <= 1
+        assert 0 <= sample["blur"].min() <= sample["blur"].max() <= 8.2
+
+
+def test_equal_seeds_give_equal_samples_and_epochs_differ(data):
+    again = RestorationPictures(seed=3, count=40, pictures=6, size=96, crop=16)
+    one, other, later = data[5], again[5], data[Draw(5, 1)]
+    for name in ("lr", "hr", "blur"):
+        assert torch.equal(one[name], other[name])
+    assert not torch.equal(one["lr"], later["lr"])
+
+
+def test_lr_is_the_reduced_hr_where_nothing_is_blurred():
+    data = RestorationPictures(
+        seed=1, count=12, pictures=12, size=64, crop=None, clean=True, sigma_max=0.2
+    )
+    for index in range(12):
+        sample = data[index]
+        want = downsample(sample["hr"][None], 4, "area")[0]
+        assert (sample["lr"] - want).abs().max() < 1.6 / 255
+
+
+def test_blur_takes_detail_away(data):
+    whole = RestorationPictures(seed=1, count=12, pictures=12, size=96, crop=None, clean=True)
+    lost = []
+    for index in range(12):
+        sample = whole[index]
+        want = downsample(sample["hr"][None], 4, "area")[0]
+        lost.append((float(sample["blur"].mean()), float((sample["lr"] - want).abs().mean())))
+    assert np.corrcoef(np.array(lost).T)[0, 1] > 0.3
+
+
+def test_held_out_pictures_are_others(data):
+    other = RestorationPictures(seed=3, count=40, pictures=6, size=96, crop=16, held_out=True)
+    assert not torch.equal(data[0]["hr"], other[0]["hr"])

@@ -65,7 +65,7 @@ def test_blur_varies_much_within_a_picture():
     for _ in range(200):
         sigma = draw_sigma(rng, rng.random(30).astype(np.float32))
         spread.append(float(np.ptp(sigma)))
-    assert np.mean(np.array(spread) > 1.5) > 0.6
+    assert np.mean(np.array(spread) > 1.5) > 0.5
     assert max(spread) > 8
 
 

@@ -19,7 +19,7 @@ import blindsr
 from blindsr.data.scenes.photographs import made_up_depth
 from blindsr.degradation.defocus import sigma_from_depth
 from blindsr.degradation.paired import degrade
-from blindsr.drawing.restorations import save_restoration_sheet
+from blindsr.drawing.restorations import restoration_page
 from blindsr.imaging.resize import phase, upsample
 from blindsr.metrics import psnr_y
 
@@ -54,9 +54,8 @@ def main() -> None:
         "blur_estimate": np.asarray(model.estimate(image)[0]).squeeze(),
         "scores": {n: f"{float(psnr_y(results[n], target)):.2f} dB" for n in ("bicubic", "model")},
     }
-    save_restoration_sheet(
-        arguments.out, [sample], methods=["bicubic", "model"], sigma_max=SIGMA_MAX, crops=3
-    )
+    page = restoration_page([sample], methods=["bicubic", "model"], sigma_max=SIGMA_MAX, crops=3)
+    page.save(arguments.out)
 
 
 if __name__ == "__main__":

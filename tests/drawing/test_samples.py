@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from blindsr.drawing.restorations import save_restoration_sheet
+from blindsr.drawing.restorations import restoration_page
 from blindsr.drawing.samples import save_samples
-from blindsr.drawing.strips import save_blur_strips
+from blindsr.drawing.strips import strip_page
 from blindsr.errors import DataError
 from blindsr.imaging import read_array
 
@@ -19,9 +19,8 @@ def test_maps_become_a_strip(tmp_path):
     maps = {"name": "one", "lr": IMAGE, "blur": SIGMA, "seg": SEG}
     own = {"sigma_max": 5.0, "class_names": ["wall", "floor", "bed"]}
     save_samples(tmp_path / "mine.png", [maps | own], title="step 3")
-    save_blur_strips(tmp_path / "strip.png", [maps], **own, title="step 3")
-    mine, strip = (read_array(tmp_path / f"{name}.png") for name in ("mine", "strip"))
-    np.testing.assert_array_equal(mine, strip)
+    strip = strip_page([maps], **own, title="step 3")
+    np.testing.assert_array_equal(read_array(tmp_path / "mine.png"), strip.draw())
 
 
 @pytest.mark.parametrize("hr", [True, False])
@@ -30,11 +29,8 @@ def test_images_become_a_sheet_with_a_column_for_each(hr, tmp_path):
     images = {name: IMAGE * (i + 1) / 4 for i, name in enumerate(names)}
     sample = {"name": "one", "images": images, "blur": SIGMA}
     save_samples(tmp_path / "mine.png", [sample | {"sigma_max": 5.0}])
-    save_restoration_sheet(
-        tmp_path / "sheet.png", [sample], methods=["bicubic", "SR"], sigma_max=5.0
-    )
-    mine, sheet = (read_array(tmp_path / f"{name}.png") for name in ("mine", "sheet"))
-    np.testing.assert_array_equal(mine, sheet)
+    page = restoration_page([sample], methods=["bicubic", "SR"], sigma_max=5.0)
+    np.testing.assert_array_equal(read_array(tmp_path / "mine.png"), page.draw())
 
 
 def test_no_samples_are_refused(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from blindsr.errors import ConfigError, DataError
-from blindsr.imaging.resize import DOWNSAMPLERS, downsample, phase, upsample
+from blindsr.imaging.resize import DOWNSAMPLERS, downsample, phase, upsample, upsample_rows
 
 
 def matlab_imresize(image, scale):
@@ -166,3 +166,17 @@ def test_bad_input_is_named():
         downsample(np.zeros(8, np.float32), 4, "area")
     with pytest.raises(ConfigError, match="downsampler"):
         phase("nearest", 4)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("method", ["bicubic", "bilinear", "nearest"])
+@pytest.mark.parametrize("kind", ["sfold", "area"])
+def test_rows_equal_those_of_the_whole(scale, method, kind):
+    image = np.random.default_rng(0).random((13, 7, 3), np.float32)
+    options = {"phase": phase(kind, scale), "method": method}
+    whole = upsample(image, scale, **options)
+    for step in (1, 5, 64):
+        for top in range(0, len(whole), step):
+            rows = range(top, min(top + step, len(whole)))
+            part = upsample_rows(image, scale, rows=rows, **options)
+            np.testing.assert_array_equal(part, whole[rows.start : rows.stop])

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.drawing.comparison_page import Column, save_comparison
 from blindsr.drawing.crops import choose_boxes, crop_side
+from blindsr.drawing.grid import Row, Tile, draw_grid
 from blindsr.drawing.overview import Overview
+from blindsr.drawing.page import GAP, MARGIN, Boxes, Page, box_colour
 from blindsr.drawing.palette import blur_to_rgb
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import upsample_rows
 from blindsr.imaging.temporary import spool
 
 _CROPS = 2
+_TILE = 384  # pixels, about
 _MEAN = np.full((3, 1), 1 / 3, np.float32)
 
 
@@ -66,45 +68,50 @@ class Comparison:
             self._small["sigma"].add(top, sigma)
 
     def save(self, *, title: str, method: str, sigma_max: float | None) -> None:
-        """Draw what was gathered.
+        """Draw what was gathered: columns of the whole picture, and of crops of it at full size.
+
+        Crops are enlarged by a whole factor, so that every pixel seen is one that the method made.
 
         Args:
             title: of the sheet.
             method: title of the restored column.
             sigma_max: end of the sigma scale; without one there is no sigma column.
         """
-        steps = self._small["sr"].steps
         side = crop_side(*self._shape)
-        boxes = self._choose(side)
-        small = {name: view.image for name, view in self._small.items() if view.filled}
-        columns = [
-            Column(
-                f"bicubic ×{self._scale}",
-                to_uint8(small["bicubic"]),
-                [
-                    to_uint8(self._bicubic(slice(row, row + side))[:, column : column + side])
-                    for row, column in boxes
-                ],
-            ),
-            Column(method, to_uint8(small["sr"]), [_crop(self._sr, box, side) for box in boxes]),
-        ]
+        corners = self._choose(side)
+        columns = {
+            f"bicubic ×{self._scale}": [
+                to_uint8(self._small["bicubic"].image),
+                *(to_uint8(self._bicubic_crop(corner, side)) for corner in corners),
+            ],
+            method: [
+                to_uint8(self._small["sr"].image),
+                *(_crop(self._sr, corner, side) for corner in corners),
+            ],
+        }
         if self._sigma is not None and sigma_max is not None:
-            crops = [_crop(self._sigma, box, side).astype(np.float32) for box in boxes]
-            columns.append(
-                Column(
-                    "estimated sigma",
-                    blur_to_rgb(small["sigma"], sigma_max),
-                    [blur_to_rgb(crop, sigma_max) for crop in crops],
-                )
-            )
-        save_comparison(
-            self._path,
-            columns,
-            boxes=[(row / steps[0], column / steps[1]) for row, column in boxes],
-            size=(side / steps[0], side / steps[1]),
-            sigma_max=sigma_max if len(columns) > 2 else None,
-            title=title,
+            crops = [_crop(self._sigma, corner, side).astype(np.float32) for corner in corners]
+            maps = [self._small["sigma"].image, *crops]
+            columns["estimated sigma"] = [blur_to_rgb(blur, sigma_max) for blur in maps]
+        down, across = self._small["sr"].steps
+        boxes = Boxes(
+            [(row / down, column / across) for row, column in corners], (side / down, side / across)
         )
+        rows = [Row([Tile(images[0], boxes=boxes) for images in columns.values()], tallest=1.5)]
+        for index in range(len(corners)):
+            crops_of_all = [images[1 + index] for images in columns.values()]
+            rows.append(Row([Tile(image, frame=box_colour(index)) for image in crops_of_all]))
+        page = Page(title)
+        tile = side * max(1, round(_TILE / side))
+        grid = draw_grid(page, MARGIN, page.bottom, tile, list(columns), rows)
+        if len(columns) > 2 and sigma_max is not None:
+            left, width = grid.span(2, 2)
+            page.bar(left, grid.bottom + GAP, width, end=sigma_max, label="sigma [HR px]")
+        page.save(self._path)
+
+    def _bicubic_crop(self, corner: tuple[int, int], side: int) -> NDArray[np.float32]:
+        row, column = corner
+        return self._bicubic(slice(row, row + side))[:, column : column + side]
 
     def _bicubic(self, rows: slice) -> NDArray[np.float32]:
         wanted = range(rows.start, rows.stop)

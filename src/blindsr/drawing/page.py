@@ -1,33 +1,52 @@
-"""Where the parts of a restoration sheet lie, in whole pixels, so that crops enlarge exactly."""
+"""A page of pictures and words: the one layout of all drawings.
+
+Everything lies at whole pixels, counted from the upper left corner, so that crops enlarge exactly,
+and the page is as large as what is put on it. Words are measured: they are cut where their room
+ends.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-DPI = 130
-MARGIN = 18
-GAP = 8
-PANEL_GAP = 20  # between the picture and its crops
-BLOCK_GAP = 26
-TITLE = 36
-LINE = 17  # of a heading
-HEADING_PAD = 7  # between a heading and what it stands over
-CAPTION = 24  # over the sigma maps
-SCORE = 22
-BAR_GAP, BAR, BAR_TEXT = 16, 13, 44
-_TILE = 192
-_PICTURE = (240, 540)  # least and largest width of the whole picture
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+
+from blindsr.drawing.palette import SIGMA_COLORMAP, colour_scale
+from blindsr.drawing.words import HEADING, SMALL, TITLE, font_of, line_height, shorten, text_width
+from blindsr.errors import printable
+from blindsr.imaging.files import atomic_path
+
+MARGIN, GAP = 18, 8
+INK, QUIET, ALARM = "#222222", "#666666", "#be1414"
+BOX_COLOURS = ("#ff3b30", "#ffb000", "#00b8f0", "#34c759", "#ff5ec4", "#a06bff")
+"""Of the first, second, ... crop and its frame; they start again after the last."""
+FRAME = 2  # pixels around a crop
+_EMPTY = "#f2f2f2"
+_SHADE = (0, 0, 0, 144)
+_BAR, _INSET, _TICKS = 13, 20, 6
+_SWATCH = 12
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """Pixels of the page, counted from its upper left corner."""
+    """Pixels of the page."""
 
     left: int
     top: int
     width: int
     height: int
+
+    @property
+    def right(self) -> int:
+        """First column to the right."""
+        return self.left + self.width
 
     @property
     def bottom(self) -> int:
@@ -36,136 +55,265 @@ class Rectangle:
 
 
 @dataclass(frozen=True)
-class BlockShape:
-    """What one sample needs on the page.
+class Boxes:
+    """Squares that are marked in a picture, in its pixels.
 
     Args:
-        height: of its pictures.
-        width: of its pictures.
-        crops: number of them.
-        maps: it has a sigma map.
-        scores: it has scores.
+        corners: row and column of each upper left corner.
+        size: height and width of each.
     """
 
-    height: int
-    width: int
-    crops: int
-    maps: bool
-    scores: bool
+    corners: Sequence[tuple[float, float]]
+    size: tuple[float, float]
+
+
+def box_colour(index: int) -> str:
+    """Colour of a crop and of its frame."""
+    return BOX_COLOURS[index % len(BOX_COLOURS)]
 
 
 @dataclass(frozen=True)
-class Block:
-    """Where the parts of one sample lie."""
+class Words:
+    """One line of text, as wide as its place."""
 
-    picture: Rectangle
-    maps: tuple[Rectangle, Rectangle]
-    rows: tuple[int, ...]
-    bottom: int
+    text: str
+    place: Rectangle
+    size: int
+    colour: str
+    bold: bool = False
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture (H, W, 3), see :meth:`Page.picture`."""
+
+    place: Rectangle
+    image: NDArray[np.uint8]
+    boxes: Boxes | None = None
+    frame: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A rectangle of one colour."""
+
+    place: Rectangle
+    colour: str
+
+
+@dataclass
 class Page:
-    """The whole sheet.
+    """What is drawn, and where; :meth:`save` draws it.
 
     Args:
-        blocks: one per sample, from above.
-        columns: left edges of the columns of crops.
-        tile: side of an enlarged crop.
-        bar: where the scale of the sigma maps lies, if there is one.
-        width: of the sheet.
-        height: of the sheet.
+        title: a line at the top, as long as the page is wide.
+        title_colour: of that line.
+
+    Attributes:
+        right: first column right of everything.
+        bottom: first row below everything.
+        items: what is on the page, in the order of drawing.
     """
 
-    blocks: tuple[Block, ...]
-    columns: tuple[int, ...]
-    tile: int
-    bar: Rectangle | None
-    width: int
-    height: int
+    title: str = ""
+    title_colour: str = INK
+    right: int = MARGIN
+    bottom: int = MARGIN
+    items: list[Words | Picture | Fill] = field(default_factory=list)
 
-    @property
-    def inches(self) -> tuple[float, float]:
-        """Size for matplotlib, a quarter pixel too large: it rounds down."""
-        return (self.width + 0.25) / DPI, (self.height + 0.25) / DPI
+    def __post_init__(self) -> None:
+        """Leave room for the title."""
+        if self.title:
+            self.bottom += line_height(TITLE) + GAP
 
-    def place(self, rectangle: Rectangle) -> tuple[float, float, float, float]:
-        """Return what ``add_axes`` wants: fractions of the sheet, from below."""
-        across, down = self.width + 0.25, self.height + 0.25
-        return (
-            rectangle.left / across,
-            (self.height - rectangle.bottom) / down,
-            rectangle.width / across,
-            rectangle.height / down,
-        )
+    def picture(
+        self,
+        place: Rectangle,
+        image: NDArray[np.uint8],
+        *,
+        boxes: Boxes | None = None,
+        frame: str = "",
+        note: str = "",
+    ) -> None:
+        """Put a picture (H, W, 3); smaller ones keep their pixels, larger ones are averaged.
 
-    def at(self, left: float, top: float) -> tuple[float, float]:
-        """Return where a text stands, as fractions of the sheet from below."""
-        return left / (self.width + 0.25), (self.height - top) / (self.height + 0.25)
+        Args:
+            place: of the same proportions.
+            image: RGB.
+            boxes: marked in it.
+            frame: colour of a frame around it.
+            note: a few words in its lower left corner.
+        """
+        self._add(Picture(place, image, boxes, frame, note))
+
+    def empty(self, place: Rectangle) -> None:
+        """Mark the place of a picture that there is not."""
+        self.fill(place, _EMPTY)
+        top = place.top + (place.height - line_height(HEADING)) // 2
+        self.words("–", place.left, top, place.width, colour=QUIET, centred=True)
+
+    def fill(self, place: Rectangle, colour: str) -> None:
+        """Fill a rectangle."""
+        self._add(Fill(place, colour))
+
+    def words(
+        self,
+        text: str,
+        left: int,
+        top: int,
+        width: int,
+        *,
+        size: int = HEADING,
+        colour: str = INK,
+        centred: bool = False,
+    ) -> None:
+        """Write one line; what does not fit into the width is cut out of its middle."""
+        self._add(_line(text, left, top, width, size, colour, centred=centred))
+
+    def bar(
+        self,
+        left: int,
+        top: int,
+        width: int,
+        *,
+        end: float,
+        label: str,
+        colormap: str = SIGMA_COLORMAP,
+        open_end: bool = False,
+    ) -> None:
+        """Draw a colour scale from 0 to an end, with numbers and what they mean below.
+
+        Args:
+            left: of the room for it.
+            top: of the colours.
+            width: of the room.
+            end: largest value.
+            label: quantity and unit.
+            colormap: name in matplotlib.
+            open_end: larger values have the last colour too.
+        """
+        place = Rectangle(left + _INSET, top, width - 2 * _INSET, _BAR)
+        self.picture(place, colour_scale(np.linspace(0, 1, place.width)[None], colormap))
+        step = place.width / (_TICKS - 1)
+        for tick in range(_TICKS):
+            centre = place.left + min(round(tick * step), place.width - 1)
+            self.fill(Rectangle(centre, place.bottom, 1, 3), QUIET)
+            number = f"{end * tick / (_TICKS - 1):g}"
+            if open_end and tick == _TICKS - 1:
+                number = f"≥{number}"
+            room = int(step)
+            self.words(number, centre - room // 2, place.bottom + 4, room, size=SMALL, centred=True)
+        below = place.bottom + 4 + line_height(SMALL)
+        self.words(label, left, below, width, size=SMALL, centred=True)
+
+    def legend(
+        self, left: int, top: int, width: int, names: Sequence[str], colours: NDArray[np.uint8]
+    ) -> None:
+        """Draw names beside their colours, column by column, as many columns as fit."""
+        column, lines = legend_shape(width, names)
+        for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
+            x = left + index // lines * column
+            y = top + index % lines * line_height(SMALL)
+            self.fill(Rectangle(x, y + 2, _SWATCH, _SWATCH), f"#{bytes(colour).hex()}")
+            start = x + _SWATCH + GAP // 2
+            self.words(name, start, y, column - GAP - (start - x), size=SMALL)
+
+    def save(self, path: str | Path, *, text: dict[str, str] | None = None) -> None:
+        """Draw the page and write it as a PNG, atomically; its folder is made.
+
+        Args:
+            path: where to write.
+            text: text chunks of the PNG.
+        """
+        chunks = PngInfo()
+        for key, value in (text or {}).items():
+            chunks.add_text(key, value)
+        with atomic_path(path) as temporary:
+            Image.fromarray(self.draw()).save(temporary, "PNG", pnginfo=chunks)
+
+    def draw(self) -> NDArray[np.uint8]:
+        """Return the page as an RGB picture."""
+        room = self.right - MARGIN
+        title = _line(self.title, MARGIN, MARGIN, room, TITLE, self.title_colour, bold=True)
+        page = Image.new("RGB", (self.right + MARGIN, self.bottom + MARGIN), "white")
+        draw = ImageDraw.Draw(page, "RGBA")
+        for item in (title, *self.items):
+            if isinstance(item, Picture):
+                _draw_picture(page, draw, item)
+            elif isinstance(item, Words):
+                _draw_words(draw, item)
+            else:
+                draw.rectangle(_corners(item.place), fill=item.colour)
+        return np.asarray(page)
+
+    def _add(self, item: Words | Picture | Fill) -> None:
+        self.items.append(item)
+        self.right = max(self.right, item.place.right)
+        self.bottom = max(self.bottom, item.place.bottom)
 
 
-def tile_side(crop: int) -> int:
-    """Side of an enlarged crop: a whole multiple of its own."""
-    return crop * max(1, round(_TILE / crop))
+def _line(
+    text: str,
+    left: int,
+    top: int,
+    width: int,
+    size: int,
+    colour: str,
+    *,
+    bold: bool = False,
+    centred: bool = False,
+) -> Words:
+    short = shorten(printable(text), width, size, bold=bold)
+    used = text_width(short, size, bold=bold)
+    start = left + (width - used) // 2 if centred else left
+    return Words(short, Rectangle(start, top, used, line_height(size)), size, colour, bold)
 
 
-def lay_out(
-    shapes: Sequence[BlockShape], *, columns: int, tile: int, heading: int, titled: bool
-) -> Page:
-    """Put the samples below each other.
-
-    The whole picture is as wide as makes it, together with the maps below it, as high as the crops.
-
-    Args:
-        shapes: one per sample.
-        columns: of crops.
-        tile: side of an enlarged crop.
-        heading: height of the headings over each sample.
-        titled: there is a line above.
-    """
-    widths = [_picture_width(shape, tile) for shape in shapes]
-    mapped = any(shape.maps for shape in shapes)
-    right = MARGIN + max(widths) + PANEL_GAP
-    top = MARGIN + (TITLE if titled else 0)
-    blocks: list[Block] = []
-    for shape, width in zip(shapes, widths, strict=True):
-        blocks.append(_block(shape, width, top + heading, tile))
-        top = blocks[-1].bottom + BLOCK_GAP
-    bar, bottom = None, blocks[-1].bottom
-    if mapped:
-        last = max(i for i, shape in enumerate(shapes) if shape.maps)
-        # Under the picture, beside the last scores where the crops reach further down.
-        under = blocks[-1].maps[0].bottom if last == len(shapes) - 1 else bottom
-        bar = Rectangle(MARGIN, under + BAR_GAP, max(widths[last], _PICTURE[0]), BAR)
-        bottom = max(bottom, bar.bottom + BAR_TEXT)
-    return Page(
-        tuple(blocks),
-        tuple(right + i * (tile + GAP) for i in range(columns)),
-        tile,
-        bar,
-        right + columns * (tile + GAP) - GAP + MARGIN,
-        bottom + MARGIN,
-    )
+def legend_shape(width: int, names: Sequence[str]) -> tuple[int, int]:
+    """Width of a column of a legend, and number of its lines."""
+    widest = max((text_width(printable(name), SMALL) for name in names), default=0)
+    column = min(width + GAP, _SWATCH + GAP // 2 + widest + 2 * GAP)
+    return column, math.ceil(len(names) / max(1, (width + GAP) // column))
 
 
-def _picture_width(shape: BlockShape, tile: int) -> int:
-    aspect = shape.height / shape.width
-    height = shape.crops * (tile + GAP) - GAP
-    if shape.maps:  # two maps, each half as wide, below a line of captions
-        width = (height - CAPTION + GAP * aspect / 2) / (1.5 * aspect)
-    else:
-        width = height / aspect
-    return round(min(max(width, _PICTURE[0]), _PICTURE[1]))
+def _draw_picture(page: Image.Image, draw: ImageDraw.ImageDraw, item: Picture) -> None:
+    place = item.place
+    shrinks = place.height < item.image.shape[0] or place.width < item.image.shape[1]
+    kind = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    resized = cv2.resize(item.image, (place.width, place.height), interpolation=kind)
+    page.paste(Image.fromarray(np.asarray(resized, np.uint8)), (place.left, place.top))
+    if item.frame:
+        _outline(draw, _corners(place), item.frame)
+    if item.boxes is not None:
+        down, across = place.height / item.image.shape[0], place.width / item.image.shape[1]
+        height, width = item.boxes.size
+        for index, (row, column) in enumerate(item.boxes.corners):
+            left, top = place.left + column * across, place.top + row * down
+            box = (left, top, left + width * across - 1, top + height * down - 1)
+            inner = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
+            draw.rectangle(_grown(inner, FRAME + 1), outline=_SHADE)
+            _outline(draw, inner, box_colour(index))
+    if item.note:
+        top = place.bottom - line_height(SMALL) - GAP
+        note = _line(item.note, place.left + GAP, top, place.width - 2 * GAP, SMALL, "white")
+        draw.rectangle(_grown(_corners(note.place), 3), fill=_SHADE)
+        _draw_words(draw, note)
 
 
-def _block(shape: BlockShape, width: int, top: int, tile: int) -> Block:
-    aspect = shape.height / shape.width
-    picture = Rectangle(MARGIN, top, width, round(width * aspect))
-    half = (width - GAP) // 2
-    under = picture.bottom + CAPTION
-    first = Rectangle(MARGIN, under, half, round(half * aspect))
-    second = Rectangle(MARGIN + width - half, under, half, first.height)
-    rows = tuple(top + i * (tile + GAP) for i in range(shape.crops))
-    crops_bottom = top + shape.crops * (tile + GAP) - GAP + (SCORE if shape.scores else 0)
-    left_bottom = first.bottom if shape.maps else picture.bottom
-    return Block(picture, (first, second), rows, max(crops_bottom, left_bottom))
+def _draw_words(draw: ImageDraw.ImageDraw, item: Words) -> None:
+    at = item.place.left, item.place.top + item.size
+    draw.text(at, item.text, fill=item.colour, font=font_of(item.size, item.bold), anchor="ls")
+
+
+def _outline(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour: str) -> None:
+    """Draw a frame around the pixels of a box."""
+    draw.rectangle(_grown(box, FRAME), outline=colour, width=FRAME)
+
+
+def _corners(place: Rectangle) -> tuple[int, int, int, int]:
+    return place.left, place.top, place.right - 1, place.bottom - 1
+
+
+def _grown(box: tuple[int, int, int, int], by: int) -> tuple[int, int, int, int]:
+    return box[0] - by, box[1] - by, box[2] + by, box[3] + by

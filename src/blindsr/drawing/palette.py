@@ -18,11 +18,11 @@ _SATURATION = (0.3, 0.48, 0.64)
 _FIRST_COLOUR = (0.25, 0.50, 0.80)
 
 
-def blur_to_rgb(sigma: NDArray[np.floating], sigma_max: float) -> NDArray[np.uint8]:
+def blur_to_rgb(blur: NDArray[np.floating], sigma_max: float) -> NDArray[np.uint8]:
     """Colour a sigma map on the fixed scale 0..sigma_max, so that pictures can be compared.
 
     Args:
-        sigma: (H, W) in pixels; values outside the scale take its end colours.
+        blur: (H, W), sigma in pixels; values outside the scale take its end colours.
         sigma_max: end of the scale.
 
     Returns:
@@ -31,10 +31,15 @@ def blur_to_rgb(sigma: NDArray[np.floating], sigma_max: float) -> NDArray[np.uin
     Raises:
         DataError: not (H, W).
     """
+    _check_map("blur", blur)
+    return colour_scale(blur / sigma_max, SIGMA_COLORMAP)
+
+
+def colour_scale(values: NDArray[np.floating], colormap: str) -> NDArray[np.uint8]:
+    """Colour (H, W) values from 0 to 1 by a scale of matplotlib, as (H, W, 3)."""
     from matplotlib import colormaps
 
-    _check_map("sigma", sigma)
-    colours = colormaps[SIGMA_COLORMAP](np.clip(sigma / sigma_max, 0.0, 1.0), bytes=True)
+    colours = colormaps[colormap](np.clip(values, 0.0, 1.0), bytes=True)
     return np.ascontiguousarray(colours[..., :3])
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.drawing.crops import choose_boxes, crop_side
-from blindsr.drawing.page import BlockShape
 from blindsr.errors import DataError
 from blindsr.imaging.files import to_uint8
 
@@ -40,12 +39,6 @@ class Content:
     boxes: list[tuple[int, int]]
     side: int
 
-    @property
-    def shape(self) -> BlockShape:
-        """What it needs on the page."""
-        height, width = self.images["LR"].shape[:2]
-        return BlockShape(height, width, len(self.boxes), bool(self.maps), bool(self.scores))
-
 
 def read_samples(
     samples: Sequence[RestorationSample],
@@ -56,7 +49,7 @@ def read_samples(
     """Check the samples and choose the crops of those that bring none.
 
     Raises:
-        DataError: see :func:`blindsr.drawing.restorations.save_restoration_sheet`.
+        DataError: see :func:`blindsr.drawing.restorations.restoration_page`.
     """
     for name, values in (("samples", samples), ("methods", methods)):
         if not values:

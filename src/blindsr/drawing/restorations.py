@@ -1,74 +1,46 @@
-"""Sheets that compare restorations: the whole picture, where we look closer, and what each made.
+"""Pages that compare restorations: the whole picture, where we look closer, and what each made.
 
-Crops are enlarged by a whole factor without interpolation, so that every pixel seen is one that the
-method made. Matplotlib is loaded when a sheet is drawn, on its own canvas.
+Crops are enlarged by a whole factor, so that every pixel seen is one that the method made.
 """
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from blindsr.drawing.page import (
-    CAPTION,
-    DPI,
-    HEADING_PAD,
-    LINE,
-    MARGIN,
-    Block,
-    Page,
-    Rectangle,
-    lay_out,
-    tile_side,
-)
+from blindsr.drawing.grid import Row, Tile, draw_grid
+from blindsr.drawing.page import GAP, INK, MARGIN, QUIET, Boxes, Page, Rectangle, box_colour
 from blindsr.drawing.palette import blur_to_rgb
-from blindsr.drawing.pieces import (
-    BOX_COLOURS,
-    box_colours,
-    draw_bar,
-    draw_boxes,
-    save_figure,
-    show,
-    write,
-)
 from blindsr.drawing.restoration_input import MAP_TITLES, Content, RestorationSample, read_samples
-from blindsr.drawing.strip_page import INK, QUIET
+from blindsr.drawing.words import HEADING, line_height
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["BOX_COLOURS", "save_restoration_sheet"]
-
-_LETTER = 8.4  # pixels of one letter of a heading
-_FRAME = 1.6
+_TILE = 192  # side of an enlarged crop, about
+_PICTURE = (240, 540)  # least and largest width of the whole picture
+_PANEL_GAP, _BLOCK_GAP = 20, 20
+_CAPTION = line_height(HEADING) + GAP + GAP // 2  # from the picture to the sigma maps below it
 
 
-def save_restoration_sheet(
-    path: str | Path,
+def restoration_page(
     samples: Sequence[RestorationSample],
     *,
     methods: Sequence[str],
     sigma_max: float,
     crops: int = 2,
     crop_size: int | None = None,
-    title: str | None = None,
-) -> None:
-    """Draw one block per sample and write the sheet as a PNG, atomically.
+    title: str = "",
+) -> Page:
+    """Lay out one block per sample.
 
     Left in a block: the whole HR picture (LR without one) with coloured frames around the crops,
     and below it the sigma maps there are, on one scale 0..sigma_max with one bar. Right: a row of
     enlarged crops for each frame, LR, then the methods, then HR; scores stand under their column.
 
     Args:
-        path: where to write; its parent folders are made.
         samples: at least one mapping with ``images``, a mapping of names to (H, W, 3) in [0, 1] of
             one size, with ``"LR"`` (enlarged in the phase of the down-sampler), every method and,
-            if known, ``"HR"``; and, if known, ``name``, ``blur`` and ``blur_estimate`` ((H, W) in
-            HR pixels), ``scores`` (texts by the name of their column; ``"HR"`` may say what they
-            are) and ``boxes`` (row and column of the upper left corner of each crop, instead of
-            chosen ones).
+            if known, ``"HR"``; and, if known, ``name``, ``blur`` and ``blur_estimate`` ((H, W),
+            sigma in HR pixels), ``scores`` (texts by the name of their column; ``"HR"`` may say
+            what they are) and ``boxes`` (row and column of the upper left corner of each crop,
+            instead of chosen ones).
         methods: names of the columns between LR and HR, in order.
         sigma_max: end of the sigma scale in HR pixels.
         crops: of each sample without ``boxes``. They are chosen by
@@ -82,85 +54,68 @@ def save_restoration_sheet(
             that reaches over the border.
     """
     blocks = read_samples(samples, methods, crops, crop_size)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with_hr = any("HR" in block.images for block in blocks)
-    columns = ("LR", *methods, *(("HR",) if with_hr else ()))
-    tile = tile_side(blocks[0].side)
-    headings = _wrapped(columns, tile)
-    lines = 1 + max(text.count("\n") for text in headings.values())
-    page = lay_out(
-        [block.shape for block in blocks],
-        columns=len(columns),
-        tile=tile,
-        heading=lines * LINE + HEADING_PAD,
-        titled=title is not None,
-    )
-    figure = Figure(figsize=page.inches, dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
-    if title is not None:
-        write(figure, page, title, MARGIN, MARGIN, va="top", fontsize=12.5, fontweight="bold")
-    for block, place in zip(blocks, page.blocks, strict=True):
-        _draw_headings(figure, page, place, block, headings)
-        _draw_whole(figure, page, place, block, sigma_max)
-        _draw_crops(figure, page, place, block, columns)
-    if page.bar is not None:
-        draw_bar(figure, page, page.bar, sigma_max)
-    save_figure(figure, path, DPI)
-
-
-def _wrapped(columns: Sequence[str], tile: int) -> dict[str, str]:
-    """Break long names of methods into lines that fit over their column."""
-    letters = max(4, int(tile / _LETTER))
-    return {name: textwrap.fill(name, letters) for name in columns}
-
-
-def _draw_headings(
-    figure: Figure, page: Page, place: Block, block: Content, headings: Mapping[str, str]
-) -> None:
-    base = place.rows[0] - HEADING_PAD
-    shown = block.name if "HR" in block.images else f"{block.name} (LR)"
-    letters = int((page.columns[0] - MARGIN) / _LETTER)
-    name = shown if len(shown) <= letters else f"…{shown[1 - letters :]}"
-    write(figure, page, name, MARGIN, base, va="bottom", fontsize=9.5)
-    for left, (column, text) in zip(page.columns, headings.items(), strict=True):
-        if column in block.images:
-            centre = left + page.tile / 2
-            write(figure, page, text, centre, base, va="bottom", ha="center", fontsize=9.5)
-
-
-def _draw_whole(figure: Figure, page: Page, place: Block, block: Content, sigma_max: float) -> None:
-    """Draw the whole picture and its sigma maps, with the frames of the crops on all of them."""
-    size = (block.side, block.side)
-    picture = block.images["HR" if "HR" in block.images else "LR"]
-    draw_boxes(show(figure, page, place.picture, picture), block.boxes, size, _FRAME)
-    # A map that stands alone takes the first place.
-    for (key, sigma), rectangle in zip(block.maps.items(), place.maps, strict=False):
-        axes = show(figure, page, rectangle, blur_to_rgb(sigma, sigma_max))
-        draw_boxes(axes, block.boxes, size, _FRAME / 2)
-        left, base = rectangle.left, rectangle.top - CAPTION / 4
-        write(figure, page, MAP_TITLES[key], left, base, va="baseline", fontsize=8.5)
+    tile = blocks[0].side * max(1, round(_TILE / blocks[0].side))
+    widths = [_picture_width(block, tile) for block in blocks]
+    page = Page(title)
+    crops_left = MARGIN + max(widths) + _PANEL_GAP
+    for index, (block, width) in enumerate(zip(blocks, widths, strict=True)):
+        top = page.bottom + (_BLOCK_GAP if index else 0)
+        rows_top = _draw_crops(page, block, ("LR", *methods, "HR"), crops_left, top, tile)
+        _draw_whole(page, block, rows_top, width, crops_left - _PANEL_GAP - MARGIN, sigma_max)
+    if any(block.maps for block in blocks):
+        width = max(_PICTURE[0], widths[-1])
+        page.bar(MARGIN, page.bottom + GAP, width, end=sigma_max, label="sigma [HR px]")
+    return page
 
 
 def _draw_crops(
-    figure: Figure, page: Page, place: Block, block: Content, columns: Sequence[str]
-) -> None:
-    colours = box_colours(block.boxes)
-    for (top, left), row, colour in zip(block.boxes, place.rows, colours, strict=True):
-        for name, column in zip(columns, page.columns, strict=True):
-            rectangle = Rectangle(column, row, page.tile, page.tile)
-            image = block.images.get(name)
-            if image is None:
-                continue
-            crop = image[top : top + block.side, left : left + block.side]
-            axes = show(figure, page, rectangle, crop, interpolation="nearest")
-            for spine in axes.spines.values():
-                spine.set(visible=True, edgecolor=colour, linewidth=_FRAME)
-    base = place.rows[-1] + page.tile + HEADING_PAD
-    for name, column in zip(columns, page.columns, strict=True):
+    page: Page, block: Content, names: Sequence[str], left: int, top: int, tile: int
+) -> int:
+    """Draw the crops and the scores below them; return the upper edge of the first row."""
+    shown = [name for name in names if name in block.images]
+    rows = [
+        Row(
+            [
+                Tile(
+                    block.images[name][y : y + block.side, x : x + block.side],
+                    frame=box_colour(index),
+                )
+                for name in shown
+            ]
+        )
+        for index, (y, x) in enumerate(block.boxes)
+    ]
+    grid = draw_grid(page, left, top, tile, shown, rows)
+    for name, column in zip(shown, grid.columns, strict=True):
         if name in block.scores:
-            centre = column + page.tile / 2
             colour = QUIET if name == "HR" else INK
-            text = block.scores[name]
-            write(figure, page, text, centre, base, va="top", ha="center", fontsize=9, color=colour)
+            below = grid.bottom + GAP // 2
+            page.words(block.scores[name], column, below, tile, colour=colour, centred=True)
+    return grid.rows[0]
+
+
+def _draw_whole(
+    page: Page, block: Content, top: int, width: int, room: int, sigma_max: float
+) -> None:
+    """Draw the whole picture and its sigma maps, with the frames of the crops on all of them."""
+    boxes = Boxes(block.boxes, (block.side, block.side))
+    label = block.name if "HR" in block.images else f"{block.name} (LR)"
+    page.words(label, MARGIN, top - GAP // 2 - line_height(HEADING), room)
+    image = block.images["HR" if "HR" in block.images else "LR"]
+    place = Rectangle(MARGIN, top, width, round(width * image.shape[0] / image.shape[1]))
+    page.picture(place, image, boxes=boxes)
+    if block.maps:
+        tiles = [Tile(blur_to_rgb(blur, sigma_max), boxes) for blur in block.maps.values()]
+        titles = [MAP_TITLES[key] for key in block.maps]
+        draw_grid(page, MARGIN, place.bottom + GAP, (width - GAP) // 2, titles, [Row(tiles)])
+
+
+def _picture_width(block: Content, tile: int) -> int:
+    """Return the width at which the picture, with the maps below it, is as high as the crops."""
+    height, width = block.images["LR"].shape[:2]
+    aspect, wanted = height / width, len(block.boxes) * (tile + GAP) - GAP
+    if block.maps:  # two maps, each half as wide, below a line of captions
+        fitting = (wanted - _CAPTION + GAP * aspect / 2) / (1.5 * aspect)
+    else:
+        fitting = wanted / aspect
+    return round(min(max(fitting, _PICTURE[0]), _PICTURE[1]))

@@ -1,11 +1,11 @@
-"""Pictures of samples that carry their own scale: strips of maps, or sheets of restorations."""
+"""Pictures of samples that carry their own scale: strips of maps, or pages of restorations."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blindsr.drawing.restorations import save_restoration_sheet
-from blindsr.drawing.strips import save_blur_strips
+from blindsr.drawing.restorations import restoration_page
+from blindsr.drawing.strips import strip_page
 from blindsr.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     from blindsr.types import PictureSample
 
 
-def save_samples(
-    path: str | Path, samples: Sequence[PictureSample], *, title: str | None = None
-) -> None:
+def save_samples(path: str | Path, samples: Sequence[PictureSample], *, title: str = "") -> None:
     """Draw samples and write the picture as a PNG, atomically.
 
-    Samples with ``images`` become a sheet of :func:`~blindsr.drawing.restorations.\
-save_restoration_sheet` with a column for each image, others a strip of
-    :func:`~blindsr.drawing.strips.save_blur_strips`. The sigma scale is that of the first sample.
+    Samples with ``images`` become a :func:`~blindsr.drawing.restorations.restoration_page` with a
+    column for each image, others a :func:`~blindsr.drawing.strips.strip_page`. The sigma scale is
+    that of the first sample.
 
     Args:
         path: where to write; its parent folders are made.
@@ -38,7 +36,8 @@ save_restoration_sheet` with a column for each image, others a strip of
     sigma_max = first.get("sigma_max", 0.0)
     if "images" in first:
         methods = [name for name in first["images"] if name not in ("LR", "HR")]
-        save_restoration_sheet(path, samples, methods=methods, sigma_max=sigma_max, title=title)
-        return
-    names = first.get("class_names") or None
-    save_blur_strips(path, samples, sigma_max=sigma_max, class_names=names, title=title)
+        page = restoration_page(samples, methods=methods, sigma_max=sigma_max, title=title)
+    else:
+        names = first.get("class_names") or None
+        page = strip_page(samples, sigma_max=sigma_max, class_names=names, title=title)
+    page.save(path)

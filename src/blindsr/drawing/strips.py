@@ -1,43 +1,31 @@
 """Strips that show what an estimator saw, should have said and said.
 
 Sigma maps share one fixed scale and error maps another, so that strips of different runs can be
-laid side by side. Matplotlib is loaded when a strip is drawn, on its own canvas: the global backend
-of a notebook or a server stays as it is.
+laid side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.drawing.palette import ERROR_COLORMAP, blur_to_rgb, class_palette, classes_to_rgb
-from blindsr.drawing.pieces import save_figure
-from blindsr.drawing.strip_page import (
-    ERROR_SHARE,
-    GAP,
-    HEADING,
-    INK,
-    MARGIN,
-    QUIET,
-    TILE,
-    TITLE,
-    Sheet,
-    draw_footer,
+from blindsr.drawing.grid import Grid, Row, Tile, draw_grid
+from blindsr.drawing.page import ALARM, GAP, INK, MARGIN, Page, legend_shape
+from blindsr.drawing.palette import (
+    ERROR_COLORMAP,
+    blur_to_rgb,
+    classes_to_rgb,
+    colour_scale,
 )
 from blindsr.errors import DataError
+from blindsr.imaging.files import to_uint8
 from blindsr.types import IGNORE_INDEX
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-__all__ = ["blur_to_rgb", "class_palette", "classes_to_rgb", "save_blur_strips"]
-
-_TITLES = {
+TITLES = {
+    "hr": "HR",
     "lr": "LR",
     "blur": "true sigma",
     "blur_estimate": "estimated sigma",
@@ -45,33 +33,32 @@ _TITLES = {
     "seg": "true classes",
     "seg_estimate": "estimated classes",
 }
+ERROR_SHARE = 0.5  # the error scale ends at this share of sigma_max
+_BLUR, _SEG = ("blur", "blur_estimate"), ("seg", "seg_estimate")
+_TILE = 272
+_LONGEST_LEGEND = 6  # lines beside the bars
 StripSample = Mapping[str, Any]
-_DPI = 130
-_NAME_LETTERS = 30
-_TALLEST = 3  # of a tile, in its widths; taller pictures are shown narrower
 
 
-def save_blur_strips(
-    path: str | Path,
+def strip_page(
     samples: Sequence[StripSample],
     *,
     sigma_max: float,
     class_names: Sequence[str] | None = None,
-    title: str | None = None,
+    title: str = "",
     unit: str = "HR px",
-) -> None:
-    """Draw one row per sample and write it as a PNG, atomically.
+) -> Page:
+    """Lay out one row per sample.
 
-    Columns: LR, true sigma, estimated sigma (one scale 0..sigma_max and one bar), absolute error
-    (scale 0..sigma_max / 2), true and estimated classes with a legend of those that occur. Columns
-    that no sample can fill are left out.
+    Columns: HR, LR, true sigma, estimated sigma (one scale 0..sigma_max and one bar), absolute
+    error (scale 0..sigma_max / 2), true and estimated classes with a legend of those that occur.
+    Columns that no sample can fill are left out.
 
     Args:
-        path: where to write; its parent folders are made.
-        samples: at least one mapping with any of ``name``, ``lr`` ((h, w, 3) in [0, 1], of any
-            size), ``blur`` and ``blur_estimate`` ((H, W) in ``unit``), ``seg`` and
+        samples: at least one mapping with any of ``name``, ``hr`` and ``lr`` ((h, w, 3) in [0, 1],
+            of any size), ``blur`` and ``blur_estimate`` ((H, W) in ``unit``), ``seg`` and
             ``seg_estimate`` ((H, W) class indices, 255 = no label). A missing map leaves its tile
-            empty.
+            empty; ``faulty`` writes the name in red.
         sigma_max: end of the sigma scale in ``unit``.
         class_names: names for the legend; indices are shown without them.
         title: a line above.
@@ -82,138 +69,76 @@ def save_blur_strips(
     """
     if not samples:
         raise DataError("samples", found="none", expected="at least one", fix="Nothing to draw")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    legend = _legend_entries(samples, class_names)
-    sheet = _lay_out(samples, [name for name, _ in legend], title is not None)
-    figure = Figure(figsize=sheet.size, dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
-    if title is not None:
-        left, height = sheet.left(0) / sheet.size[0], sheet.size[1]
-        at = 1 - (MARGIN + 0.02) / height
-        figure.text(left, at, title, va="top", fontsize=11.5, fontweight="bold", color=INK)
-    palette_size = _palette_size(samples, class_names)
-    for row, sample in enumerate(samples):
-        for column, key in enumerate(sheet.columns):
-            axes = _add_tile(figure, sheet, row, column)
-            _draw_tile(axes, sample, key, sigma_max, palette_size)
-            if row == 0:
-                axes.set_title(_TITLES[key], fontsize=9.5, color=INK, pad=5)
-            if column == 0:
-                name = _short(str(sample.get("name", row)))
-                axes.set_ylabel(name, fontsize=8.5, color=INK, labelpad=5, parse_math=False)
-    draw_footer(figure, sheet, sigma_max, legend, unit)
-    save_figure(figure, path, _DPI)
-
-
-def _lay_out(samples: Sequence[StripSample], classes: list[str], titled: bool) -> Sheet:
     present = {key for sample in samples for key in sample}
-    if any("blur" in sample and "blur_estimate" in sample for sample in samples):
+    if any(set(_BLUR) <= set(sample) for sample in samples):
         present.add("error")
-    columns = tuple(key for key in _TITLES if key in present)
-    shapes = [
-        np.shape(value)[:2]
-        for sample in samples
-        for key, value in sample.items()
-        if key in columns and isinstance(value, np.ndarray)
+    keys = [key for key in TITLES if key in present] or ["lr"]
+    found = _classes(samples)
+    largest = max((index for index in found if index != IGNORE_INDEX), default=0)
+    count = largest + 1 if class_names is None else len(class_names)
+    rows = [
+        Row(
+            [_tile(sample, key, sigma_max, count) for key in keys],
+            str(sample.get("name", index)),
+            ALARM if sample.get("faulty") else INK,
+        )
+        for index, sample in enumerate(samples)
     ]
-    tile_height = TILE * min(_TALLEST, max(height / width for height, width in shapes))
-    top = MARGIN + HEADING + (TITLE if titled else 0)
-    bars = bool({"blur", "blur_estimate"} & present)
-    return Sheet(columns, len(samples), tile_height, top, bars, tuple(classes))
+    page = Page(title)
+    grid = draw_grid(page, MARGIN, page.bottom, _TILE, [TITLES[key] for key in keys], rows)
+    _draw_bars(page, grid, keys, sigma_max, unit)
+    names = [_class_name(index, class_names) for index in found]
+    colours = classes_to_rgb(np.array([found], np.int64), count)[0] if found else None
+    if colours is not None:
+        _draw_legend(page, grid, keys, names, colours)
+    return page
 
 
-def _add_tile(figure: Figure, sheet: Sheet, row: int, column: int) -> Axes:
-    top = sheet.top + row * (sheet.tile_height + GAP)
-    axes = figure.add_axes(
-        tuple(sheet.rectangle(sheet.left(column), top, TILE, sheet.tile_height))  # type: ignore[arg-type]
-    )
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return axes
-
-
-def _draw_tile(
-    axes: Axes, sample: StripSample, key: str, sigma_max: float, num_classes: int
-) -> None:
-    image = _tile_image(sample, key, sigma_max, num_classes)
-    if image is None:
-        axes.set_facecolor("#f2f2f2")
-        axes.text(0.5, 0.5, "–", ha="center", va="center", color=QUIET, transform=axes.transAxes)
-        return
-    # Pixels of a small LR stay visible; larger pictures are averaged, never aliased.
-    shrinks = image.shape[1] > TILE * _DPI
-    axes.imshow(image, interpolation="antialiased" if shrinks else "nearest", aspect="equal")
+def _tile(sample: StripSample, key: str, sigma_max: float, count: int) -> Tile | None:
     if key == "error":
-        error = np.abs(sample["blur_estimate"] - sample["blur"])
-        _note(axes, f"RMSE {np.sqrt(np.mean(error**2)):.2f} px")
-
-
-def _tile_image(
-    sample: StripSample, key: str, sigma_max: float, num_classes: int
-) -> NDArray[np.generic] | None:
-    from matplotlib import colormaps
-
-    if key == "error":
-        if "blur" not in sample or "blur_estimate" not in sample:
+        if not set(_BLUR) <= set(sample):
             return None
-        error = np.abs(sample["blur_estimate"] - sample["blur"]) / (ERROR_SHARE * sigma_max)
-        return colormaps[ERROR_COLORMAP](np.clip(error, 0, 1), bytes=True)
+        error = np.abs(sample["blur_estimate"] - sample["blur"])
+        image = colour_scale(error / (ERROR_SHARE * sigma_max), ERROR_COLORMAP)
+        return Tile(image, note=f"RMSE {np.sqrt(np.mean(error**2)):.2f} px")
     if key not in sample:
         return None
-    if key == "lr":
-        return np.clip(sample["lr"], 0.0, 1.0)
-    if key in ("blur", "blur_estimate"):
-        return blur_to_rgb(sample[key], sigma_max)
-    return classes_to_rgb(sample[key], num_classes)
+    if key in _BLUR:
+        return Tile(blur_to_rgb(sample[key], sigma_max))
+    return Tile(classes_to_rgb(sample[key], count) if key in _SEG else to_uint8(sample[key]))
 
 
-def _short(name: str) -> str:
-    """Cut a long path in its middle, so that it fits beside a tile."""
-    half = _NAME_LETTERS // 2
-    return name if len(name) <= _NAME_LETTERS else f"{name[: half - 2]}…{name[-half - 1 :]}"
+def _draw_bars(page: Page, grid: Grid, keys: list[str], sigma_max: float, unit: str) -> None:
+    """Draw the scales of the sigma maps and of the errors under their columns."""
+    top = grid.bottom + GAP
+    maps = [index for index, key in enumerate(keys) if key in _BLUR]
+    if maps:
+        left, width = grid.span(maps[0], maps[-1])
+        page.bar(left, top, width, end=sigma_max, label=f"sigma [{unit}]")
+    if "error" in keys:
+        left, width = grid.span(keys.index("error"), keys.index("error"))
+        label, end = f"|estimated − true| [{unit}]", ERROR_SHARE * sigma_max
+        page.bar(left, top, width, colormap=ERROR_COLORMAP, end=end, label=label, open_end=True)
 
 
-def _note(axes: Axes, text: str) -> None:
-    """Write small in the lower left corner of a tile."""
-    box = {"boxstyle": "round,pad=0.25", "facecolor": "black", "alpha": 0.55, "linewidth": 0}
-    axes.text(
-        0.03,
-        0.035,
-        text,
-        transform=axes.transAxes,
-        fontsize=7,
-        color="white",
-        bbox=box,
-        ha="left",
-        va="bottom",
-    )
+def _draw_legend(
+    page: Page, grid: Grid, keys: list[str], names: list[str], colours: NDArray[np.uint8]
+) -> None:
+    """Name the classes under their columns beside the bars; if they are many, under everything."""
+    columns = [index for index, key in enumerate(keys) if key in _SEG]
+    (left, width), top = grid.span(columns[0], columns[-1]), grid.bottom + GAP
+    if legend_shape(width, names)[1] > _LONGEST_LEGEND:
+        (left, width), top = grid.span(0, len(keys) - 1), page.bottom + GAP
+    page.legend(left, top, width, names, colours)
 
 
-def _legend_entries(
-    samples: Sequence[StripSample], class_names: Sequence[str] | None
-) -> list[tuple[str, NDArray[np.floating]]]:
-    """Return name and colour of each class that occurs in any map."""
-    occurring = _occurring(samples)
-    palette = class_palette(_palette_size(samples, class_names)) / 255.0
-    return [
-        ("no label", np.zeros(3))
-        if index == IGNORE_INDEX
-        else (str(index) if class_names is None else str(class_names[index]), palette[index])
-        for index in occurring
-    ]
-
-
-def _palette_size(samples: Sequence[StripSample], class_names: Sequence[str] | None) -> int:
-    if class_names is not None:
-        return len(class_names)
-    return max((index + 1 for index in _occurring(samples) if index != IGNORE_INDEX), default=1)
-
-
-def _occurring(samples: Sequence[StripSample]) -> list[int]:
-    maps = [s["seg"] for s in samples if "seg" in s]
-    maps += [s["seg_estimate"] for s in samples if "seg_estimate" in s]
+def _classes(samples: Sequence[StripSample]) -> list[int]:
+    """Return the class indices that occur, in order."""
+    maps = [sample[key] for sample in samples for key in _SEG if key in sample]
     return sorted({int(index) for seg in maps for index in np.unique(seg)})
+
+
+def _class_name(index: int, names: Sequence[str] | None) -> str:
+    if index == IGNORE_INDEX:
+        return "no label"
+    return str(index) if names is None else str(names[index])

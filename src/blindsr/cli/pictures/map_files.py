@@ -104,7 +104,7 @@ class MapFiles:
 
     def finish(self) -> None:
         """Draw the preview after the last rows: the picture, sigma, classes."""
-        from blindsr.drawing.strips import save_blur_strips
+        from blindsr.drawing.strips import strip_page
 
         strip: dict[str, object] = {
             "lr": _small_picture(self._lr),
@@ -115,13 +115,13 @@ class MapFiles:
         if self._classes is not None:
             strip["seg_estimate"] = self._small_classes.image
         preview, facts = preview_path(self._base), self._facts
-        save_blur_strips(
-            preview,
+        page = strip_page(
             [strip],
             sigma_max=facts.shown_max or facts.sigma_max,
             class_names=facts.class_names or None,
             unit=f"{facts.unit} px",
         )
+        page.save(preview)
         self.paths.append(preview)
 
     def _open(self, *, with_sigma: bool, with_classes: bool) -> None:

@@ -8,23 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from blindsr.data.check.folder import Report, spread
 from blindsr.data.check.picture import ImageFacts, VariantFacts
 from blindsr.data.files.sigma_maps import decode_sigma
-from blindsr.drawing.palette import blur_to_rgb, classes_to_rgb
-from blindsr.errors import BlindSRError, ConfigError, FileError, os_error
-from blindsr.imaging.files import read_array, write_png
+from blindsr.drawing.page import ALARM, INK
+from blindsr.drawing.strips import strip_page
+from blindsr.errors import BlindSRError, ConfigError, DataError, FileError, os_error
+from blindsr.imaging.files import read_array
 from blindsr.types import IGNORE_INDEX
 
-_COLUMNS = ("GT", "LR", "sigma", "classes")
-_TILE = 240  # width in pixels
-_GAP, _LINE = 8, 20
-_PAPER, _INK, _RED = (255, 255, 255), (40, 40, 40), (190, 20, 20)
-
+_NUM_CLASSES = {"zero_void": 40, "train_ids": 19}
 _KEY, _CONTENT = "blindsr", "contact sheet of a data set"
 _MARK = f"{_KEY}\0{_CONTENT}".encode()
 _HEAD = 400  # bytes of a sheet that hold the mark
@@ -68,24 +63,16 @@ def write_sheet(path: str | Path, report: Report, *, rows: int = 6) -> None:
     Raises:
         FileError: it cannot be written.
     """
-    chosen = _chosen(report, rows)
-    strips = [_strip(report, row) for row in chosen]
-    width = _GAP + len(_COLUMNS) * (_TILE + _GAP)
-    heading = 2 * _LINE
-    height = heading + sum(strip.height for strip in strips) + _GAP
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for column, name in enumerate(_COLUMNS):
-        text = f"sigma, 0 to {report.sigma_max:g} px" if name == "sigma" else name
-        _write(draw, (_GAP + column * (_TILE + _GAP), _LINE), text, _INK)
-    summary = f"{report.root.name}: {len(report.facts)} GT pictures, {len(report.faults)} faults"
-    _write(draw, (_GAP, 2), summary, _RED if report.faults else _INK)
-    top = heading
-    for strip in strips:
-        sheet.paste(strip, (0, top))
-        top += strip.height
+    count = _NUM_CLASSES[report.seg_format]
+    page = strip_page(
+        [_sample(report, row) for row in _chosen(report, rows)],
+        sigma_max=report.sigma_max,
+        class_names=[*map(str, range(count)), "beyond the classes"],
+        title=f"{report.root.name}: {len(report.facts)} GT pictures, {len(report.faults)} faults",
+    )
+    page.title_colour = ALARM if report.faults else INK
     try:
-        write_png(path, np.asarray(sheet), text={_KEY: _CONTENT})
+        page.save(path, text={_KEY: _CONTENT})
     except (OSError, ValueError) as error:
         raise os_error(error, path, "written") from error
 
@@ -110,67 +97,54 @@ def _faults(report: Report, row: _Row) -> list[str]:
     blur = next((v.blur for v in facts.item.variants if v.group == variant.group), None)
     stems = {name} if blur is None else {name, blur.stem}
     return [
-        f"{Path(fault.file).parent.name}: {fault.found}"
+        f"{Path(fault.file).parent.name}: {fault.found.partition(' (')[0]}"
         for fault in report.faults
         if str(Path(fault.file).parent) in folders and Path(fault.file).stem in stems
     ]
 
 
-def _strip(report: Report, row: _Row) -> Image.Image:
+def _sample(report: Report, row: _Row) -> dict[str, Any]:
+    """Return what there is to see of a row, see :func:`blindsr.drawing.strips.strip_page`."""
     part, facts, variant = row
     files = next(v for v in facts.item.variants if v.group == variant.group)
-    tiles = [
-        _tile(facts.item.hr, lambda array: array),
-        _tile(files.lr, lambda array: array),
-        _tile(files.blur, lambda array: blur_to_rgb(decode_sigma(array), report.sigma_max)),
-        _tile(facts.item.seg, lambda array: _classes(array, report.seg_format)),
-    ]
-    height = max((tile.shape[0] for tile in tiles if tile is not None), default=_TILE * 3 // 4)
-    strip = Image.new("RGB", (_GAP + len(tiles) * (_TILE + _GAP), height + _LINE + _GAP), _PAPER)
-    draw = ImageDraw.Draw(strip)
     faults = _faults(report, row)
-    label = f"{part}/{facts.item.name}" + (f"   {'; '.join(faults)}" if faults else "")
-    _write(draw, (_GAP, 0), label, _RED if faults else _INK)
-    for column, tile in enumerate(tiles):
-        left = _GAP + column * (_TILE + _GAP)
-        if tile is None:
-            draw.rectangle((left, _LINE, left + _TILE - 1, _LINE + height - 1), outline=_INK)
-            _write(draw, (left + _GAP, _LINE + height // 2 - 8), "nothing to show", _INK)
-        else:
-            strip.paste(Image.fromarray(tile), (left, _LINE))
-    return strip
+    pictures = {
+        "hr": _read(facts.item.hr, _colour),
+        "lr": _read(files.lr, _colour),
+        "blur": _read(files.blur, decode_sigma),
+        "seg": _read(facts.item.seg, lambda array: _classes(array, report.seg_format)),
+    }
+    return {
+        "name": f"{part}/{facts.item.name}" + (f"   {'; '.join(faults)}" if faults else ""),
+        "faulty": bool(faults),
+        **{key: picture for key, picture in pictures.items() if picture is not None},
+    }
 
 
-def _tile(path: Path | None, colour: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | None:
-    """Return a picture (., _TILE, 3) uint8; None for what is missing or cannot be drawn."""
-    if path is None:
-        return None
+def _read(path: Path | None, decode: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | None:
+    """Return what a file holds; None for what is missing or cannot be drawn."""
     try:
-        picture: Any = colour(read_array(path))
+        return None if path is None else decode(read_array(path))
     except (BlindSRError, IndexError):
         return None
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        return None
-    height = max(1, round(_TILE * picture.shape[0] / picture.shape[1]))
-    shrinks = picture.shape[1] > _TILE
-    kind = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(picture, (_TILE, min(height, 4 * _TILE)), interpolation=kind))
+
+
+def _colour(stored: np.ndarray) -> np.ndarray:
+    """Return a picture in [0, 1].
+
+    Raises:
+        DataError: no RGB picture of 8 bit.
+    """
+    if stored.dtype != np.uint8 or stored.ndim != 3 or stored.shape[2] != 3:
+        raise DataError("picture", found=f"shape {stored.shape}, {stored.dtype}")
+    return stored.astype(np.float32) / np.float32(255)
 
 
 def _classes(stored: np.ndarray, seg_format: str) -> np.ndarray:
-    """Return label colours; labels beyond the format are white."""
+    """Return class indices, 255 without a label; labels beyond the format are one class more."""
     stored = (stored if stored.ndim == 2 else stored[..., 0]).astype(int)
-    count = 40 if seg_format == "zero_void" else 19
-    classes = stored - 1 if seg_format == "zero_void" else stored
+    count = _NUM_CLASSES[seg_format]
+    seg = stored - 1 if seg_format == "zero_void" else stored
     void = stored == (0 if seg_format == "zero_void" else IGNORE_INDEX)
-    wrong = ~void & ((classes < 0) | (classes >= count))
-    picture = classes_to_rgb(np.where(void | wrong, IGNORE_INDEX, classes), count)
-    picture[wrong] = 255
-    return picture
-
-
-def _write(
-    draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, colour: tuple[int, int, int]
-) -> None:
-    letters = (len(_COLUMNS) * (_TILE + _GAP) - _GAP) // 7
-    draw.text(at, text[:letters], fill=colour, font=ImageFont.load_default(13))
+    wrong = ~void & ((seg < 0) | (seg >= count))
+    return np.where(void, IGNORE_INDEX, np.where(wrong, count, seg))

@@ -86,7 +86,6 @@ def scenes(count: int, *, held_out: bool) -> Iterator[tuple[str, Tensor, Tensor,
     for i in range(count):
         sample = data[i]
         yield f"scene {i}", sample["hr"], sample["lr"], sample["blur"]
-        data._pair.cache_clear()
 
 
 def tensor(picture: np.ndarray) -> Tensor:

@@ -31,6 +31,8 @@ KEYS = {
     | ROOMS
     | {"sigma_max", "threshold", "operator", "steps_per_epoch"},
     "LeafScenes": (EVERY - {"scale"}) | {"count", "val_count", "size", "scenes"},
+    "RestorationScenes": EVERY
+    | {"count", "pictures", "val_count", "size", "crop", "downsampler", "sigma_max"},
 }
 DEFAULTS = {
     "NYUv2BSR": {"batch_size": 8, "eval_batch_size": 1, "num_workers": 2},
@@ -39,6 +41,7 @@ DEFAULTS = {
     "ReBlurSR": {"batch_size": 8, "eval_batch_size": 1, "num_workers": 4, "flip": True},
     "PBaSRScenes": {"batch_size": 8, "eval_batch_size": 4, "num_workers": 0, "crop": 96},
     "LeafScenes": {"batch_size": 3, "eval_batch_size": 1, "num_workers": 1},
+    "RestorationScenes": {"batch_size": 3, "eval_batch_size": 1, "num_workers": 1, "crop": 64},
 }
 
 

@@ -17,6 +17,7 @@ _LAZY = {
     "PBaSRScenes": "scenes.pbasr",
     "PairedDataModule": "loading.datamodule",
     "ReBlurSR": "pbasr.reblursr",
+    "RestorationScenes": "scenes.leaves.restoration_datamodule",
     "Scenes": "scenes.datamodule",
     "TwoStreamDataModule": "loading.two_streams",
     "check_folder": "check.folder",

@@ -131,7 +131,9 @@ class RestorationPictures(Dataset[Sample]):
 
     def _remember(self) -> None:
         self._scene = lru_cache(maxsize=_KEPT)(self._draw_scene)
-        self._pair = lru_cache(maxsize=None)(self._draw_pair)
+        # whole pictures are seen once in an epoch, crops many times
+        kept = None if self.crop is not None else 0
+        self._pair = lru_cache(maxsize=kept)(self._draw_pair)
 
     def __getstate__(self) -> dict[str, object]:
         """A worker starts with an empty memory."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,46 @@ def _errno(error: BaseException | None) -> int | None:
             return number
         error = error.__cause__ or error.__context__
     return None
+
+
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def special_kind(mode: int) -> str | None:
+    """Return what is neither a file nor a folder, from the mode of its stat; None for these two."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    return _SPECIAL.get(stat.S_IFMT(mode), "no ordinary file")
+
+
+def check_ordinary(
+    path: str | Path, expected: str = "an image file", fix: str = "Check the path"
+) -> os.stat_result:
+    """Refuse pipes, sockets and devices, which may never end; files and folders pass.
+
+    Args:
+        path: looked at, not opened.
+        expected: what the file should be, for errors.
+        fix: what to do where it is missing.
+
+    Returns:
+        Its status.
+
+    Raises:
+        FileError: it is missing, no file or folder, or the system refuses to look at it.
+    """
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise missing_file(path, expected, fix) from None
+    except (OSError, ValueError) as error:
+        raise os_error(error, path, "read") from error
+    kind = special_kind(status.st_mode)
+    if kind is not None:
+        raise FileError(path, found=kind, expected="an ordinary file", fix="Copy it into one")
+    return status

@@ -174,7 +174,7 @@ def test_pipes_devices_and_sockets_are_refused_unread(model, tmp_path, capsys, m
     lines = capsys.readouterr().err.splitlines()
     kinds = ("a named pipe", "a named pipe", "a socket", "a device")
     for word, line, kind in zip(words, lines, kinds, strict=False):
-        assert f"{word}: {kind}, expected a file" in line
+        assert f"{word}: {kind}, expected an ordinary file" in line
     assert names(tmp_path / "out") == ["zz.png"]
     assert run("zz.png", "-o", "pipe.png") == 2
     assert "a named pipe, expected a file or a folder" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from blindsr.data.files.pictures import PictureFiles, PictureStore, checked_pict
 from blindsr.data.files.sigma_maps import read_sigma
 from blindsr.data.pbasr.hr_files import find_hr, find_test_pictures
 from blindsr.data.pbasr.reblursr_labels import FILES
-from blindsr.data.pbasr.reblursr_labels import read_seg as read_kinds
+from blindsr.data.pbasr.reblursr_labels import read_labels as read_kinds
 from blindsr.errors import BlindSRError
 from blindsr.imaging.files import write_png
 

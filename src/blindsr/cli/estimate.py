@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blindsr.cli.pictures.batch import Batch, gather
-from blindsr.cli.pictures.inputs import check_ordinary, special_kind
 from blindsr.cli.pictures.naming import distinct, longer_name
-from blindsr.errors import ConfigError, WeightsError, printable
+from blindsr.errors import ConfigError, WeightsError, check_ordinary, printable, special_kind
 
 from .device import add_device, pick_device
 from .terminal import track_parts

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blindsr.cli.pictures.batch import Batch, gather
-from blindsr.cli.pictures.inputs import check_ordinary
-from blindsr.errors import ConfigError, printable
+from blindsr.errors import ConfigError, check_ordinary, printable
 
 from .device import add_device, pick_device
 from .terminal import track_parts

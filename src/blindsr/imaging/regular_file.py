@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +10,10 @@ from typing import BinaryIO
 
 from PIL import UnidentifiedImageError
 
-from blindsr.errors import BlindSRError, FileError, missing_file, os_error
+from blindsr.errors import BlindSRError, FileError, check_ordinary, missing_file, os_error
 
 # Damaged EXIF makes Pillow warn tag by tag; what is lost is said in the notes of the picture.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
-_KINDS = (
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 
 
 class UnsupportedPictureError(Exception):
@@ -30,20 +22,17 @@ class UnsupportedPictureError(Exception):
 
 @contextlib.contextmanager
 def open_regular(path: str | Path) -> Iterator[BinaryIO]:
-    """Open an ordinary file for reading; pipes and devices, which may never end, stay unread.
+    """Open an ordinary file for reading.
 
     Raises:
         FileError: nothing is there, it is no ordinary file, or the system refuses it.
     """
+    check_ordinary(path)
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 (paths may come as text)
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            found = next((name for test, name in _KINDS if test(mode)), "no ordinary file")
-            raise FileError(path, found=found, expected="an ordinary file", fix="Copy it into one")
         file = Path(path).open("rb")  # noqa: SIM115 (closed below)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, IsADirectoryError):
         raise missing_file(path, "an image file", "Check the path") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise os_error(error, path, "read") from error
     with file:
         yield file

@@ -11,8 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindsr.cli.pictures.records import INDEX, Print, Record, read_records
-from blindsr.data.files.folder_walk import below
-from blindsr.errors import BlindSRError, FileError, missing_file, os_error, printable
+from blindsr.data.files.folder_walk import IMAGES, below
+from blindsr.errors import (
+    BlindSRError,
+    FileError,
+    check_ordinary,
+    os_error,
+    printable,
+    special_kind,
+)
 
 
 def matches(pattern: str) -> list[Path]:
@@ -51,19 +58,6 @@ def _folders(place: Path) -> list[Path]:
     ]
 
 
-READ = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
-    *(".avif", ".jp2", ".ppm", ".pgm", ".pnm"),
-)
-"""Suffixes of pictures, in lower case; a file that is named is read whatever its suffix."""
-_SPECIAL = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
-
-
 @dataclass(frozen=True)
 class Source:
     """A picture.
@@ -99,7 +93,7 @@ def find_pictures(
 ) -> list[Source]:
     """Expand files, folders and patterns to pictures, in order and each once.
 
-    Of a folder these are the files in it whose suffix is one of :data:`READ`, without hidden ones
+    Of a folder these are the files in it whose suffix is one of :data:`IMAGES`, without hidden ones
     and results of an earlier run; of a pattern (``*``, ``?``, ``[...]``, ``**``) likewise. A file
     that is named is taken whatever its suffix, and what exists is never a pattern.
 
@@ -130,28 +124,6 @@ def find_pictures(
     return list(found.values())
 
 
-def check_ordinary(path: Path) -> None:
-    """Refuse what reading could wait for without end.
-
-    Raises:
-        FileError: the file is a pipe, a device or a socket, is missing or cannot be looked at.
-    """
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise missing_file(path, "a picture or a folder of pictures", "Check the path") from None
-    except (OSError, ValueError) as error:
-        raise os_error(error, path, "read") from error
-    kind = special_kind(mode)
-    if kind:
-        raise FileError(path, found=kind, expected="a file", fix="Give the path of a picture.")
-
-
-def special_kind(mode: int) -> str | None:
-    """Return what a file is that is neither a file nor a folder, from the mode of its stat."""
-    return _SPECIAL.get(stat.S_IFMT(mode))
-
-
 def _expand(word: str, recursive: bool, leave_out: Path | None, search: Search) -> list[Source]:
     path = Path(word)
     try:
@@ -159,7 +131,7 @@ def _expand(word: str, recursive: bool, leave_out: Path | None, search: Search) 
     except (OSError, ValueError) as error:
         raise os_error(error, word, "read") from error
     if there or not glob.has_magic(word):
-        check_ordinary(path)
+        check_ordinary(path, "a picture or a folder of pictures")
         if path.is_dir():
             return _folder(path, recursive, leave_out, search)
         return [Source(path, Path(path.name))]
@@ -228,7 +200,7 @@ def _kind(path: Path) -> str | None:
     if special:
         return special.removeprefix("a ")
     suffix = path.suffix.lower()
-    return None if suffix in READ else printable(suffix) or "without a suffix"
+    return None if suffix in IMAGES else printable(suffix) or "without a suffix"
 
 
 def _is_result(path: Path, made: dict[Path, dict[str, Record]]) -> bool:
@@ -254,4 +226,4 @@ def _told(skipped: Counter[str]) -> str:
 
 
 def _kinds() -> str:
-    return f"files with one of {' '.join(READ)}"
+    return f"files with one of {' '.join(IMAGES)}"

@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .inputs import READ, Source
+from blindsr.data.files.folder_walk import IMAGES
+
+from .inputs import Source
 
 LONGEST = 3
 
@@ -50,7 +52,7 @@ def longer_name(source: Source, length: int) -> Path:
     relative = source.relative
     stem, suffix = relative.stem, relative.suffix
     real = os.path.realpath(source.path)
-    if length >= 1 and suffix.lower() in READ:
+    if length >= 1 and suffix.lower() in IMAGES:
         stem += "_" + suffix[1:]
     if length >= 2:
         stem = f"{Path(real).parent.name}_{stem}"

@@ -7,9 +7,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from blindsr.errors import BlindSRError, FileError, os_error
+from blindsr.errors import BlindSRError, FileError, os_error, special_kind
 
-from .inputs import special_kind
 from .records import Input, Print, Record, Verdict, judge, locked, read_records, write_records
 from .stopping import StopSignals
 

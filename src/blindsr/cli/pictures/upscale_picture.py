@@ -20,7 +20,6 @@ from blindsr.photo.prefilter import Prefilter, prefilter
 from blindsr.photo.writer import PhotoWriter, open_writer
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
-from .inputs import check_ordinary
 from .map_files import MapFacts, MapFiles, open_maps
 
 if TYPE_CHECKING:
@@ -61,7 +60,6 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         BlindSRError: the picture cannot be read, restored or written; nothing is left of it.
     """
     start = time.monotonic()
-    check_ordinary(job.source)
     photo = read_photo(job.source)
     # What lies under alpha 0 would bleed into the edge of what is seen.
     color = prefilter(bled(photo.color, photo.alpha), options.before)

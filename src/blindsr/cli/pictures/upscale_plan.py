@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindsr.errors import BlindSRError, ConfigError
+from blindsr.data.files.folder_walk import IMAGES
+from blindsr.errors import BlindSRError, ConfigError, special_kind
 
-from .inputs import READ, Source, special_kind
+from .inputs import Source
 from .map_files import map_path, preview_path
 from .naming import distinct, longer_name
 
@@ -144,7 +145,7 @@ def _is_file_name(out: Path, form: str | None, one_file: bool, count: int) -> bo
 def _with_suffix(relative: Path, form: str | None) -> Path:
     same = same_suffix(relative) if form == SAME else None
     suffix = same or SUFFIXES.get(form or "", ".png")
-    if relative.suffix.lower() in READ:
+    if relative.suffix.lower() in IMAGES:
         return relative.with_suffix(suffix)
     return relative.with_name(relative.name + suffix)
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from blindsr.data.files.pairing import IMAGES, by_stem, pair
+from blindsr.data.files.folder_walk import IMAGES
+from blindsr.data.files.pairing import by_stem, pair
 from blindsr.data.files.source_values import existing_folder
 from blindsr.errors import DataError
 

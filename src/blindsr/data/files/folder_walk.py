@@ -1,4 +1,4 @@
-"""Files below a folder, through links too, without end in none."""
+"""Which files lie below a folder, links followed, and which of them are pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 from blindsr.errors import BlindSRError, os_error
+
+IMAGES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".avif", ".jp2", ".ppm", ".pgm", ".pnm"),
+)
+"""Suffixes of pictures, in lower case."""
 
 
 def below(folder: Path, *, recursive: bool, failures: list[BlindSRError]) -> list[Path]:

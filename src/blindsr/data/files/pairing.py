@@ -16,15 +16,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from blindsr.data.files.folder_walk import IMAGES
 from blindsr.data.files.notes import say_once
 from blindsr.data.files.source_values import entries, existing_folder
 from blindsr.errors import DataError
 
-IMAGES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
-    | {".avif", ".jp2", ".ppm", ".pgm", ".pnm"}
-)
-"""Suffixes of pictures, in lower case."""
 _LR = r"(?:bic(?:ubic)?)?LR(?:BI|BD|DN|bic|wild|mild|unknown)?(?:x?\d+)?[mdw]?\d*"
 _WORD = rf"{_LR}|(?:bic(?:ubic)?)?x\d+[a-z]?\d*|HR|LQ|HQ|GT|SRF[_-]?\d+|masks?|sigma"
 _END = re.compile(rf"(?<=.)(?:[ _.-](?:{_WORD})|x\d+(?:[mdw]\d*)?)$", re.IGNORECASE)

@@ -9,17 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from blindsr.errors import DataError, FileError, missing_file, os_error
+from blindsr.errors import DataError, FileError, check_ordinary, os_error
 
 MOST_WORKERS = 1024
 """Processes or threads that may be asked for; more is a slip of the finger."""
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def ordinary_file(path: str | Path, expected: str, fix: str) -> Path:
@@ -33,15 +26,9 @@ def ordinary_file(path: str | Path, expected: str, fix: str) -> Path:
     Raises:
         FileError: it is missing, empty, no ordinary file, or cannot be looked at.
     """
-    try:
-        status = Path(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise missing_file(path, expected, fix) from None
-    except (OSError, ValueError) as error:
-        raise os_error(error, path, "read") from error
-    if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no ordinary file")
-        raise FileError(path, found=kind, expected=f"a file, {expected}", fix="Check the path")
+    status = check_ordinary(path, expected, fix)
+    if stat.S_ISDIR(status.st_mode):
+        raise FileError(path, found="a folder", expected=f"a file, {expected}", fix=fix)
     if not status.st_size:
         raise FileError(path, found="an empty file", expected=expected, fix=fix)
     return Path(path)
@@ -53,13 +40,7 @@ def existing_folder(path: str | Path, expected: str, fix: str) -> Path:
     Raises:
         FileError: it is missing, something else, or cannot be looked at.
     """
-    try:
-        mode = Path(path).stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise missing_file(path, expected, fix) from None
-    except (OSError, ValueError) as error:
-        raise os_error(error, path, "read") from error
-    if not stat.S_ISDIR(mode):
+    if not stat.S_ISDIR(check_ordinary(path, expected, fix).st_mode):
         raise FileError(path, found="no folder", expected=expected, fix=fix)
     return Path(path)
 

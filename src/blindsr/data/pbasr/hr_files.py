@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from blindsr.data.files.folder_walk import below
+from blindsr.data.files.folder_walk import IMAGES, below
 from blindsr.data.files.notes import say_once
-from blindsr.data.files.pairing import IMAGES, lr_beside_hr, partners, says_lr, stems, words
+from blindsr.data.files.pairing import lr_beside_hr, partners, says_lr, stems, words
 from blindsr.data.files.pictures import PictureFiles
 from blindsr.data.files.source_values import entries, existing_folder
 from blindsr.errors import BlindSRError, DataError

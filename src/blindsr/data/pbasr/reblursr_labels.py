@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from blindsr.data.files.pairing import IMAGES, sorted_names
+from blindsr.data.files.folder_walk import IMAGES
+from blindsr.data.files.pairing import sorted_names
 from blindsr.data.files.source_values import ordinary_file
 from blindsr.errors import DataError, FileError, os_error
 

@@ -14,6 +14,7 @@ from blindsr.errors import ConfigError, DataError, FileError
 from blindsr.imaging.photo import read_photo
 from blindsr.imaging.temporary import spool
 from blindsr.photo.formats import FORMATS, JPEG, PNG, TIFF, WEBP, Layout, fit, format_of
+from blindsr.photo.stream import Head
 from blindsr.photo.tiff import TiffStream
 from blindsr.photo.writer import open_writer
 
@@ -88,8 +89,8 @@ def test_tiff_equals_what_other_decoders_see(tmp_path, channels, bits, size):
 def test_bigtiff_is_read_by_others(tmp_path, channels):
     array = pixels(70, 90, Layout(channels, 16))
     with (tmp_path / "a.tif").open("wb") as file:
-        options = {"width": 90, "height": 70, "channels": channels, "bits": 16, "icc": SRGB}
-        stream = TiffStream(file, **options, big=True)
+        head = Head(width=90, height=70, channels=channels, bits=16, icc=SRGB)
+        stream = TiffStream(file, head, big=True)
         stream.write(array)
         stream.close()
     with tifffile.TiffFile(tmp_path / "a.tif") as file:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from blindsr.photo.stream import Head, StripStream
+
 _BLOCK = 8  # rows and columns of what is transformed together, as colour is not subsampled
 _MOST_BLOCKS = 65535  # between restart markers
 _STRIP_BYTES = 1 << 22
@@ -24,68 +26,42 @@ _SIZE, _INTERVAL, _SCAN = 0xC0, 0xDD, 0xDA  # second bytes of markers: SOF0, DRI
 _END = b"\xff\xd9"
 
 
-class JpegStream:
-    """Encode rows as they come; all colour samples are kept (4:4:4).
+class JpegStream(StripStream):
+    """Encode rows of 8 bit, grey or RGB, as they come; all colour samples are kept (4:4:4).
 
     Args:
         file: open for writing in binary mode; it is not closed.
-        width: of the picture, up to 65,500.
-        height: likewise.
-        channels: 1 grey or 3 RGB.
-        quality: 1..100.
-        icc: colour profile.
-        exif: EXIF block, from its byte-order mark on.
-        dpi: pixels per inch, across and down.
+        head: of a picture of up to 65,500 pixels a side.
     """
 
-    def __init__(
-        self,
-        file: BinaryIO,
-        *,
-        width: int,
-        height: int,
-        channels: int,
-        quality: int,
-        icc: bytes | None = None,
-        exif: bytes | None = None,
-        dpi: tuple[float, float] | None = None,
-    ) -> None:
-        self._file, self._height, self._channels = file, height, channels
-        across = -(-width // _BLOCK)
+    def __init__(self, file: BinaryIO, head: Head) -> None:
+        across = -(-head.width // _BLOCK)
         down = min(_MOST_BLOCKS // across, max(1, _STRIP_BYTES // (across * _BLOCK * _BLOCK * 3)))
-        self._rows_per_strip = down * _BLOCK
+        super().__init__(down * _BLOCK)
+        self._file, self._height, self._channels = file, head.height, head.channels
         self._interval = across * down
-        self._options: dict[str, Any] = {"format": "JPEG", "quality": quality, "subsampling": 0}
-        self._head: dict[str, Any] = {"icc_profile": icc}
-        if dpi is not None:
-            self._head["dpi"] = tuple(min(value, _MOST_DPI) for value in dpi)
-        if exif is not None:
-            self._head["exif"] = b"Exif\0\0" + exif
-        self._waiting: list[NDArray[np.integer]] = []
+        self._options: dict[str, Any] = {
+            "format": "JPEG",
+            "quality": head.quality,
+            "subsampling": 0,
+        }
+        self._first: dict[str, Any] = {"icc_profile": head.icc}
+        if head.dpi is not None:
+            self._first["dpi"] = tuple(min(value, _MOST_DPI) for value in head.dpi)
+        if head.exif is not None:
+            self._first["exif"] = b"Exif\0\0" + head.exif
         self._strips = 0
 
-    def write(self, rows: NDArray[np.integer]) -> None:
-        """Append (n, W, C) rows of uint8."""
-        size = self._rows_per_strip
-        missing = size - sum(map(len, self._waiting))
-        while len(rows) >= missing:
-            self._strip(np.concatenate([*self._waiting, rows[:missing]]))
-            self._waiting, rows, missing = [], rows[missing:], size
-        if len(rows):
-            self._waiting.append(rows.copy())
-
-    def close(self) -> None:
-        """Write the last strip and the end of the file."""
-        if self._waiting:
-            self._strip(np.concatenate(self._waiting))
-        self._waiting = []
+    def end(self) -> None:
+        """Write the marker of the end."""
         self._file.write(_END)
 
-    def _strip(self, rows: NDArray[np.integer]) -> None:
+    def encode(self, rows: NDArray[np.integer]) -> None:
+        """Write one strip behind a restart marker, the first behind the tables."""
         pixels = np.ascontiguousarray(rows[..., 0] if self._channels == 1 else rows, np.uint8)
         buffer = io.BytesIO()
-        head = {} if self._strips else self._head
-        Image.fromarray(pixels).save(buffer, **self._options, **head)
+        first = {} if self._strips else self._first
+        Image.fromarray(pixels).save(buffer, **self._options, **first)
         data = buffer.getvalue()
         start, size_at, scan_at = _find(data)
         if self._strips:

@@ -60,7 +60,7 @@ def _denoise(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _deblock(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Blocks of a second compression lie elsewhere each time: in the mean, no edge is left."""
+    """Average re-compressions on shifted grids, which cancels block edges."""
     total = np.zeros(image.shape, np.uint16)
     sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
     options = [

@@ -2,7 +2,7 @@
 
 Format: Adobe "TIFF Revision 6.0" (1992) with the "Technical Note 2" of 2002 (deflate), and BigTIFF,
 whose offsets have 64 bits, for pictures of 4 GB and more. The directory stands at the end of the
-file; the header is told where when it is known.
+file; its offset in the header is patched at close.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsr.photo.stream import Head, StripStream
+
 _STRIP_BYTES = 1 << 20
 _LEVEL = 4  # of zlib
 _CLASSIC_LIMIT = (1 << 32) - (1 << 26)  # incompressible pixels, the directory and the profile fit
@@ -22,62 +24,30 @@ _DEFLATE = 8
 _DIFFERENCES = 2  # predictor: each sample less the one of the same channel to its left
 _SHORT, _LONG, _RATIONAL, _UNDEFINED, _LONG8 = 3, 4, 5, 7, 16
 _LETTER = {_SHORT: "H", _LONG: "I", _RATIONAL: "II", _UNDEFINED: "B", _LONG8: "Q"}
-LARGEST_SIDE = 2**31 - 1
 
 _Entry = tuple[int, int, Sequence[int] | bytes]  # tag, type, values
 
 
-class TiffStream:
-    """Encode rows as they come.
+class TiffStream(StripStream):
+    """Encode rows, grey, RGB or RGBA, as they come.
 
     Args:
         file: open for writing in binary mode, seekable; it is not closed.
-        width: of the picture.
-        height: of the picture.
-        channels: 1 grey, 3 RGB, 4 RGBA.
-        bits: 8 or 16 per sample.
-        icc: colour profile.
-        dpi: pixels per inch, across and down.
+        head: of the picture; EXIF and text are left out.
         big: write BigTIFF; by default only where the pixels might not fit into 4 GB.
     """
 
-    def __init__(
-        self,
-        file: BinaryIO,
-        *,
-        width: int,
-        height: int,
-        channels: int,
-        bits: int,
-        icc: bytes | None = None,
-        dpi: tuple[float, float] | None = None,
-        big: bool | None = None,
-    ) -> None:
-        self._file, self._icc, self._dpi = file, icc, dpi
-        self._width, self._height, self._channels, self._bits = width, height, channels, bits
-        row_bytes = width * channels * bits // 8
-        self._big = row_bytes * height > _CLASSIC_LIMIT if big is None else big
-        self._rows_per_strip = min(height, max(1, _STRIP_BYTES // row_bytes))
-        self._waiting: list[NDArray[np.integer]] = []
+    def __init__(self, file: BinaryIO, head: Head, *, big: bool | None = None) -> None:
+        row_bytes = head.width * head.channels * head.bits // 8
+        super().__init__(min(head.height, max(1, _STRIP_BYTES // row_bytes)))
+        self._file, self._head = file, head
+        self._big = row_bytes * head.height > _CLASSIC_LIMIT if big is None else big
         self._offsets: list[int] = []
         self._lengths: list[int] = []
         file.write(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if self._big else b"II*\0\0\0\0\0")
 
-    def write(self, rows: NDArray[np.integer]) -> None:
-        """Append (n, W, C) rows of uint8 or uint16."""
-        size = self._rows_per_strip
-        missing = size - sum(map(len, self._waiting))
-        while len(rows) >= missing:
-            self._strip(np.concatenate([*self._waiting, rows[:missing]]))
-            self._waiting, rows, missing = [], rows[missing:], size
-        if len(rows):
-            self._waiting.append(rows.copy())
-
-    def close(self) -> None:
-        """Write the last strip and the directory."""
-        if self._waiting:
-            self._strip(np.concatenate(self._waiting))
-        self._waiting = []
+    def end(self) -> None:
+        """Write the directory, and its offset into the header."""
         start = self._file.tell()
         start += start % 2  # directories lie on even bytes
         self._file.seek(start)
@@ -85,8 +55,9 @@ class TiffStream:
         self._file.seek(8 if self._big else 4)
         self._file.write(struct.pack("<Q" if self._big else "<I", start))
 
-    def _strip(self, rows: NDArray[np.integer]) -> None:
-        samples = np.ascontiguousarray(rows, "<u2" if self._bits == 16 else np.uint8)
+    def encode(self, rows: NDArray[np.integer]) -> None:
+        """Write one strip: differences of neighbours, deflated."""
+        samples = np.ascontiguousarray(rows, "<u2" if self._head.bits == 16 else np.uint8)
         differences = samples.copy()
         differences[:, 1:] -= samples[:, :-1]
         packed = zlib.compress(differences.data, _LEVEL)
@@ -98,25 +69,25 @@ class TiffStream:
         """Return the fields in ascending order of their tags."""
         offset_type = _LONG8 if self._big else _LONG
         entries: list[_Entry] = [
-            (256, _LONG, [self._width]),
-            (257, _LONG, [self._height]),
-            (258, _SHORT, [self._bits] * self._channels),
+            (256, _LONG, [self._head.width]),
+            (257, _LONG, [self._head.height]),
+            (258, _SHORT, [self._head.bits] * self._head.channels),
             (259, _SHORT, [_DEFLATE]),
-            (262, _SHORT, [1 if self._channels == 1 else 2]),  # zero is black, or RGB
+            (262, _SHORT, [1 if self._head.channels == 1 else 2]),  # zero is black, or RGB
             (273, offset_type, self._offsets),
-            (277, _SHORT, [self._channels]),
-            (278, _LONG, [self._rows_per_strip]),
+            (277, _SHORT, [self._head.channels]),
+            (278, _LONG, [self.rows_per_strip]),
             (279, _LONG, self._lengths),
-            (282, _RATIONAL, _rational(self._dpi, 0)),
-            (283, _RATIONAL, _rational(self._dpi, 1)),
+            (282, _RATIONAL, _rational(self._head.dpi, 0)),
+            (283, _RATIONAL, _rational(self._head.dpi, 1)),
             (284, _SHORT, [1]),  # the channels of a pixel are neighbours
-            (296, _SHORT, [1 if self._dpi is None else 2]),  # no size on paper, or inches
+            (296, _SHORT, [1 if self._head.dpi is None else 2]),  # no size on paper, or inches
             (317, _SHORT, [_DIFFERENCES]),
         ]
-        if self._channels == 4:
+        if self._head.channels == 4:
             entries.append((338, _SHORT, [2]))  # alpha that colours are not multiplied with
-        if self._icc is not None:
-            entries.append((34675, _UNDEFINED, self._icc))
+        if self._head.icc is not None:
+            entries.append((34675, _UNDEFINED, self._head.icc))
         return entries
 
 

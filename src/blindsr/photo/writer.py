@@ -7,9 +7,9 @@ in a temporary file on disk. Memory does not grow with the picture, but for WebP
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,38 +20,34 @@ from blindsr.imaging.files import atomic_path
 from blindsr.imaging.temporary import spool
 from blindsr.photo.formats import (
     JPEG,
+    PNG,
     TIFF,
     WEBP,
     Layout,
-    PhotoFormat,
     check_size,
     format_of,
     profile_for,
 )
 from blindsr.photo.jpeg import JpegStream
 from blindsr.photo.png import PngStream
+from blindsr.photo.stream import Head, Stream
 from blindsr.photo.tiff import TiffStream
 
 QUALITY = 95
 """Of JPEG and WebP."""
+_STREAMS: dict[str, Callable[[BinaryIO, Head], Stream]] = {
+    PNG.name: PngStream,
+    TIFF.name: TiffStream,
+    JPEG.name: JpegStream,
+}
 _BLOCK_BYTES = 1 << 22  # rows are handed on in blocks of about this size
-
-
-class Sink(Protocol):
-    """What takes rows (n, W, C) and ends a file."""
-
-    def write(self, rows: NDArray[np.integer]) -> None:
-        """Append rows."""
-
-    def close(self) -> None:
-        """Complete the file."""
 
 
 class PhotoWriter:
     """Takes the rows of one picture from the top; made by :func:`open_writer`."""
 
-    def __init__(self, path: Path, sink: Sink, width: int, height: int, layout: Layout) -> None:
-        self._path, self._sink, self._layout = path, sink, layout
+    def __init__(self, path: Path, stream: Stream, width: int, height: int, layout: Layout) -> None:
+        self._path, self._stream, self._layout = path, stream, layout
         self._shape = (width, layout.channels)
         self._height, self._written = height, 0
 
@@ -73,7 +69,7 @@ class PhotoWriter:
             raise self._unfit(f"{self._written + len(rows)} rows")
         step = max(1, _BLOCK_BYTES // (rows[:1].nbytes or 1))
         for start in range(0, len(rows), step):
-            self._sink.write(rows[start : start + step])
+            self._stream.write(rows[start : start + step])
         self._written += len(rows)
 
     def finish(self) -> None:
@@ -84,7 +80,7 @@ class PhotoWriter:
         """
         if self._written < self._height:
             raise self._unfit(f"{self._written} rows")
-        self._sink.close()
+        self._stream.close()
 
     def _unfit(self, found: str) -> DataError:
         width, channels = self._shape
@@ -132,68 +128,50 @@ def open_writer(
     path = Path(path)
     check_size(path, width, height)
     form = format_of(path)
-    profile = profile_for(layout, icc, form)
+    head = Head(
+        width=width,
+        height=height,
+        channels=layout.channels,
+        bits=layout.bits,
+        icc=profile_for(layout, icc, form),
+        exif=exif,
+        text=text or {},
+        dpi=dpi,
+        quality=quality,
+    )
     try:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(path))
-            sink: Sink
+            stream: Stream
             if form is WEBP:
                 # Pillow maps pictures of four channels without a copy.
                 array = stack.enter_context(spool(path, (height, width, 4), np.uint8))
-                options: dict[str, Any] = {"quality": quality, "icc_profile": profile}
-                if exif is not None:
-                    options["exif"] = b"Exif\0\0" + exif
-                sink = _Spooled(array, temporary, form, layout, options)
+                stream = _Spooled(array, temporary, head)
             else:
                 file = stack.enter_context(temporary.open("wb"))
-                head = {"width": width, "height": height, "icc": profile, "exif": exif, "dpi": dpi}
-                sink = _stream(file, form, layout, head, text=text, quality=quality)
-            writer = PhotoWriter(path, sink, width, height, layout)
+                stream = _STREAMS[form.name](file, head)
+            writer = PhotoWriter(path, stream, width, height, layout)
             yield writer
             writer.finish()
     except OSError as error:
         raise os_error(error, path, "written") from error
 
 
-def _stream(
-    file: BinaryIO,
-    form: PhotoFormat,
-    layout: Layout,
-    head: dict[str, Any],
-    *,
-    text: dict[str, str] | None,
-    quality: int,
-) -> Sink:
-    channels, bits = layout.channels, layout.bits
-    if form is JPEG:
-        return JpegStream(file, **head, channels=channels, quality=quality)
-    if form is TIFF:
-        head = {key: value for key, value in head.items() if key != "exif"}
-        return TiffStream(file, **head, channels=channels, bits=bits)
-    return PngStream(file, **head, channels=channels, bits=bits, text=text)
-
-
-class _Spooled:
-    """Rows that wait on disk until an encoder can have all of them.
+class _Spooled(Stream):
+    """Rows that wait on disk until the encoder of WebP can have all of them.
 
     Args:
         array: (H, W, 4) uint8.
         path: where to write.
-        form: WebP.
-        layout: of the rows.
-        options: for Pillow.
+        head: of the picture.
     """
 
-    def __init__(
-        self,
-        array: NDArray[np.uint8],
-        path: Path,
-        form: PhotoFormat,
-        layout: Layout,
-        options: dict[str, Any],
-    ) -> None:
-        self._array, self._path, self._form, self._options = array, path, form, options
-        self._mode = {3: "RGBX", 4: "RGBA"}[layout.channels]
+    def __init__(self, array: NDArray[np.uint8], path: Path, head: Head) -> None:
+        self._array, self._path = array, path
+        self._mode = {3: "RGBX", 4: "RGBA"}[head.channels]
+        self._options: dict[str, Any] = {"quality": head.quality, "icc_profile": head.icc}
+        if head.exif is not None:
+            self._options["exif"] = b"Exif\0\0" + head.exif
         self._next = 0
 
     def write(self, rows: NDArray[np.integer]) -> None:
@@ -206,4 +184,4 @@ class _Spooled:
         """Encode all of them."""
         height, width = self._array.shape[:2]
         image = Image.frombuffer(self._mode, (width, height), self._array, "raw", self._mode, 0, 1)
-        image.save(self._path, format=self._form.name, **self._options)
+        image.save(self._path, format=WEBP.name, **self._options)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "data": {*LOW, "photo", "degradation", "drawing"},
     "networks": LOW,
     "losses": LOW,
-    "metrics": LOW,
+    "metrics": {*LOW, "losses"},  # LPIPS is both
     "weights": {*LOW, "networks"},
     "tasks": {*LOW, "drawing", "networks", "losses", "metrics", "weights"},
     "callbacks": {*LOW, "drawing", "metrics", "networks"},

@@ -35,7 +35,7 @@ def read_features(
     path = Path(path)
     get = f"Copy {served_name} there from a machine with a network"
     if not path.is_file():
-        raise missing_file(path, f"torchvision's {served_name}", f"{get}, or go without this loss.")
+        raise missing_file(path, f"torchvision's {served_name}", f"{get}, or go without it.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about a pickle that it then refuses

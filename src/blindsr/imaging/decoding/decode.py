@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +22,10 @@ from blindsr.imaging.decoding.deep import (
     is_netpbm,
     jpeg_frame,
 )
-from blindsr.imaging.decoding.memory import check_room
 from blindsr.imaging.decoding.metadata import metadata_of
 from blindsr.imaging.decoding.pillow import decode_pillow, open_with_pillow
 from blindsr.imaging.decoding.png import decode_png, open_png, png_samples
-from blindsr.imaging.decoding.png_chunks import SIGNATURE as PNG
-from blindsr.imaging.decoding.png_chunks import png_metadata
+from blindsr.imaging.decoding.png_chunks import is_png, png_metadata
 from blindsr.imaging.decoding.tiff import decode_tiff, is_tiff, page_size, read_first_page
 from blindsr.imaging.regular_file import UnsupportedPictureError, open_regular, reading
 
@@ -52,7 +53,14 @@ _UNSUPPORTED = (
 """Beginnings of whole pictures that are not read: bytes, where they stand, what they are."""
 
 
-_DECODERS = ((is_jpeg, decode_jpeg), (is_jp2, decode_jp2), (is_avif, decode_avif))
+_DECODERS = (
+    (is_tiff, decode_tiff),
+    (is_png, decode_png),
+    (is_netpbm, decode_netpbm),
+    (is_jpeg, decode_jpeg),
+    (is_jp2, decode_jp2),
+    (is_avif, decode_avif),
+)
 
 
 def decode(path: str | Path) -> Decoded:
@@ -62,17 +70,7 @@ def decode(path: str | Path) -> Decoded:
         FileError: the file is missing, unreadable, truncated, not an image, of a kind that is not
             supported, or larger than memory.
     """
-    name = str(path)
-    with open_regular(path) as file, reading(path):
-        head = file.read(_HEAD)
-        _refuse_unsupported(head)
-        file.seek(0)
-        if is_tiff(head):
-            return decode_tiff(name, file)
-        if head.startswith(PNG):
-            return decode_png(name, file)
-        if is_netpbm(head):
-            return _netpbm(name, file.read())
+    with _opened(path) as (name, file, head):
         for fits, decoder in _DECODERS:
             if fits(head):
                 return decoder(name, file)
@@ -85,14 +83,10 @@ def picture_size(path: str | Path) -> tuple[int, int]:
     Raises:
         FileError: as :func:`decode`, as far as the header tells.
     """
-    name = str(path)
-    with open_regular(path) as file, reading(path):
-        head = file.read(_HEAD)
-        _refuse_unsupported(head)
-        file.seek(0)
+    with _opened(path) as (name, file, head):
         if is_tiff(head):
             height, width, turn = page_size(file)
-        elif head.startswith(PNG):
+        elif is_png(head):
             png = open_png(name, file, pixels=False)
             height, width, turn = png.height, png.width, png_metadata(png).orientation
         elif is_jpeg(head) and (frame := jpeg_frame(file)) is not None and frame.bits != _EIGHT:
@@ -110,17 +104,13 @@ def decode_unchanged(path: str | Path) -> NDArray[np.generic]:
     Raises:
         FileError: as :func:`decode`.
     """
-    name = str(path)
-    with open_regular(path) as file, reading(path):
-        head = file.read(_HEAD)
-        _refuse_unsupported(head)
-        file.seek(0)
+    with _opened(path) as (name, file, head):
         if is_tiff(head):
             return read_first_page(name, file)
-        if head.startswith(PNG):
+        if is_png(head):
             return png_samples(open_png(name, file))
         if is_netpbm(head):
-            return _netpbm(name, file.read()).color
+            return decode_netpbm(name, file).color
         with open_with_pillow(name, file) as image:
             array = np.array(image)
         return array.astype(np.uint8) if array.dtype == bool else array
@@ -137,11 +127,14 @@ def orient(array: NDArray[np.integer], orientation: int) -> NDArray[np.integer]:
     return np.ascontiguousarray(array)
 
 
-def _netpbm(name: str, data: bytes) -> Decoded:
-    def check(width: int, height: int, sample_bytes: int) -> None:
-        check_room(name, width, height, sample_bytes=sample_bytes)
-
-    return Decoded(decode_netpbm(data, check), None, "PPM")
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[str, BinaryIO, bytes]]:
+    """Yield name, file and its first bytes; every failure is one line."""
+    with open_regular(path) as file, reading(path):
+        head = file.read(_HEAD)
+        _refuse_unsupported(head)
+        file.seek(0)
+        yield str(path), file, head
 
 
 def _refuse_unsupported(head: bytes) -> None:

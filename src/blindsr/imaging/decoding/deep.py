@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -152,16 +151,13 @@ def is_netpbm(head: bytes) -> bool:
     return re.match(rb"P[2356][\s#]", head) is not None
 
 
-def decode_netpbm(data: bytes, check: Callable[[int, int, int], None]) -> NDArray[np.integer]:
-    """Return (H, W) or (H, W, 3), uint8 up to a maximum of 255, else uint16.
-
-    Args:
-        data: the file.
-        check: called with width, height and bytes of a sample before pixels are decoded.
+def decode_netpbm(path: str, file: BinaryIO) -> Decoded:
+    """Decode PGM or PPM, plain or raw: uint8 up to a maximum of 255, else uint16.
 
     Raises:
         ValueError: the header is wrong, or pixels are missing.
     """
+    data = file.read()
     header = _HEADER.match(data)
     if header is None:
         raise ValueError("no header of PGM or PPM")
@@ -170,7 +166,7 @@ def decode_netpbm(data: bytes, check: Callable[[int, int, int], None]) -> NDArra
         raise ValueError(f"a maximum of {peak}")
     channels = 3 if kind in (3, 6) else 1
     count = width * height * channels
-    check(width, height, 1 if peak < 256 else 2)
+    check_room(path, width, height, sample_bytes=1 if peak < 256 else 2)
     if kind < 4:
         words = data[header.end() :].split(maxsplit=count)[:count]
         samples = np.array(words, dtype=np.int64)
@@ -181,4 +177,4 @@ def decode_netpbm(data: bytes, check: Callable[[int, int, int], None]) -> NDArra
     if samples.min(initial=0) < 0 or samples.max(initial=0) > peak:
         raise ValueError(f"values beyond its maximum {peak}")
     samples = samples.reshape((height, width, channels)[: 2 + (channels > 1)])
-    return full_range(samples, peak)
+    return Decoded(full_range(samples, peak), None, "PPM")

@@ -61,6 +61,11 @@ class PngFile:
     extra: tuple[tuple[bytes, bytes], ...]
 
 
+def is_png(head: bytes) -> bool:
+    """Whether a file begins as PNG."""
+    return head.startswith(SIGNATURE)
+
+
 def take_apart(file: BinaryIO, *, pixels: bool = True) -> PngFile:
     """Split a PNG into its pixels and the rest.
 

@@ -106,7 +106,7 @@ class RRDBSFTTask(L1RestorerTask):
             self.hparams["phase"] = 0.0
         self.network = build(RRDBSFT, self.hparams)
         self.others: dict[str, list[nn.Module]] = {}
-        self._started = False
+        self._start_from = weights  # until they are loaded
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
         """Load the weights to start from and the networks to compare with, once.
@@ -115,10 +115,9 @@ class RRDBSFTTask(L1RestorerTask):
             FileError, WeightsError: if a file is missing or holds another network.
         """
         super().preflight(stage, resumed=resumed)
-        path = self.hparams["weights"]
-        if path and not resumed and not self._started:
-            restorer(path, self.hparams, into=self.network)
-            self._started = True
+        if self._start_from and not resumed:
+            restorer(self._start_from, self.hparams, into=self.network)
+            self._start_from = None
         if stage == "test" and not self.others:
             self.others = load_others(self.hparams["compare"])
 

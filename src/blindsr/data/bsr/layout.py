@@ -8,16 +8,19 @@ read; only the latter has a manifest, ``blur16`` and ``depth``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from blindsr.data.files.folder_walk import IMAGES
-from blindsr.data.files.pairing import by_stem, pair
+from blindsr.data.files.pairing import partners, stems
 from blindsr.data.files.source_values import existing_folder
 from blindsr.errors import DataError
 
 Pairing = Literal["name", "sorted"]
+_FIX = (
+    "Copy or prepare it again, or, if sorted order pairs them, as the released loader assumes, set "
+    'pairing="sorted"'
+)
 
 
 class BSRFiles(NamedTuple):
@@ -76,56 +79,25 @@ def find_groups(root: Path, split: str) -> list[str]:
 
 
 def list_images(folder: Path) -> dict[str, Path]:
-    """Return stem -> path of the images in ``folder``, sorted by stem."""
-    fix = "Prepare or download the data set again, or correct root"
-    existing_folder(folder, "a folder of images", fix)
-    found = by_stem(folder, {".npy"} if folder.name == "blur16" else IMAGES)
-    if not found:
-        raise DataError(folder, found="no images", expected="at least one", fix=fix)
-    return found
+    """Return stem -> path of the pictures (or, of ``blur16``, arrays) in ``folder``, sorted.
+
+    Raises:
+        FileError: it is missing.
+        DataError: it holds none, or two of one stem.
+    """
+    return stems(folder, what="pictures", suffixes={".npy"} if folder.name == "blur16" else IMAGES)
 
 
 def _partners(hr: dict[str, Path], folder: Path, pairing: Pairing) -> dict[str, Path]:
-    """Return name of the HR image -> its partner in ``folder``."""
-    partners = list_images(folder)
-    if pairing == "sorted":
-        if len(partners) != len(hr):
-            raise DataError(
-                folder,
-                found=f"{len(partners)} files",
-                expected=f"{len(hr)}, as in GT",
-                fix="Complete the folder, or pair by name",
-            )
-        return dict(zip(hr, partners.values(), strict=True))
-    pairs = pair(hr, partners, folder)
-    missing, extra = pairs.missing, pairs.extra
-    if missing and extra and len(missing) == len(hr) == len(partners):
+    """Return name of the HR picture -> its partner in ``folder``."""
+    others = list_images(folder)
+    if pairing == "name":
+        return partners(hr, others, folder, every=True, fix=_FIX)
+    if len(others) != len(hr):
         raise DataError(
             folder,
-            found=f"no name of GT (for instance {_first(extra)} instead of {_first(missing)})",
-            expected="equal names",
-            fix='If sorted order pairs them, as the released loader assumes, set pairing="sorted"',
+            found=f"{len(others)} files",
+            expected=f"{len(hr)}, as in GT",
+            fix="Complete the folder, or pair by name",
         )
-    if missing:
-        raise DataError(
-            folder,
-            found=f"no file named {_first(missing)}{_more(missing)}",
-            expected="one for every image of GT",
-            fix="Copy or prepare it again",
-        )
-    if extra:
-        raise DataError(
-            folder,
-            found=f"{partners[_first(extra)].name}{_more(extra)}, which has no partner in GT",
-            expected="one file for every image of GT",
-            fix="Remove it, or complete GT",
-        )
-    return pairs.found
-
-
-def _first(names: Iterable[str]) -> str:
-    return min(names)
-
-
-def _more(names: list[str]) -> str:
-    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return dict(zip(hr, others.values(), strict=True))

@@ -21,6 +21,7 @@ from blindsr.data.files.notes import say_once
 from blindsr.data.files.source_values import entries, existing_folder
 from blindsr.errors import DataError
 
+_COMPLETE = "Prepare or download it again, or correct the path"
 _LR = r"(?:bic(?:ubic)?)?LR(?:BI|BD|DN|bic|wild|mild|unknown)?(?:x?\d+)?[mdw]?\d*"
 _WORD = rf"{_LR}|(?:bic(?:ubic)?)?x\d+[a-z]?\d*|HR|LQ|HQ|GT|SRF[_-]?\d+|masks?|sigma"
 _END = re.compile(rf"(?<=.)(?:[ _.-](?:{_WORD})|x\d+(?:[mdw]\d*)?)$", re.IGNORECASE)
@@ -41,28 +42,22 @@ class Paired(NamedTuple):
     """Stems of others that belong to no HR picture."""
 
 
-def stems(folder: Path, *, what: str) -> dict[str, Path]:
-    """Return stem -> path of the images in ``folder``, sorted.
+def stems(
+    folder: Path, *, what: str, suffixes: Iterable[str] = IMAGES, empty: bool = False
+) -> dict[str, Path]:
+    """Return stem -> path of the files with one of ``suffixes`` in ``folder``, sorted.
 
     Args:
         folder: searched, not below.
         what: says in errors what the folder holds.
+        suffixes: in lower case.
+        empty: accept a folder without any.
 
     Raises:
         FileError: the folder is missing or cannot be read.
-        DataError: two files have one stem.
+        DataError: it holds no such file, or two files have one stem.
     """
-    existing_folder(folder, f"a folder of {what}", "Complete the data set, or correct root")
-    return by_stem(folder, IMAGES)
-
-
-def by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
-    """Return stem -> path of the files with one of ``suffixes`` in a folder, sorted.
-
-    Raises:
-        FileError: the folder cannot be read.
-        DataError: two files have one stem.
-    """
+    existing_folder(folder, f"a folder of {what}", _COMPLETE)
     found: dict[str, Path] = {}
     for path in entries(folder):
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
@@ -75,19 +70,31 @@ def by_stem(folder: Path, suffixes: Iterable[str]) -> dict[str, Path]:
                 fix="Remove or rename one of them",
             )
         found[path.stem] = path
+    if not found and not empty:
+        raise DataError(folder, found="no images", expected=what, fix=_COMPLETE)
     return found
 
 
-def partners(hr: dict[str, Path], others: dict[str, Path], folder: Path) -> dict[str, Path]:
+def partners(
+    hr: dict[str, Path],
+    others: dict[str, Path],
+    folder: Path,
+    *,
+    every: bool = False,
+    fix: str = "Complete the folder, or rename its files",
+) -> dict[str, Path]:
     """Return stem of each HR picture -> its partner in ``others``.
 
     Args:
         hr: stem (or relative stem) -> path.
-        others: stem -> path; files that belong to no HR picture are left alone.
+        others: stem -> path.
         folder: of the others, for errors.
+        every: each of the others must belong to an HR picture; else those that do not are left out.
+        fix: what to do where a partner is missing.
 
     Raises:
-        DataError: a picture has no partner, two of them, or one that another has.
+        DataError: a picture has no partner, two of them, or one that another has, or, with
+            ``every``, a file belongs to no picture.
     """
     pairs = pair(hr, others, folder)
     if pairs.missing:
@@ -98,7 +105,15 @@ def partners(hr: dict[str, Path], others: dict[str, Path], folder: Path) -> dict
             hr[first],
             found=f"no partner in {folder}{named}",
             expected=f"one file named {first} (or {first}x4, {first}_LR, ...)",
-            fix="Complete the folder, or rename its files",
+            fix=fix,
+        )
+    if pairs.extra and every:
+        extra = sorted_names(others[name].name for name in pairs.extra)
+        raise DataError(
+            folder,
+            found=f"{extra} without an HR picture",
+            expected="one file for each HR picture",
+            fix="Remove it, or complete the HR pictures",
         )
     return pairs.found
 

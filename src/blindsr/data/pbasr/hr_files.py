@@ -111,8 +111,6 @@ def with_partners(
         DataError: there is no picture, or one has no partner in a folder that is given.
     """
     hr = stems(hr_folder, what="HR pictures")
-    if not hr:
-        raise DataError(hr_folder, found="no images", expected="at least one HR picture")
     found = {
         key: partners(hr, _only(stems(folder, what=what), key), folder)
         for key, folder, what in (

@@ -216,5 +216,7 @@ class ReBlurSRFolder:
         key = (part, kind)
         if key not in self._listed:
             folder = self.root / part / kind / "HR"
-            self._listed[key] = stems(folder, what="HR pictures") if folder.is_dir() else {}
+            self._listed[key] = (
+                stems(folder, what="HR pictures", empty=True) if folder.is_dir() else {}
+            )
         return self._listed[key]

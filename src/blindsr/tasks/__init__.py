@@ -1,9 +1,10 @@
 """LightningModules: one per system. They meet data only in ``blindsr.types`` and in the YAML."""
 
 from .blind import BlindSRTask
+from .blur_sr import BlurSRTask
 from .blur_unet import BlurUNetTask
 from .cmos import CMOSTask
 from .pbasr import PBaSRTask
 from .rrdb_sft import RRDBSFTTask
 
-__all__ = ["BlindSRTask", "BlurUNetTask", "CMOSTask", "PBaSRTask", "RRDBSFTTask"]
+__all__ = ["BlindSRTask", "BlurSRTask", "BlurUNetTask", "CMOSTask", "PBaSRTask", "RRDBSFTTask"]

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from blindsr.data.files.disk import remove_temporary
 from blindsr.data.files.manifest_content import checked_manifest, read_json, short
-from blindsr.data.prepare.disk import remove_temporary
 from blindsr.errors import DataError
 from blindsr.imaging.files import atomic_path
 from blindsr.imaging.temporary import is_temporary

@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsr.data.files.disk import free_space
 from blindsr.data.files.masks import Mask, read_mask, read_sigma_mask
 from blindsr.data.files.notes import say_once
-from blindsr.data.prepare.disk import free_space
 from blindsr.errors import DataError, FileError, os_error
 from blindsr.imaging.decoding.decode import picture_size
 from blindsr.imaging.files import atomic_path, to_uint8

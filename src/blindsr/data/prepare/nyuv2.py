@@ -21,10 +21,10 @@ import cv2
 
 from blindsr import __version__
 from blindsr.data.augment.blur_draw import BlurDraw, plan_blur
+from blindsr.data.files.disk import disk_errors, remove_temporary
 from blindsr.data.files.manifest import MANIFEST, PARTIAL, claim_folder, write_json
 from blindsr.data.files.manifest_content import FORMAT_VERSION, LARGEST_SCALE, LARGEST_SIGMA
 from blindsr.data.files.source_values import MOST_WORKERS, finite, whole
-from blindsr.data.prepare.disk import disk_errors, remove_temporary
 from blindsr.data.prepare.frame import FrameJob, Recipe, prepare_frame
 from blindsr.data.prepare.nyuv2_file import NYUv2File, NYUv2Split, read_class_mapping, read_splits
 from blindsr.degradation.kernels import window_size

@@ -9,7 +9,7 @@ from blindsr.data.files.pictures import (
     PictureFiles,
     PictureStore,
     checked_pictures,
-    image_size,
+    picture_size,
     read_picture,
 )
 from blindsr.errors import DataError, FileError
@@ -39,21 +39,21 @@ def test_pictures_and_sizes_are_those_of_read_rgb(tmp_path):
     for path in pictures(tmp_path):
         wanted = to_uint8(read_rgb(path))
         np.testing.assert_array_equal(read_picture(path), wanted, err_msg=path.name)
-        assert image_size(path) == wanted.shape[:2], path.name
+        assert picture_size(path) == wanted.shape[:2], path.name
 
 
 def test_sizes_come_from_the_header(tmp_path):
     path = tmp_path / "a.png"
     write_png(path, noise())
     path.write_bytes(path.read_bytes()[:60])
-    assert image_size(path) == (20, 30)
+    assert picture_size(path) == (20, 30)
     with pytest.raises(FileError, match=r"a\.png: damaged"):
         read_picture(path)
     path.write_text("no picture")
     with pytest.raises(FileError, match=r"a\.png: not an image"):
-        image_size(path)
+        picture_size(path)
     with pytest.raises(FileError, match=r"b\.png: no such file"):
-        image_size(tmp_path / "b.png")
+        picture_size(tmp_path / "b.png")
     with pytest.raises(FileError, match=r"b\.png: no such file"):
         PictureStore(tmp_path / "cache").picture(tmp_path / "b.png")
 

@@ -148,7 +148,7 @@ def test_physical_zoom_stays_within_the_range():
         ({"crop": [13, 8]}, r"crop: \[13, 8\], expected at most the LR size \(12, 16\)"),
         ({"iva": 1.5}, "iva: 1.5"),
         ({"test_groups": 0}, "test_groups: 0"),
-        ({"train_count": 0}, "counts"),
+        ({"train_count": 0}, "train_count: 0"),
         ({"transpose": True}, "transpose"),
         ({"downsampler": "lanczos"}, "lanczos"),
     ],

@@ -137,7 +137,7 @@ def test_scenes_are_rendered_once(monkeypatch):
         ({"size": (44, 80)}, r"both 48 or more \(crop\)"),
         ({"crop": 50}, "crop: 50"),
         ({"threshold": 2.5}, "threshold: 2.5, expected below sigma_max / 2"),
-        ({"train_count": 0}, "counts"),
+        ({"train_count": 0}, "train_count: 0"),
         ({"degradation": "noise"}, "degradation: 'noise'"),
         ({"batch_size": 0}, "batch_size: 0"),
     ],

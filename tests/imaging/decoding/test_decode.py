@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from blindsr.data.files.pictures import image_size, read_picture
+from blindsr.data.files.pictures import picture_size, read_picture
 from blindsr.errors import FileError
 from blindsr.imaging.decoding import memory
 from blindsr.imaging.decoding.png_chunks import chunk
@@ -42,7 +42,7 @@ def check(path, color, alpha=None, notes=()):
     rgb = color if color.ndim == 3 else np.repeat(color[..., None], 3, 2)
     np.testing.assert_allclose(read_rgb(path), rgb / np.iinfo(color.dtype).max, atol=1e-6)
     np.testing.assert_array_equal(read_picture(path), to_uint8(read_rgb(path)))
-    assert image_size(path) == color.shape[:2]
+    assert picture_size(path) == color.shape[:2]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_jpeg_of_12_bit(tmp_path, channels):
     photo = read_photo(tmp_path / "a.jpg")
     assert photo.color.dtype == np.uint16
     assert np.abs(photo.color / 65535 - smooth / 4095).mean() < 0.002
-    assert image_size(tmp_path / "a.jpg") == (40, 56)
+    assert picture_size(tmp_path / "a.jpg") == (40, 56)
 
 
 @pytest.mark.parametrize("peak", [1, 15, 100, 255, 1000, 4095, 65535])
@@ -279,7 +279,7 @@ def test_metadata_never_refuses_a_picture(tmp_path):
             np.testing.assert_array_equal(read_photo(tmp_path / "a.png").color, array)
             assert read_rgb(tmp_path / "a.png").shape == array.shape
             assert read_array(tmp_path / "a.png").shape == array.shape
-            assert image_size(tmp_path / "a.png") == array.shape[:2]
+            assert picture_size(tmp_path / "a.png") == array.shape[:2]
     save_png(tmp_path / "a.png", EIGHT[..., :3], 8, 2, extras[0], extras[6], extras[4])
     photo = read_photo(tmp_path / "a.png")
     assert len(photo.text["workflow"]) == 0  # NUL has no place in a text

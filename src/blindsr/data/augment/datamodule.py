@@ -9,7 +9,7 @@ from blindsr.data.augment.blur_draw import IVA_SHARE
 from blindsr.data.augment.on_the_fly import Regenerate
 from blindsr.data.augment.paired import PairedTransform
 from blindsr.data.augment.zoom import ZOOM_FACTORS, RandomZoom, Zoom
-from blindsr.data.files.manifest_content import LARGEST_SIGMA
+from blindsr.data.files.source_values import LARGEST_SIGMA
 from blindsr.data.loading.checked_options import check_choice, check_flags, check_number
 from blindsr.data.loading.datamodule import PairedDataModule
 from blindsr.degradation.paired import Operator

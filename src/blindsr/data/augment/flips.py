@@ -21,6 +21,9 @@ class RandomFlips:
     """Mirror and transpose all arrays of a sample alike, each operation with probability 0.5."""
 
     def __init__(self, *, horizontal: bool, vertical: bool, transpose: bool) -> None:
+        self._pipeline: Any = None
+        if not (horizontal or vertical or transpose):
+            return
         import albumentations  # heavy: loaded only where something is flipped
 
         wanted = (
@@ -36,6 +39,8 @@ class RandomFlips:
 
     def __call__(self, arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
         """Return the arrays (each (H, W) or (H, W, C)) flipped as ``seed`` decides."""
+        if self._pipeline is None:
+            return arrays
         _seed(self._pipeline, seed)
         main = "lr" if "lr" in arrays else "hr"  # albumentations insists on one named image
         names = {key: "image" if key == main else key for key in arrays}

@@ -88,11 +88,7 @@ class Regenerate:
         # what blur and the widest down-sampler reach, in whole LR pixels
         self.context = -(-(window_size(sigma_max) // 2) // scale) + 2
         self._colours = RandomColours(photometric) if photometric else None
-        self._flips = (
-            RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
-            if horizontal or vertical or transpose
-            else None
-        )
+        self._flips = RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
 
     def __call__(self, sharp: Sharp, seed: int | None = None) -> Arrays:
         """Return ``lr``, ``hr``, ``blur`` and, where there are labels, ``seg``.
@@ -135,8 +131,6 @@ class Regenerate:
 
     def _flipped(self, sharp: Sharp, seed: int) -> Sharp:
         hr = sharp.hr if self._colours is None else self._colours(sharp.hr, seed)
-        if self._flips is None:
-            return sharp._replace(hr=hr)
         arrays = {"hr": hr, "depth": sharp.depth}
         if sharp.seg is not None:
             arrays["seg"] = sharp.seg

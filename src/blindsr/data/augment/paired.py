@@ -79,11 +79,7 @@ class PairedTransform:
         self.zoom = zoom
         self.crop = checked_crop(crop, transpose=transpose)
         self.margin = round(scale - 1 - 2 * phase) if alignment == "exact" else 0
-        self._flips = (
-            RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
-            if horizontal or vertical or transpose
-            else None
-        )
+        self._flips = RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
 
     def __call__(self, arrays: Arrays, seed: int | None = None) -> Arrays:
         """Return the augmented arrays.
@@ -97,9 +93,7 @@ class PairedTransform:
         """
         seed = int(torch.randint(2**31, (1,))) if seed is None else seed
         rng = np.random.default_rng(seed)
-        windows = self._crop(arrays, rng)
-        if self._flips is not None:
-            windows = self._flips(windows, seed)
+        windows = self._flips(self._crop(arrays, rng), seed)
         result = {
             key: np.ascontiguousarray(value if key == "lr" else value[self.margin :, self.margin :])
             for key, value in windows.items()

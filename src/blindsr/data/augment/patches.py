@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from blindsr.data.augment.flips import RandomFlips
 from blindsr.data.augment.paired import Arrays
-from blindsr.data.files.manifest_content import LARGEST_SCALE
 from blindsr.data.files.masks import Mask, resize_mask
-from blindsr.data.files.source_values import whole
+from blindsr.data.files.source_values import LARGEST_SCALE, whole
 from blindsr.data.loading.checked_options import LARGEST_SIDE, check_flags, check_whole
 from blindsr.degradation.random.by_name import (
     Degradation,
@@ -87,11 +86,7 @@ class RandomPatch:
         self.crop, self.scale = crop, scale
         self.degradation = checked_degradation(degradation)
         self.random_resize, self.sharpen = random_resize, sharpen
-        self._flips = (
-            RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
-            if horizontal or vertical or transpose
-            else None
-        )
+        self._flips = RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
 
     def __call__(
         self, picture: NDArray[np.uint8], mask: Mask | None = None, seed: int | None = None
@@ -112,8 +107,7 @@ class RandomPatch:
         if mask is not None:
             cut = np.ascontiguousarray(_cut(mask, window))
             parts["mask"] = resize_mask(cut, (self.crop, self.crop))
-        if self._flips is not None:
-            parts = self._flips(parts, seed)
+        parts = self._flips(parts, seed)
         made = degrade_by_name(
             np.ascontiguousarray(parts["hr"]).astype(np.float32) / np.float32(255),
             self.degradation,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from blindsr.data.augment.datamodule import AugmentedDataModule
 from blindsr.data.augment.on_the_fly import Regenerate
 from blindsr.data.augment.paired import PairedTransform
-from blindsr.data.bsr.dataset import BSRDataset, SegFormat, SharpBSRDataset
+from blindsr.data.bsr.dataset import BSRDataset, SegFormat
 from blindsr.data.bsr.layout import BSRFiles, Pairing, check_root, find_files, find_groups
 from blindsr.data.files.manifest import MANIFEST, read_manifest
 from blindsr.data.files.source_values import finite
@@ -87,7 +87,9 @@ class BSRDataModule(AugmentedDataModule):
             self._check_manifest()
         if stage in (None, "fit", "validate"):
             files, self.val_set = self.split()
-            self.train_set = self._training_set(files)
+            if self.iva_only and isinstance(self.transform, PairedTransform):
+                files = self._invariant(files)
+            self.train_set = self.dataset(files, self.transform)
         if stage in (None, "test", "predict"):
             self.test_sets = [self._group(f"Group{number}") for number in self.groups]
 
@@ -109,9 +111,12 @@ class BSRDataModule(AugmentedDataModule):
         return files, self.dataset(held)
 
     def dataset(
-        self, files: list[BSRFiles], transform: PairedTransform | None = None, group: str = ""
+        self,
+        files: list[BSRFiles],
+        transform: PairedTransform | Regenerate | None = None,
+        group: str = "",
     ) -> BSRDataset:
-        """Return the data set of files as they are, without drawing blur anew."""
+        """Return the data set of some files, whole pictures without ``transform``."""
         return BSRDataset(
             files,
             scale=self.scale,
@@ -121,12 +126,6 @@ class BSRDataModule(AugmentedDataModule):
             transform=transform,
             group=group,
         )
-
-    def _training_set(self, files: list[BSRFiles]) -> BSRDataset | SharpBSRDataset:
-        if isinstance(self.transform, Regenerate):
-            classes = {"num_classes": self.num_classes, "seg_format": self.seg_format}
-            return SharpBSRDataset(files, self.transform, **classes)  # type: ignore[arg-type]
-        return self.dataset(self._invariant(files) if self.iva_only else files, self.transform)
 
     def _invariant(self, files: list[BSRFiles]) -> list[BSRFiles]:
         """Return the files that the manifest lists as IVA.

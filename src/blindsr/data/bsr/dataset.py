@@ -39,14 +39,17 @@ class BSRDataset(Dataset[Sample]):
         files: from :func:`blindsr.data.bsr.layout.find_files`.
         scale: HR is ``scale`` times LR; checked.
         sigma_max: sigma above it is an error (a wrong data set or a wrong argument).
-        num_classes: number of classes; a label beyond is an error.
+        num_classes: number of classes; a class beyond is an error.
         seg_format: how classes are stored.
-        transform: applied to the arrays; without one the whole picture is returned.
+        transform: applied to the arrays; without one the whole picture is returned. A
+            :class:`~blindsr.data.augment.on_the_fly.Regenerate` gets HR, depth and classes alone
+            and makes the rest.
         group: value of ``Sample["group"]``; absent if empty.
 
     Raises:
-        FileError: a file is missing or damaged (when the item is read).
-        DataError: sizes, sigma or labels do not fit (when the item is read).
+        FileError: there are no depth maps for ``Regenerate``; a file is missing or damaged (when
+            the item is read).
+        DataError: sizes, sigma, depth or classes do not fit (when the item is read).
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class BSRDataset(Dataset[Sample]):
         sigma_max: float,
         num_classes: int,
         seg_format: SegFormat = "zero_void",
-        transform: PairedTransform | None = None,
+        transform: PairedTransform | Regenerate | None = None,
         group: str = "",
     ) -> None:
         self.files = list(files)
@@ -67,6 +70,11 @@ class BSRDataset(Dataset[Sample]):
         self.seg_format = seg_format
         self.transform = transform
         self.group = group
+        if isinstance(transform, Regenerate):
+            for file in self.files:
+                if file.depth is None:
+                    folder = file.hr.parents[1] / "depth"
+                    raise missing_file(folder, "depth maps, from which on_the_fly draws blur", _FIX)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -74,9 +82,12 @@ class BSRDataset(Dataset[Sample]):
     def __getitem__(self, index: int | Draw) -> Sample:
         position, seed = index if isinstance(index, Draw) else (index, None)
         files = self.files[position]
-        arrays = self._read(files)
-        if self.transform is not None:
-            arrays = self.transform(arrays, seed)
+        if isinstance(self.transform, Regenerate):
+            arrays = self.transform(self._sharp(files), seed)
+        else:
+            arrays = self._read(files)
+            if self.transform is not None:
+                arrays = self.transform(arrays, seed)
         return to_sample(arrays, name=files.name, group=self.group)
 
     def _read(self, files: BSRFiles) -> Arrays:
@@ -94,66 +105,26 @@ class BSRDataset(Dataset[Sample]):
         if files.seg is not None:
             arrays["seg"] = read_seg(files.seg, self.num_classes, self.seg_format)
         for key, path in (("hr", files.hr), ("blur", files.blur), ("seg", files.seg)):
-            if key in arrays and arrays[key].shape[:2] != size:  # type: ignore[literal-required]
-                found = arrays[key].shape[:2]  # type: ignore[literal-required]
-                raise DataError(
-                    path, found=f"{found} pixels", expected=f"{size}, {self.scale} x {files.lr}"
-                )
+            if key in arrays:
+                array = arrays[key]  # type: ignore[literal-required]
+                _check_size(array, path, size, f"{self.scale} x {files.lr}")
         return arrays
 
-
-class SharpBSRDataset(Dataset[Sample]):
-    """Map-style data set that degrades each picture as it is asked for.
-
-    Args:
-        files: from :func:`blindsr.data.bsr.layout.find_files`.
-        regenerate: makes the sample.
-        num_classes: a label beyond is an error.
-        seg_format: how classes are stored.
-
-    Raises:
-        FileError: there are no depth maps; a file is missing or damaged (when the item is read).
-        DataError: depth or labels do not fit (when the item is read).
-    """
-
-    def __init__(
-        self,
-        files: Sequence[BSRFiles],
-        regenerate: Regenerate,
-        *,
-        num_classes: int,
-        seg_format: SegFormat = "zero_void",
-    ) -> None:
-        self.files = list(files)
-        self.regenerate = regenerate
-        self.num_classes = num_classes
-        self.seg_format = seg_format
-        self.group = ""
-        for file in self.files:
-            if file.depth is None:
-                folder = file.hr.parents[1] / "depth"
-                raise missing_file(folder, "depth maps, from which on_the_fly draws blur", _FIX)
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int | Draw) -> Sample:
-        position, seed = index if isinstance(index, Draw) else (index, None)
-        files = self.files[position]
-        arrays = self.regenerate(self._read(files), seed)
-        return to_sample(arrays, name=files.name, group=self.group)
-
-    def _read(self, files: BSRFiles) -> Sharp:
+    def _sharp(self, files: BSRFiles) -> Sharp:
         assert files.depth is not None
-        hr = to_uint8(read_rgb(files.hr))
-        depth = read_depth(files.depth)
-        seg = None if files.seg is None else read_seg(files.seg, self.num_classes, self.seg_format)
+        hr, depth = to_uint8(read_rgb(files.hr)), read_depth(files.depth)
+        seg = None
+        if files.seg is not None:
+            seg = read_seg(files.seg, self.num_classes, self.seg_format)
         for array, path in ((depth, files.depth), (seg, files.seg)):
-            if array is not None and array.shape != hr.shape[:2]:
-                raise DataError(
-                    path, found=f"{array.shape} pixels", expected=f"{hr.shape[:2]}, as {files.hr}"
-                )
+            if array is not None:
+                _check_size(array, path, hr.shape[:2], f"as {files.hr}")
         return Sharp(hr, depth, seg)
+
+
+def _check_size(array: np.ndarray, path: Path | None, size: tuple[int, ...], of: str) -> None:
+    if array.shape[:2] != size:
+        raise DataError(path, found=f"{array.shape[:2]} pixels", expected=f"{size}, {of}")
 
 
 def read_seg(path: Path, num_classes: int, seg_format: SegFormat) -> np.ndarray:
@@ -161,7 +132,7 @@ def read_seg(path: Path, num_classes: int, seg_format: SegFormat) -> np.ndarray:
 
     Raises:
         FileError: the file is missing or damaged.
-        DataError: a label is beyond the classes.
+        DataError: a value is beyond the classes.
     """
     stored = read_array(path)
     real_numbers(stored, path, expected="classes as whole numbers", kinds="ui", fix=_COPY)

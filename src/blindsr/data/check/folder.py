@@ -17,11 +17,11 @@ from blindsr.data.bsr.dataset import SegFormat
 from blindsr.data.bsr.layout import check_root, find_groups
 from blindsr.data.check.pairs import Fault, Item, pair_split
 from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
-from blindsr.data.files.manifest import MANIFEST, PARTIAL
-from blindsr.data.files.manifest_content import LARGEST_SCALE, LARGEST_SIGMA, checked_manifest
+from blindsr.data.files.manifest import MANIFEST, PARTIAL, checked_manifest
 from blindsr.data.files.sigma_maps import decode_sigma
-from blindsr.data.files.source_values import MOST_WORKERS, finite, whole
-from blindsr.errors import BlindSRError, ConfigError, DataError
+from blindsr.data.files.source_values import LARGEST_SCALE, LARGEST_SIGMA, MOST_WORKERS, whole
+from blindsr.data.loading.checked_options import check_number, check_whole
+from blindsr.errors import BlindSRError, DataError
 from blindsr.imaging.files import read_array
 from blindsr.imaging.resize import DOWNSAMPLERS
 
@@ -102,7 +102,11 @@ def check_folder(
         FileError: there is no such folder.
         DataError: it is no BSR folder at all.
     """
-    _check_options(scale, sigma_max, workers)
+    if scale is not None:
+        check_whole("scale", scale, least=1, most=LARGEST_SCALE)
+    if sigma_max is not None:
+        check_number("sigma_max", sigma_max, most=LARGEST_SIGMA, above=True)
+    check_whole("workers", workers, least=0, most=MOST_WORKERS)
     root = Path(root)
     check_root(root, "Give the folder that holds train and val")
     splits = [split for split in SPLITS if (root / split / "GT").is_dir()]
@@ -128,19 +132,6 @@ def check_folder(
     report.faults = faults + [fault for facts in report.facts for fault in facts.faults]
     report.faults += [*_manifest_faults(report, manifest), *_downsampler_faults(report)]
     return report
-
-
-def _check_options(scale: int | None, sigma_max: float | None, workers: int) -> None:
-    if scale is not None and not whole(scale, least=1, most=LARGEST_SCALE):
-        raise ConfigError(
-            "scale", found=str(scale), expected=f"a whole number 1..{LARGEST_SCALE}, or none"
-        )
-    if sigma_max is not None and not finite(sigma_max, above=0, most=LARGEST_SIGMA):
-        raise ConfigError(
-            "sigma_max", found=str(sigma_max), expected=f"0 < sigma_max <= {LARGEST_SIGMA:g}"
-        )
-    if not whole(workers, least=0, most=MOST_WORKERS):
-        raise ConfigError("workers", found=str(workers), expected=f"0..{MOST_WORKERS}")
 
 
 def _inspected(

@@ -9,19 +9,30 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from blindsr.data.files.disk import remove_temporary
-from blindsr.data.files.manifest_content import checked_manifest, read_json, short
-from blindsr.errors import DataError
+from blindsr.data.files.source_values import (
+    LARGEST_SCALE,
+    LARGEST_SIGMA,
+    finite,
+    ordinary_file,
+    whole,
+)
+from blindsr.errors import DataError, FileError, os_error
 from blindsr.imaging.files import atomic_path
+from blindsr.imaging.resize import DOWNSAMPLERS
 from blindsr.imaging.temporary import is_temporary
 
 MANIFEST = "manifest.json"
 PARTIAL = "manifest.partial.json"
 FOLDERS = ("GT", "LRx*", "blur", "blur16", "semseg", "depth")
 """What lies under a split or a test group."""
+FORMAT_VERSION = 1
+_LARGEST_FILE = 2**26  # bytes
+_REMAKE = "Prepare the data set again, or restore the file"
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -30,13 +41,37 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file.
+
+    Raises:
+        FileError: the file is damaged, no JSON object, or holds NaN or infinity.
+    """
+    ordinary_file(path, "JSON", _REMAKE)
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+        if len(data) > _LARGEST_FILE:
+            raise FileError(path, found="more than 64 MiB", expected="JSON", fix=_REMAKE)
+        content = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise os_error(error, path, "read") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(
+            path, found=f"cannot be read ({error})", expected="JSON", fix=_REMAKE
+        ) from error
+    if not isinstance(content, dict):
+        raise FileError(path, found=_kind(content), expected="a JSON object", fix=_REMAKE)
+    return content
+
+
 def read_manifest(root: str | Path) -> dict[str, Any] | None:
     """Return the manifest of a complete prepared folder; None for one without (the authors').
 
     Raises:
         FileError: the manifest is damaged.
         DataError: the folder's preparation was interrupted, or the manifest is not what
-            :func:`~blindsr.data.files.manifest_content.checked_manifest` accepts.
+            :func:`checked_manifest` accepts.
     """
     root = Path(root)
     if not os.path.lexists(root / MANIFEST):
@@ -69,7 +104,7 @@ def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False
         (out / MANIFEST).unlink(missing_ok=True)  # from here on no half of it looks whole
         _remove_files(out)
     elif held is not None:
-        _check_settings(held, settings)
+        _same_settings(held, settings)
     elif any(path.is_file() and not is_temporary(path.name) for path in out.rglob("*")):
         raise DataError(
             out,
@@ -91,7 +126,7 @@ def _remove_files(out: Path) -> None:
             folder.rmdir()
 
 
-def _check_settings(path: Path, settings: dict[str, Any]) -> None:
+def _same_settings(path: Path, settings: dict[str, Any]) -> None:
     held = read_json(path).get("settings")
     if not isinstance(held, dict):
         raise DataError(
@@ -110,3 +145,107 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
                 expected=short(wanted[key]),
                 fix="Give another --out, or --overwrite to replace a data set there",
             )
+
+
+def checked_manifest(path: Path) -> dict[str, Any]:
+    """Return the content of a manifest that was looked at key by key.
+
+    ``settings`` holds ``scale``, ``sigma_max``, ``downsampler`` and ``phase``. ``train`` (name ->
+    blur) and ``val`` (group -> name -> blur) may be missing; names are those of files, without a
+    folder.
+
+    Raises:
+        FileError: the file is damaged.
+        DataError: a key is missing, or its value is of another type, out of range, or no name.
+    """
+    content = read_json(path)
+    _check_settings(path, _object(path, "settings", content.get("settings")))
+    listed = {"train": content.setdefault("train", {})}
+    groups = _object(path, "val", content.setdefault("val", {}))
+    for group, draws in groups.items():
+        _check_name(path, "val", group)
+        listed[f"val.{group}"] = draws
+    for key, draws in listed.items():
+        for name, draw in _object(path, key, draws).items():
+            _check_name(path, key, name)
+            _check_draw(path, f"{key}.{name}", draw)
+    return content
+
+
+def _check_settings(path: Path, settings: dict[str, Any]) -> None:
+    version = settings.get("version", FORMAT_VERSION)
+    if not whole(version, least=1, most=FORMAT_VERSION):
+        newer = whole(version, least=1, most=2**31)
+        _refuse(
+            path,
+            "settings.version",
+            version,
+            f"{FORMAT_VERSION} or less",
+            "It was made by a newer blindsr: update this one" if newer else _REMAKE,
+        )
+    scale = settings.get("scale")
+    rules = {
+        "scale": (
+            whole(scale, least=1, most=LARGEST_SCALE),
+            f"a whole number 1..{LARGEST_SCALE}",
+        ),
+        "sigma_max": (
+            finite(settings.get("sigma_max"), above=0, most=LARGEST_SIGMA),
+            f"a number above 0, at most {LARGEST_SIGMA:g}",
+        ),
+        "downsampler": (
+            settings.get("downsampler") in DOWNSAMPLERS,
+            f"one of {', '.join(DOWNSAMPLERS)}",
+        ),
+        "phase": (
+            finite(settings.get("phase"), above=-1, most=LARGEST_SCALE),
+            "a number of HR pixels",
+        ),
+    }
+    for key, (good, expected) in rules.items():
+        if key not in settings:
+            raise DataError(path, found=f"no settings.{key}", expected=expected, fix=_REMAKE)
+        if not good:
+            _refuse(path, f"settings.{key}", settings[key], expected)
+
+
+def _check_draw(path: Path, key: str, draw: Any) -> None:
+    draw = _object(path, key, draw)
+    if draw.get("kind") not in ("VA", "IVA"):
+        _refuse(path, f"{key}.kind", draw.get("kind"), "VA or IVA")
+    number = "sigma" if draw["kind"] == "IVA" else "focus_rank"
+    most = LARGEST_SIGMA if number == "sigma" else 1
+    if not finite(draw.get(number), above=-1e-9, most=most):
+        _refuse(path, f"{key}.{number}", draw.get(number), f"a number 0..{most:g}")
+
+
+def _check_name(path: Path, key: str, name: str) -> None:
+    if not name or name in (".", "..") or any(c in "/\\:" or not c.isprintable() for c in name):
+        _refuse(path, key, name, "names of files, without a folder")
+
+
+def _object(path: Path, key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        found = f"no {key}" if value is None else _kind(value)
+        raise DataError(f"{path}[{key}]", found=found, expected="a JSON object", fix=_REMAKE)
+    return dict(value)
+
+
+def _refuse(path: Path, key: str, value: Any, expected: str, fix: str = _REMAKE) -> None:
+    raise DataError(f"{path}[{key}]", found=short(value), expected=expected, fix=fix)
+
+
+def _refuse_constant(word: str) -> Any:
+    message = f"{word}, which is no JSON number"
+    raise ValueError(message)
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", str: "text", bool: "a truth value", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def short(value: Any) -> str:
+    """Return a value as JSON, cut after 40 letters."""
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -153,15 +153,6 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     return np.repeat(color[..., None], 3, axis=2) if photo.grey else color
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Return height and width of the upright picture from the header; no pixel is decoded.
-
-    Raises:
-        FileError: the file is missing or no image.
-    """
-    return picture_size(path)
-
-
 def checked_pictures(
     files: Sequence[PictureFiles], *, smallest: int, skip_small: bool = False
 ) -> list[PictureFiles]:
@@ -181,7 +172,7 @@ def checked_pictures(
     """
     kept, small = [], 0
     for item in files:
-        size = image_size(item.hr)
+        size = picture_size(item.hr)
         if min(size) < smallest:
             if skip_small:
                 small += 1
@@ -193,7 +184,7 @@ def checked_pictures(
                 fix="Remove it, or, for training, set a smaller crop or skip_small: true",
             )
         if item.mask is not None:
-            _check_pair(item, image_size(item.mask), size)
+            _check_pair(item, picture_size(item.mask), size)
         kept.append(item)
     if small:
         say_once(

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blindsr.data.files.npy_file import read_npy
-from blindsr.data.files.source_values import refuse_bad
+from blindsr.data.files.source_values import read_npy, refuse_bad
 from blindsr.errors import DataError
 from blindsr.imaging.files import atomic_path, read_array, write_png
 

@@ -11,6 +11,9 @@ import numpy as np
 
 from blindsr.errors import DataError, FileError, check_ordinary, os_error
 
+LARGEST_SCALE = 64
+LARGEST_SIGMA = 100.0
+"""HR pixels; kernels of more would be larger than the pictures."""
 MOST_WORKERS = 1024
 """Processes or threads that may be asked for; more is a slip of the finger."""
 
@@ -55,6 +58,37 @@ def entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except (OSError, ValueError) as error:
         raise os_error(error, folder, "read") from error
+
+
+def read_npy(path: Path, expected: str, *, fix: str) -> np.ndarray:
+    """Return the array of a ``.npy`` file, mapped into memory and read-only.
+
+    Mapping holds the size that the header promises against that of the file, so that a forged
+    header asks for no memory.
+
+    Args:
+        path: of the file.
+        expected: what it should hold, for errors.
+        fix: what to do about a damaged one.
+
+    Raises:
+        FileError: the file is missing, damaged, an archive, or needs a pickle.
+        DataError: it holds no real numbers.
+    """
+    ordinary_file(path, expected, fix)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # the header is Python text: damage shows as every kind
+        if isinstance(error, OSError) and error.errno:
+            raise os_error(error, path, "read") from error
+        raise FileError(
+            path, found=f"cannot be read ({error})", expected=expected, fix=fix
+        ) from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise FileError(path, found="an archive of arrays", expected=expected, fix=fix)
+    real_numbers(array, path, expected=expected, fix=fix)
+    return array
 
 
 def whole_numbers(

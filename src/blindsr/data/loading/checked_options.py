@@ -16,11 +16,7 @@ LARGEST_SIDE = 65536
 
 
 def check_whole(key: str, value: Any, *, least: int, most: int) -> None:
-    """Refuse what is no whole number in a range.
-
-    Raises:
-        ConfigError: as said; NaN, text and truth values are no whole numbers.
-    """
+    """Raise ConfigError unless it is a whole number in a range; NaN, text and bool are none."""
     if not whole(value, least=least, most=most):
         _refuse(key, value, f"a whole number {least}..{most}")
 
@@ -28,11 +24,7 @@ def check_whole(key: str, value: Any, *, least: int, most: int) -> None:
 def check_number(
     key: str, value: Any, *, least: float = 0.0, most: float, above: bool = False
 ) -> None:
-    """Refuse what is no finite number from ``least`` (or ``above`` it) to ``most``.
-
-    Raises:
-        ConfigError: as said.
-    """
+    """Raise ConfigError unless it is a number from ``least`` (or ``above`` it) to ``most``."""
     good = finite(value, above=float("-inf"), most=most)
     if not good or value < least or (above and value == least):
         span = f"above {least:g}, at most {most:g}" if above else f"{least:g}..{most:g}"
@@ -40,32 +32,20 @@ def check_number(
 
 
 def check_choice(key: str, value: Any, known: Iterable[Any]) -> None:
-    """Refuse what is none of the ``known`` values.
-
-    Raises:
-        ConfigError: as said.
-    """
+    """Raise ConfigError unless it is one of the ``known`` values."""
     known = tuple(known)
     if not any(type(value) is type(choice) and value == choice for choice in known):
         _refuse(key, value, f"one of {', '.join(map(_word, known))}")
 
 
 def check_flags(**flags: Any) -> None:
-    """Refuse what is neither true nor false.
-
-    Raises:
-        ConfigError: as said.
-    """
+    """Raise ConfigError unless each is true or false."""
     for key, value in flags.items():
         check_choice(key, value, (True, False))
 
 
 def check_sides(key: str, value: Any) -> None:
-    """Refuse what is no [height, width] of whole pixels.
-
-    Raises:
-        ConfigError: as said.
-    """
+    """Raise ConfigError unless it is [height, width] in whole pixels."""
     if not is_list(value) or len(value) != 2:
         _refuse(key, value, "[height, width] in pixels")
     for side in value:
@@ -74,11 +54,7 @@ def check_sides(key: str, value: Any) -> None:
 
 
 def check_folders(key: str, value: Any) -> None:
-    """Refuse what is no list of one or more paths; a single text would be read letter by letter.
-
-    Raises:
-        ConfigError: as said.
-    """
+    """Raise ConfigError unless it is a list of one or more paths, and no single text."""
     if not is_list(value):
         _refuse(key, value, "a list of folders")
     if not value:
@@ -86,16 +62,6 @@ def check_folders(key: str, value: Any) -> None:
     for folder in value:
         if not str(folder):
             _refuse(key, value, "paths that are not empty")
-
-
-def check_counts(counts: dict[str, int]) -> None:
-    """Refuse numbers of scenes that are none, or more than a split has.
-
-    Raises:
-        ConfigError: as said.
-    """
-    if not all(whole(count, least=1, most=1_000_000) for count in counts.values()):
-        raise ConfigError("counts", found=str(counts), expected="each a whole number 1..1000000")
 
 
 def named_folders(key: str, value: Any) -> dict[str, str]:

@@ -10,8 +10,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from blindsr.data.files.manifest_content import LARGEST_SCALE
-from blindsr.data.files.source_values import MOST_WORKERS
+from blindsr.data.files.source_values import LARGEST_SCALE, MOST_WORKERS
 from blindsr.data.loading.checked_options import (
     LARGEST_BATCH,
     LARGEST_SEED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from blindsr.data.files.manifest_content import LARGEST_SIGMA
 from blindsr.data.files.pictures import PictureFiles
+from blindsr.data.files.source_values import LARGEST_SIGMA
 from blindsr.data.loading.checked_options import (
     LARGEST_SIDE,
     check_choice,

@@ -22,14 +22,19 @@ import cv2
 from blindsr import __version__
 from blindsr.data.augment.blur_draw import BlurDraw, plan_blur
 from blindsr.data.files.disk import disk_errors, remove_temporary
-from blindsr.data.files.manifest import MANIFEST, PARTIAL, claim_folder, write_json
-from blindsr.data.files.manifest_content import FORMAT_VERSION, LARGEST_SCALE, LARGEST_SIGMA
-from blindsr.data.files.source_values import MOST_WORKERS, finite, whole
+from blindsr.data.files.manifest import FORMAT_VERSION, MANIFEST, PARTIAL, claim_folder, write_json
+from blindsr.data.files.source_values import LARGEST_SCALE, LARGEST_SIGMA, MOST_WORKERS
+from blindsr.data.loading.checked_options import (
+    LARGEST_SEED,
+    check_choice,
+    check_number,
+    check_whole,
+)
 from blindsr.data.prepare.frame import FrameJob, Recipe, prepare_frame
 from blindsr.data.prepare.nyuv2_file import NYUv2File, NYUv2Split, read_class_mapping, read_splits
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.paired import Operator
-from blindsr.errors import ConfigError, DataError, FileError
+from blindsr.errors import DataError, FileError
 from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, phase
 
 TEST_GROUPS = 5
@@ -67,7 +72,7 @@ def prepare_nyuv2(
         downsampler: how LR is taken from the blurred HR; "sfold" keeps every ``scale``-th pixel.
         sigma_max: largest nominal sigma in HR pixels.
         operator: "layered" (with occlusion, as the data sets hold; 2 s a picture and core) or
-            "gather" (one kernel per pixel; 0.15 s), see ``degradation.pipelines.degrade``.
+            "gather" (one kernel per pixel; 0.15 s), see ``degradation.paired.degrade``.
         keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
         overwrite: replace what another preparation left in ``out``.
         workers: processes; 0 works in this one.
@@ -174,26 +179,12 @@ def _contents(plans: _Plans) -> dict[str, Any]:
 
 
 def _check_options(recipe: Recipe, seed: int, workers: int) -> None:
-    choices = (
-        ("downsampler", recipe.downsampler, DOWNSAMPLERS),
-        ("operator", recipe.operator, get_args(Operator)),
-    )
-    for key, value, allowed in choices:
-        if value not in allowed:
-            raise ConfigError(key, found=repr(value), expected=f"one of {', '.join(allowed)}")
-    if not whole(recipe.scale, least=2, most=LARGEST_SCALE):
-        raise ConfigError(
-            "scale", found=str(recipe.scale), expected=f"a whole number 2..{LARGEST_SCALE}"
-        )
-    if not finite(recipe.sigma_max, above=0, most=LARGEST_SIGMA):
-        raise ConfigError(
-            "sigma_max",
-            found=str(recipe.sigma_max),
-            expected=f"0 < sigma_max <= {LARGEST_SIGMA:g}",
-        )
-    for key, number, most in (("seed", seed, 2**63 - 1), ("workers", workers, MOST_WORKERS)):
-        if not whole(number, least=0, most=most):
-            raise ConfigError(key, found=str(number), expected=f"a whole number 0..{most}")
+    check_choice("downsampler", recipe.downsampler, DOWNSAMPLERS)
+    check_choice("operator", recipe.operator, get_args(Operator))
+    check_whole("scale", recipe.scale, least=2, most=LARGEST_SCALE)
+    check_number("sigma_max", recipe.sigma_max, most=LARGEST_SIGMA, above=True)
+    check_whole("seed", seed, least=0, most=LARGEST_SEED)
+    check_whole("workers", workers, least=0, most=MOST_WORKERS)
 
 
 def _check_size(mat: str | Path, size: tuple[int, int], scale: int) -> None:

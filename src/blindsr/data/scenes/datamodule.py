@@ -13,7 +13,6 @@ from blindsr.data.augment.datamodule import AugmentedDataModule
 from blindsr.data.augment.on_the_fly import Regenerate, Sharp
 from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
 from blindsr.data.loading.checked_options import (
-    check_counts,
     check_number,
     check_sides,
     check_whole,
@@ -182,7 +181,8 @@ class RenderedScenes(PairedDataModule):
     ) -> None:
         super().__init__(eval_batch_size=eval_batch_size, num_workers=num_workers, **options)
         self.counts = {"train": train_count, "val": val_count, "test": test_count}
-        check_counts(self.counts)
+        for split, count in self.counts.items():
+            check_whole(f"{split}_count", count, least=1, most=1_000_000)
 
 
 class Scenes(RenderedScenes, AugmentedDataModule):

@@ -10,9 +10,8 @@ from torch.utils.data import Dataset
 
 from blindsr.data.augment.paired import Arrays, to_sample
 from blindsr.data.augment.patches import RandomPatch
-from blindsr.data.files.manifest_content import LARGEST_SIGMA
 from blindsr.data.files.masks import Mask
-from blindsr.data.files.source_values import finite
+from blindsr.data.files.source_values import LARGEST_SIGMA, finite
 from blindsr.data.loading.checked_options import (
     LARGEST_SIDE,
     check_choice,

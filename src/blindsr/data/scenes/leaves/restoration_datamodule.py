@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blindsr.data.files.manifest_content import LARGEST_SIGMA
-from blindsr.data.files.source_values import whole
+from blindsr.data.files.source_values import LARGEST_SIGMA, whole
 from blindsr.data.loading.checked_options import (
     LARGEST_SIDE,
     check_choice,

@@ -73,7 +73,7 @@ def test_what_a_killed_process_left_is_swept_and_that_of_a_living_one_is_not(tmp
     subprocess.run([sys.executable, "-c", KILLED, folder / "a.ckpt"], check=False)
     assert len(list(folder.iterdir())) == 1
     assert not (folder / "a.ckpt").exists()
-    foreign = folder / ".b.ckpt.other-host.1.0.01234567.part"
+    foreign = folder / ".blindsr.other-host.1.0.0123456789ab.part"
     foreign.write_bytes(b"")
     mine = []
     monkeypatch.setattr(

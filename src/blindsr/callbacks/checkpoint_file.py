@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch import Trainer
 
 from blindsr.errors import os_error
-from blindsr.imaging.temporary import host_name, start_of
-
-_TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.(?P<start>\d+)\.[0-9a-f]{8}\.part")
+from blindsr.imaging.temporary import removed_at_exit, sweep, temporary_beside
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -63,27 +59,21 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         OSError: as the system says it; nothing new is left in the folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    owner = f"{host_name()}.{os.getpid()}.{start_of(os.getpid())}"
-    temporary = path.with_name(f".{path.name[:100]}.{owner}.{secrets.token_hex(4)}.part")
-    try:
+    temporary = temporary_beside(path, suffix=".part")  # not of checkpoints: they are looked for
+    with removed_at_exit(temporary):
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError), _opened(path.parent) as folder:  # not every disk can
         os.fsync(folder)
 
 
 def sweep_parts(folder: Path) -> None:
     """Remove what processes of this machine that are gone left of checkpoints below ``folder``."""
-    for path in folder.rglob(".*.part"):
-        match = _TEMPORARY.fullmatch(path.name)
-        if match and match["host"] == host_name() and start_of(int(match["pid"])) != match["start"]:
-            with contextlib.suppress(OSError):
-                path.unlink()
+    for place in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        sweep(place)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -73,9 +73,9 @@ class Pictures(Callback):
         """Keep the first samples."""
         if not trainer.is_global_zero or trainer.sanity_checking or outputs is None:
             return
-        task = cast("DrawsSamples", pl_module)
+        assert isinstance(pl_module, DrawsSamples)  # setup has refused others
         for index in counted(batch)[: self.count - len(self._samples)]:
-            self._samples.append(task.picture_sample(batch, outputs, index))
+            self._samples.append(pl_module.picture_sample(batch, outputs, index))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the picture."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.cli.pictures.naming import distinct, longer_name
 from blindsr.errors import ConfigError, WeightsError, check_ordinary, printable, special_kind
 
-from .device import add_device, pick_device
 from .terminal import track_parts
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="estimate on a copy reduced N times; sigma is then in pixels of scale/N of the input; "
         "with --pyramid, begin at that copy",
     )
-    add_device(parser)
+    add("--device", default="auto", help="auto, cpu, gpu (cuda), cuda:1, mps [auto]")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -144,7 +143,7 @@ def estimate_all(
             console.print(printable(f"{path} -> {', '.join(name.name for name in written)}"))
 
 
-def open_estimator(path: Path, device: str, layout: str | None) -> Restorer:
+def open_estimator(path: Path, device: str, layout: Literal["fixed", "legacy"] | None) -> Restorer:
     """Load the estimator of a file; a restorer that it may also hold is left out.
 
     Raises:
@@ -152,12 +151,10 @@ def open_estimator(path: Path, device: str, layout: str | None) -> Restorer:
     """
     from dataclasses import replace
 
-    import torch
-
-    from blindsr.inference.open_model import open_model
+    from blindsr.inference.open_model import open_model, pick_device
     from blindsr.restore import Restorer
 
-    model = open_model(path, torch.device(pick_device(device)), "float32", layout)  # type: ignore[arg-type]
+    model = open_model(path, pick_device(device, "--device"), "float32", layout)
     if model.estimator is None:
         raise WeightsError(
             path,
@@ -171,7 +168,7 @@ def check_folder(out: Path) -> None:
     """Refuse a file, a pipe and so on where a folder is written.
 
     Raises:
-        ConfigError: likewise.
+        ConfigError: ``out`` is no folder.
     """
     if out.exists() and not out.is_dir():
         kind = special_kind(out.stat().st_mode) or "a file"

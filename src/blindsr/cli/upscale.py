@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.errors import ConfigError, check_ordinary, printable
 
-from .device import add_device, pick_device
 from .terminal import track_parts
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="before a model that was trained on clean pictures: denoise for visible noise, "
         "deblock for JPEG of quality 75 or less; both remove some detail too [none]",
     )
-    add_device(parser)
+    add("--device", default="auto", help="auto, cpu, gpu (cuda), cuda:1, mps [auto]")
     add(
         "--precision",
         choices=("auto", "float32", "bf16", "fp16"),
@@ -167,11 +166,12 @@ def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
     Raises:
         ConfigError: it restores nothing, needs maps, or has none to save.
     """
+    from blindsr.inference.open_model import pick_device
     from blindsr.restore import load
 
     model = load(
         arguments.model,
-        device=pick_device(arguments.device),
+        device=pick_device(arguments.device, "--device"),
         precision=arguments.precision,
         layout=arguments.layout,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal, cast
+from typing import Literal
 
 from blindsr.errors import ConfigError
 
@@ -43,4 +43,4 @@ def ask_layout() -> Layout:
         raise ConfigError(
             "--layout", found="not given", expected=" or ".join(LAYOUTS), fix=WHY_LAYOUT
         )
-    return cast("Layout", answer)
+    return "legacy" if answer == "legacy" else "fixed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from blindsr.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 COMMITMENT = 0.25
 
@@ -83,20 +83,15 @@ def watch(module: nn.Module, *, output: bool = False) -> Iterator[list[Tensor]]:
     """Collect what goes into ``module``, or comes out of it, while the context lasts."""
     seen: list[Tensor] = []
     if output:
-        handle = module.register_forward_hook(cast("Callable[..., Any]", _keep_output(seen)))
+        handle = module.register_forward_hook(
+            lambda _, __, out: seen.append(out[0] if isinstance(out, tuple) else out)
+        )
     else:
         handle = module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     try:
         yield seen
     finally:
         handle.remove()
-
-
-def _keep_output(seen: list[Tensor]) -> Callable[[nn.Module, Any, Any], None]:
-    def keep(module: nn.Module, given: Any, result: Any) -> None:  # noqa: ARG001 - torch's signature
-        seen.append(result[0] if isinstance(result, tuple) else result)
-
-    return keep
 
 
 def _gram(feature: Tensor) -> Tensor:

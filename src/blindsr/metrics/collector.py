@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +18,8 @@ class ScoreCollector(nn.Module):
 
     def __init__(self, scores: Mapping[str, MeanOverImages | ConfusionScore]) -> None:
         super().__init__()
-        self.scores = nn.ModuleDict(cast("Mapping[str, nn.Module]", scores))
+        self.scores = nn.ModuleDict(scores)
+        self.by_name = dict(scores)  # the same modules with their type; it registers none
 
     def compute(self) -> dict[str, Tensor]:
         """Scores of all that was added on all ranks; NaN where there was nothing to score.
@@ -31,7 +31,7 @@ class ScoreCollector(nn.Module):
         with warnings.catch_warnings():
             # A rank that has seen nothing of a group must still take part in adding up.
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
-            for name, score in cast("Mapping[str, Any]", self.scores).items():
+            for name, score in self.by_name.items():
                 value = values[name] = score.compute()
                 exact, undefined = getattr(score, "left_out", (0, 0))
                 if exact:
@@ -42,7 +42,7 @@ class ScoreCollector(nn.Module):
 
     def reset(self) -> None:
         """Forget everything."""
-        for score in cast("Mapping[str, Any]", self.scores).values():
+        for score in self.by_name.values():
             score.reset()
 
 

@@ -49,7 +49,7 @@ class EstimateScores(ScoreCollector):
         """
         if estimate.blur is not None and blur is not None and len(blur):
             for name in self._blur:
-                self.scores[name].update(estimate.blur.float(), blur)  # type: ignore[operator]
+                self.by_name[name].update(estimate.blur.float(), blur)
         if estimate.seg_logits is not None and seg is not None and len(seg):
             for name in self._seg:
-                self.scores[name].update(estimate.seg_logits.argmax(1), seg)  # type: ignore[operator]
+                self.by_name[name].update(estimate.seg_logits.argmax(1), seg)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from .collector import ScoreCollector, mean_over_images
-from .modules import MeanOverImages
 from .regions import REGIONS
 from .restoration import image_scores, to_device
 from .table import metrics_of, split_region
@@ -45,7 +43,9 @@ class PreservationScores(ScoreCollector):
                     regional[f"{region}_{name}"] = score
         for name, metric in metrics_of("region").items():
             regional[name] = mean_over_images(metric, metric.score)
-        super().__init__({**whole, **regional, **pasted})
+        means = {**whole, **regional, **pasted}
+        super().__init__(means)
+        self._means = means
         self._whole, self._regional, self._pasted = tuple(whole), tuple(regional), tuple(pasted)
         self._networks = networks  # in a dict: the weights are no part of a checkpoint
 
@@ -62,18 +62,15 @@ class PreservationScores(ScoreCollector):
         to_device(self._networks, hr)
         sr = sr.float()
         for name in self._whole:
-            self._score(name).update(sr, hr)
+            self._means[name].update(sr, hr)
         if mask is None:
             return
         inside = {"blurred": mask < 0.5, "sharp": mask >= 0.5}
         for name in self._regional:
-            self._score(name).update(sr, hr, inside[split_region(name)[0]])
+            self._means[name].update(sr, hr, inside[split_region(name)[0]])
         held = {r: area.flatten(1).any(1) for r, area in inside.items()}  # others say nothing of it
         images = {r: torch.where(area, sr, hr)[held[r]] for r, area in inside.items()}
         for name in self._pasted:
             region = split_region(name)[0]
             if len(images[region]):
-                self._score(name).update(images[region], hr[held[region]])
-
-    def _score(self, name: str) -> MeanOverImages:
-        return cast("MeanOverImages", cast("Any", self.scores)[name])
+                self._means[name].update(images[region], hr[held[region]])

@@ -36,8 +36,8 @@ class RestorationScores(ScoreCollector):
         if not len(hr):
             return
         to_device(self._networks, hr)
-        for score in self.scores.values():
-            score.update(sr.float(), hr)  # type: ignore[operator]
+        for score in self.by_name.values():
+            score.update(sr.float(), hr)
 
 
 def image_scores(

@@ -24,7 +24,7 @@ _BY_NAME = {kind.__name__: kind for kind in STEPS}
 
 def step_to_dict(step: Step) -> dict[str, Any]:
     """Return the fields of a step, led by its class name under ``step``."""
-    return {"step": type(step).__name__, **asdict(step)}  # type: ignore[call-overload]
+    return {"step": type(step).__name__, **vars(step)}
 
 
 def step_from_dict(values: Any) -> Step:

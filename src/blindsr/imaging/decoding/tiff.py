@@ -183,7 +183,7 @@ def _split(
 
 def _contiguous(samples: NDArray[np.generic], channels: slice) -> NDArray[np.integer]:
     part = samples[..., channels]
-    return np.ascontiguousarray(part[..., 0] if part.shape[2] == 1 else part)  # type: ignore[arg-type]
+    return np.ascontiguousarray(part[..., 0] if part.shape[2] == 1 else part)
 
 
 def _coloured(page: tifffile.TiffPage, indices: NDArray[np.integer]) -> NDArray[np.uint8]:

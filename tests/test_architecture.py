@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "weights": {*LOW, "networks"},
     "tasks": {*LOW, "drawing", "networks", "losses", "metrics", "weights"},
     "callbacks": {*LOW, "drawing", "metrics", "networks"},
-    "inference": {*LOW, "photo", "networks", "weights", "restore"},
+    "inference": {*LOW, "photo", "degradation", "networks", "weights", "restore"},
     # inference names Restorer in annotations; the test of circles below ignores those
     "restore": {*LOW, "photo", "networks", "weights", "inference"},
     "cli": {

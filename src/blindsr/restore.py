@@ -9,14 +9,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
 from blindsr.errors import ConfigError, DataError
-from blindsr.imaging.resize import upsample
-from blindsr.inference.model import Model, Precision
+from blindsr.imaging.resize import Downsampler, upsample
+from blindsr.inference.blur_in_box import blur_in_box, default_keep_blur
+from blindsr.inference.consistency import Consistency, ConsistencyMeter
+from blindsr.inference.kept_blur import Blend, check_share
+from blindsr.inference.model import Estimator, Model, Precision
 from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern
 from blindsr.inference.pictures import Picture, read_pictures
@@ -33,7 +37,7 @@ SR_BYTES = 30
 """Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
 MAP_BYTES = 18
 """Of a strip of maps: a float32 and a byte, in up to three strips and while one is made."""
-__all__ = ["Maps", "Restorer", "Strip", "load", "model_phase"]
+__all__ = ["Consistency", "Maps", "Restorer", "Strip", "load", "model_phase"]
 
 
 class Maps(NamedTuple):
@@ -73,7 +77,7 @@ def load(
 
 
 class Restorer:
-    """A loaded model; made by :func:`load`. It keeps no state, so threads may share it.
+    """A loaded model; made by :func:`load`. It changes nothing, so threads may share it.
 
     Large pictures are computed in tiles that overlap, are blended, and lie on the windows of the
     attention; means over the picture are those of the whole picture. Memory follows the tile, not
@@ -135,6 +139,27 @@ class Restorer:
         alone = upscaler is not None and self._model.estimator is None
         return alone and (upscaler.uses_sigma or upscaler.uses_classes)  # type: ignore[union-attr]
 
+    @cached_property
+    def phase(self) -> float:
+        """Where it puts LR pixels, see :func:`blindsr.imaging.resize.phase`.
+
+        As its training data say; else found by trying it on a small pattern.
+        """
+        if self.facts is not None and self.facts.scale == self.scale:
+            return self.facts.phase
+        pattern = phase_pattern()
+        (picture,) = read_pictures(pattern, self._minimum).items
+        strips = self._flow(picture, "auto").strips(maps=False)
+        parts = [strip.sr for strip in strips if strip.sr is not None]
+        return find_phase(pattern, np.concatenate(parts), self.scale)
+
+    @property
+    def downsampler(self) -> Downsampler:
+        """How its training pictures were made small; where no file says it, by the phase."""
+        if self.facts is not None and self.facts.scale == self.scale:
+            return cast("Downsampler", self.facts.downsampler)
+        return "bicubic" if self.phase else "sfold"
+
     def describe(self) -> str:
         """One line: which model, from where, trained for what."""
         model = self._model
@@ -157,6 +182,9 @@ class Restorer:
         tile: TileChoice = "auto",
         sigma: float | NDArray[np.floating] | None = None,
         classes: int | NDArray[np.integer] | None = None,
+        keep_blur: float | None = None,
+        strength: float = 1.0,
+        consistency: bool = False,
     ) -> Any:
         """Restore a picture at ``scale`` times its size.
 
@@ -170,21 +198,37 @@ class Restorer:
             sigma: for a restorer without an estimator: blur in HR pixels, one number or a map
                 (s*H, s*W).
             classes: likewise the class, one index or a map.
+            keep_blur: how much of the blur stays, from 0 (none) to 1 (all that can be seen): where
+                sigma is above ``0.25 / keep_blur`` pixels of ``image``, the result is the bicubic
+                enlargement. ``None``: 0.3, or 0 where ``sigma`` says what is to be removed.
+            strength: share of the model's result, from 0 (bicubic enlargement) to 1.
+            consistency: also measure how well the result gives back ``image``.
 
         Returns:
-            The same kind of image: type, range and device as ``image`` has them.
+            The same kind of image: type, range and device as ``image`` has them. With
+            ``consistency`` a pair: the image, and :class:`Consistency`, of a tensor
+            (N, 3, H, W) a tuple of N.
 
         Raises:
             DataError: if the image has another shape, type or range, or a map does not fit.
-            ConfigError: if the model cannot restore, needs maps, or ``tile`` is wrong.
+            ConfigError: if the model cannot restore, needs maps, or an option is wrong.
         """
         self._require_upscaler(sigma, classes)
+        if keep_blur is None and sigma is not None:
+            keep_blur = 0.0
         pictures = read_pictures(image, self._minimum)
+        finish = self._finish(keep_blur, strength, report=consistency)
         flows = [
-            self._flow(one, check_tile(tile), given=(sigma, classes)) for one in pictures.items
+            self._flow(one, check_tile(tile), given=(sigma, classes), finish=finish)
+            for one in pictures.items
         ]
-        strips = ((strip.sr for strip in flow.strips(maps=False)) for flow in flows)
-        return pictures.give_back(strips, self._enlarge)  # type: ignore[arg-type]
+        found: list[Consistency] = []
+        strips = (self._watched(flow, found if consistency else None) for flow in flows)
+        result = pictures.give_back(strips, self._enlarge)
+        if not consistency:
+            return result
+        several = pictures.kind == "tensor" and image.ndim == 4
+        return result, tuple(found) if several else found[0]
 
     def estimate(self, image: Any, *, tile: TileChoice = "auto") -> Maps:
         """Estimate sigma and classes of every HR pixel of a picture.
@@ -219,6 +263,9 @@ class Restorer:
         *,
         tile: TileChoice = "auto",
         maps: bool = False,
+        keep_blur: float | None = None,
+        strength: float = 1.0,
+        removed: bool = False,
         on_progress: Progress | None = None,
     ) -> Iterator[Strip]:
         """Restore one picture in strips from top to bottom, for results too large to hold.
@@ -229,6 +276,9 @@ class Restorer:
             image: one picture as in :meth:`upscale`.
             tile: likewise.
             maps: keep the maps beside the SR image.
+            keep_blur: likewise.
+            strength: likewise.
+            removed: also tell the blur that was removed, which a :class:`ConsistencyMeter` needs.
             on_progress: called with tiles done and tiles in all after every tile.
 
         Raises:
@@ -242,11 +292,39 @@ class Restorer:
         if len(pictures.items) != 1:
             found = f"{len(pictures.items)} pictures"
             raise DataError("image", found=found, expected="one at a time")
-        flow = self._flow(pictures.items[0], check_tile(tile), on_progress=on_progress)
+        finish = self._finish(keep_blur, strength, report=removed) if self.can_upscale else None
+        flow = self._flow(
+            pictures.items[0], check_tile(tile), finish=finish, on_progress=on_progress
+        )
         return flow.strips(maps=maps)
 
     def _enlarge(self, alpha: NDArray[Any]) -> NDArray[np.floating]:
-        return upsample(alpha, self.scale, phase=model_phase(self))
+        return upsample(alpha, self.scale, phase=self.phase)
+
+    def _finish(self, keep_blur: float | None, strength: float, *, report: bool) -> Blend | None:
+        """What is done with the model's result; ``None`` for nothing."""
+        keep = check_share("keep_blur", default_keep_blur() if keep_blur is None else keep_blur)
+        share = check_share("strength", strength)
+        if not (keep or share < 1 or report):
+            return None
+        return Blend(keep, share, self.scale, self.phase, tells=report)
+
+    def _watched(
+        self, flow: Flow, found: list[Consistency] | None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Strips of a picture; at the end adds how consistent they are with their input."""
+        if found is None:
+            yield from (strip.sr for strip in flow.strips(maps=False))  # type: ignore[misc]
+            return
+        height, width = flow.picture.size
+        lr = flow.picture.pixels[:height, :width]
+        meter = ConsistencyMeter(lr, self.scale, self.downsampler)
+        errors = []
+        for strip in flow.strips(maps=False):
+            assert strip.sr is not None
+            errors.append(meter.add(strip.sr, strip.removed))
+            yield strip.sr
+        found.append(Consistency(meter.decibels, np.concatenate(errors)))
 
     @property
     def _minimum(self) -> int:
@@ -260,13 +338,15 @@ class Restorer:
         *,
         upscale: bool = True,
         given: tuple[Any, Any] = (None, None),
+        finish: Blend | None = None,
         on_progress: Progress | None = None,
     ) -> Flow:
         from blindsr.inference.user_maps import given_maps
 
         model, budget = self._model, self._model.budget()
         upscaler = model.upscaler if upscale else None
-        parts = ((model.estimator, MAP_BYTES), (upscaler, SR_BYTES))
+        looking = self._looking(given[0]) if finish is not None and finish.uses_blur else None
+        parts = ((model.estimator, MAP_BYTES), (upscaler, SR_BYTES), (looking, MAP_BYTES))
         grids = [
             None
             if part is None
@@ -276,7 +356,15 @@ class Restorer:
             for part, size in parts
         ]
         maps = given_maps(picture, model.scale, *given)
-        return Flow(model, picture, grids[0], grids[1], maps, on_progress)
+        look = None if looking is None or grids[2] is None else (looking, grids[2])
+        return Flow(model, picture, grids[0], grids[1], maps, finish, look, on_progress)
+
+    def _looking(self, sigma: object) -> Estimator | None:
+        """Who says where blur is to be kept; ``None`` if the maps of the result do."""
+        own = self._model.estimator
+        if sigma is not None or (own is not None and own.sees_blur):
+            return None
+        return blur_in_box(self.scale, self.device)
 
     def _require_estimator(self) -> None:
         if not self.can_estimate:
@@ -325,10 +413,5 @@ def _of_data(facts: DataFacts) -> str:
 
 
 def model_phase(model: Restorer) -> float:
-    """Return where a model puts LR pixels, see :func:`blindsr.imaging.resize.phase`.
-
-    It is found by trying it on a small pattern.
-    """
-    pattern = phase_pattern()
-    parts = [strip.sr for strip in model.strips(pattern) if strip.sr is not None]
-    return find_phase(pattern, np.concatenate(parts), model.scale)
+    """Return where a model puts LR pixels, see :attr:`Restorer.phase`."""
+    return model.phase

@@ -21,7 +21,20 @@ class FakeModel:
     def describe(self):
         return f"Fake x{self.scale}, trained for nothing"
 
-    def strips(self, image, *, tile="auto", maps=False, on_progress=None):
+    downsampler = "sfold"
+
+    def strips(
+        self,
+        image,
+        *,
+        tile="auto",
+        maps=False,
+        keep_blur=0.0,
+        strength=1.0,
+        removed=False,
+        on_progress=None,
+    ):
+        self.finished = (keep_blur, strength, removed)
         self.calls.append((image.shape, image.dtype, tile, maps))
         peak = np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1
         sr = upsample(image / np.float32(peak), self.scale, phase=self.phase)

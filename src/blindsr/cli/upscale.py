@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -55,6 +54,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--save-maps", action="store_true", help="also write the sigma map and the class map")
     add("--compare", action="store_true", help="also draw bicubic, result and sigma side by side")
     add(
+        "--keep-blur",
+        metavar="0..1",
+        type=_share,
+        help="how much blur is meant to stay: where sigma is above 0.25 / N pixels of the picture, "
+        "the result is as blurred as the picture; 0 keeps none, 1 all that can be seen [0.3]",
+    )
+    add(
+        "--strength",
+        metavar="0..1",
+        type=_share,
+        default=1.0,
+        help="share of the model in the result, 0 is the bicubic enlargement [1]",
+    )
+    add(
+        "--consistency",
+        action="store_true",
+        help="tell how well the result, blurred as estimated and reduced, gives back the picture",
+    )
+    add(
+        "--consistency-map",
+        action="store_true",
+        help="also write where it does not, at the size of the picture",
+    )
+    add(
         "--prefilter",
         choices=PREFILTERS,
         default="none",
@@ -100,6 +123,7 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
         form=arguments.format,
         compare=arguments.compare,
         maps=arguments.save_maps,
+        consistency=arguments.consistency_map,
         one_file=len(arguments.inputs) == 1 and Path(arguments.inputs[0]).is_file(),
     )
     batch.failures += refused
@@ -107,10 +131,13 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     sweep_results([job.out.parent for job in jobs])
     wanted = [job for job in jobs if _is_wanted(job, arguments, batch)]
     there = batch.done
+    found: list[float] = []
     if wanted:
-        restore_all(wanted, arguments, batch, console)
+        found = restore_all(wanted, arguments, batch, console)
     batch.print_failures()
     line = f"{batch.done - there} of {batch.total} done"
+    if len(found) > 1:
+        line += f", consistency {sum(found) / len(found):.1f} dB on average, least {min(found):.1f}"
     if there:
         line += f", {there} skipped: there already (--overwrite does them again)"
     console.print(line)
@@ -134,10 +161,14 @@ def _is_wanted(job: Job, arguments: argparse.Namespace, batch: Batch) -> bool:
 
 def restore_all(
     jobs: list[Job], arguments: argparse.Namespace, batch: Batch, console: Console
-) -> None:
-    """Load the model and restore pictures; those that cannot be are failures of the batch."""
-    from blindsr.cli.pictures.upscale_picture import Options, upscale_picture
-    from blindsr.restore import model_phase
+) -> list[float]:
+    """Load the model and restore pictures; those that cannot be are failures of the batch.
+
+    Returns:
+        Their consistency in dB, where it is asked for.
+    """
+    from blindsr.cli.pictures.upscale_picture import Options, Outcome, upscale_picture
+    from blindsr.inference.blur_in_box import default_keep_blur
 
     model = open_model(arguments, console)
     hint_at_prefilter(jobs, arguments.prefilter, console)
@@ -145,19 +176,28 @@ def restore_all(
         arguments.tile,
         arguments.prefilter,
         arguments.quality,
-        cache(lambda: model_phase(model)),
+        lambda: model.phase,
         f"blindsr ×{model.scale}",
+        default_keep_blur() if arguments.keep_blur is None else arguments.keep_blur,
+        arguments.strength,
+        arguments.consistency or arguments.consistency_map,
     )
+    found: list[float] = []
     for index, tell in track_parts([job.source for job in jobs], console, "pictures"):
-        job, lines = jobs[index], []
+        job = jobs[index]
+        outcome: Outcome | None = None
         with batch.picture(job.source, job.out):
-            with _results(job, arguments).staged(batch.signals) as stage:
-                lines = upscale_picture(model, job.staged(stage), options, batch.checked(tell))
+            results = _results(job, arguments)
+            with results.staged(batch.signals) as stage:
+                made = upscale_picture(model, job.staged(stage), options, batch.checked(tell))
+                results.settings = made.settings
             batch.done += 1
-        if lines:
-            console.print(
-                printable("; ".join([f"{job.source} -> {job.out}: {lines[0]}", *lines[1:]]))
-            )
+            outcome = made
+        if outcome is not None:
+            first, *notes = outcome.lines
+            console.print(printable("; ".join([f"{job.source} -> {job.out}: {first}", *notes])))
+            found += [] if outcome.consistency is None else [outcome.consistency]
+    return found
 
 
 def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
@@ -215,6 +255,16 @@ def _tile(text: str) -> int | Literal["auto"]:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r}, expected auto, 0 or a number of pixels")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:  # not-a-number included
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a number from 0 to 1")
+    return value
 
 
 def _quality(text: str) -> int:

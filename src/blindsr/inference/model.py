@@ -28,6 +28,8 @@ class Estimator:
 
     run: Callable[[Tensor], Estimate]
     needs: TileNeeds
+    sees_blur: bool = False
+    """It says how far off sigma may be, and covers wide blur: fit to decide what is kept."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from torch import Tensor
 from blindsr.imaging.tiling import Arrays, Grid, RollingRows, Tile, blend
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 
-from .model import Model
+from .kept_blur import Blend
+from .model import Estimator, Model
 from .pictures import Picture
 
 ROUNDS = 1
@@ -38,6 +39,8 @@ class Strip(NamedTuple):
     """(rows, s*W) in HR pixels."""
     classes: NDArray[np.uint8] | None
     """(rows, s*W) class indices."""
+    removed: NDArray[np.float32] | None = None
+    """(rows, s*W) sigma of the blur that is no longer in ``sr``, HR pixels."""
 
 
 class MapRows(Protocol):
@@ -58,6 +61,8 @@ class Flow:
         estimating: tiles of the estimator; ``None`` leaves it out.
         upscaling: tiles of the upscaler; ``None`` leaves it out.
         given: maps of a user, instead of the estimator's.
+        finish: what becomes of the upscaler's result; ``None`` leaves it as it is.
+        look: at blur for ``finish``, where neither ``given`` nor the model tells it.
         on_progress: called with tiles done and tiles in all after every tile.
     """
 
@@ -66,6 +71,8 @@ class Flow:
     estimating: Grid | None
     upscaling: Grid | None
     given: MapRows | None = None
+    finish: Blend | None = None
+    look: tuple[Estimator, Grid] | None = None
     on_progress: Progress | None = None
     _means: PictureMeans = field(default_factory=PictureMeans)
     _done: int = 0
@@ -77,14 +84,26 @@ class Flow:
                 pass
             self._means.finish_round()
         if self.upscaling is None:
-            for top, parts in self._estimate():
+            for top, parts in self._estimate_own():
                 yield self._strip(top, None, parts)
             return
         rows = self._map_rows(recording=False)
+        blur = rows if self.look is None else RollingRows(self._estimate(*self.look))
         upscale = self._upscale
         for top, (sr,) in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
             np.clip(sr, 0, 1, out=sr)
-            yield self._strip(top, sr, rows.rows(top, top + len(sr)) if maps and rows else ())
+            removed = self._finish(top, sr, blur)
+            parts = rows.rows(top, top + len(sr)) if maps and rows else ()
+            yield self._strip(top, sr, parts, removed)
+
+    def _finish(
+        self, top: int, sr: NDArray[np.float32], blur: MapRows | None
+    ) -> NDArray[np.float32] | None:
+        if self.finish is None:
+            return None
+        maps = () if blur is None else blur.rows(top, top + len(sr))
+        sigma = next((map_ for map_ in maps if map_.dtype == np.float32), None)
+        return self.finish.apply(self.picture, top, sr, sigma)
 
     @property
     def _rounds(self) -> int:
@@ -103,12 +122,13 @@ class Flow:
         estimated = 0 if self.estimating is None else len(self.estimating)
         upscaled = 0 if self.upscaling is None else len(self.upscaling)
         recorded = upscaled if self._collects(self.upscaling, self.model.upscaler) else 0
-        return self._rounds * (estimated + recorded) + estimated + upscaled
+        looked = 0 if self.look is None else len(self.look[1])
+        return self._rounds * (estimated + recorded) + estimated + upscaled + looked
 
     def _record(self) -> Iterator[None]:
         """One round over all tiles, for their means."""
         if not self._collects(self.upscaling, self.model.upscaler):
-            yield from (None for _ in self._estimate(recording=True))
+            yield from (None for _ in self._estimate_own(recording=True))
             return
         rows = self._map_rows(recording=True)
         assert self.upscaling is not None
@@ -120,20 +140,32 @@ class Flow:
     def _map_rows(self, *, recording: bool) -> MapRows | None:
         if self.given is not None:
             return self.given
-        return None if self.estimating is None else RollingRows(self._estimate(recording=recording))
+        if self.estimating is None:
+            return None
+        return RollingRows(self._estimate_own(recording=recording))
 
-    def _estimate(self, *, recording: bool = False) -> Iterator[tuple[int, Arrays]]:
-        """Strips of the maps that there are: sigma float32, classes uint8, (rows, s*W, 1)."""
-        grid, estimator = self.estimating, self.model.estimator
-        assert grid is not None
-        assert estimator is not None
+    def _estimate_own(self, *, recording: bool = False) -> Iterator[tuple[int, Arrays]]:
+        assert self.estimating is not None
+        assert self.model.estimator is not None
+        return self._estimate(self.model.estimator, self.estimating, recording=recording)
+
+    def _estimate(
+        self, estimator: Estimator, grid: Grid, *, recording: bool = False
+    ) -> Iterator[tuple[int, Arrays]]:
+        """Strips of the maps that there are.
+
+        Sigma is float32 (rows, s*W, 1 or 2), the second is the scale of its error; classes are
+        uint8 (rows, s*W, 1).
+        """
 
         def compute(tile: Tile) -> list[NDArray[Any]]:
             with self.model.running(self._frame(tile, grid, recording)):
                 estimate = estimator.run(self.picture.tile(tile, self.model.device))
                 maps = []
                 if estimate.blur is not None:
-                    maps.append(_channels_last(estimate.blur.float()))
+                    blur = (estimate.blur, estimate.blur_scale)
+                    found = [map_.float() for map_ in blur if map_ is not None]
+                    maps.append(_channels_last(torch.cat(found, dim=1)))
                 if estimate.seg_logits is not None:
                     classes = estimate.seg_logits.argmax(dim=1, keepdim=True)
                     maps.append(_channels_last(classes.to(torch.uint8)))
@@ -191,13 +223,20 @@ class Flow:
         if self.on_progress is not None:
             self.on_progress(self._done, self.total)
 
-    def _strip(self, top: int, sr: NDArray[np.float32] | None, maps: Arrays) -> Strip:
+    def _strip(
+        self,
+        top: int,
+        sr: NDArray[np.float32] | None,
+        maps: Arrays,
+        removed: NDArray[np.float32] | None = None,
+    ) -> Strip:
         """Cut off what was mirrored onto a small picture."""
         height, width = (self.model.scale * side for side in self.picture.size)
         keep = slice(0, max(0, height - top)), slice(0, width)
         sigma = next((m[keep][..., 0] for m in maps if m.dtype == np.float32), None)
         classes = next((m[keep][..., 0] for m in maps if m.dtype == np.uint8), None)
-        return Strip(top, None if sr is None else sr[keep], sigma, classes)
+        sr, removed = (None if map_ is None else map_[keep] for map_ in (sr, removed))
+        return Strip(top, sr, sigma, classes, removed)
 
 
 def _channels_last(x: Tensor) -> NDArray[Any]:

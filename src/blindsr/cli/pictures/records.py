@@ -12,7 +12,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -76,11 +76,13 @@ class Record:
         place: of the input.
         input: what the input looked like.
         results: what the result looks like; two while a newer one takes the place of an older.
+        settings: how it was made, for people.
     """
 
     place: str
     input: Print
     results: tuple[Print, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_records(folder: Path) -> dict[str, Record]:
@@ -132,6 +134,7 @@ def write_records(folder: Path, records: Mapping[str, Record]) -> None:
             "input": record.place,
             "input_was": vars(record.input),
             "was": [vars(look) for look in record.results],
+            **({"made_with": dict(record.settings)} if record.settings else {}),
         }
         for name, record in sorted(records.items())
     }
@@ -160,7 +163,9 @@ def locked(folder: Path) -> Iterator[None]:
 def _record(fields: Any) -> Record | None:
     try:
         results = tuple(_print(look) for look in fields["was"])
-        return Record(str(fields["input"]), _print(fields["input_was"]), results)
+        settings = fields.get("made_with", {})
+        kept = settings if isinstance(settings, dict) else {}
+        return Record(str(fields["input"]), _print(fields["input_was"]), results, kept)
     except (KeyError, TypeError, ValueError):
         return None
 

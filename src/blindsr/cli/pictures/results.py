@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from blindsr.errors import BlindSRError, FileError, os_error, special_kind
 
@@ -20,12 +21,16 @@ class Results:
         source: that they are made from.
         files: that may be written.
         replace_earlier: also those made from a former content of the source.
+
+    Attributes:
+        settings: how the files are made, for the index; set before they are moved.
     """
 
     def __init__(self, source: Path, files: Sequence[Path], *, replace_earlier: bool) -> None:
         self.folder = files[0].parent
         self._source, self._input = source, Input(source)
         self._files, self._replace_earlier = files, replace_earlier
+        self.settings: Mapping[str, Any] = {}
 
     def there(self, always: Sequence[Path]) -> bool:
         """Whether those that are always written are complete and of this very input.
@@ -76,13 +81,13 @@ class Results:
                 old = records[path.name].results if verdicts[path] != "absent" else ()
                 before = tuple(known for known in old if known.fits(path))[:1]
                 results = (*before, looks[path]) if looks[path] not in before else before
-                records[path.name] = Record(place, look, results)
+                records[path.name] = Record(place, look, results, self.settings)
             write_records(self.folder, records)
             for path, temporary in fresh.items():
                 temporary.replace(path)
             if any(len(records[path.name].results) > 1 for path in fresh):
                 for path in fresh:
-                    records[path.name] = Record(place, look, (looks[path],))
+                    records[path.name] = Record(place, look, (looks[path],), self.settings)
                 write_records(self.folder, records)
 
     def _judge(self, records: Mapping[str, Record]) -> dict[Path, Verdict]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from blindsr.photo.prefilter import Prefilter, prefilter
 from blindsr.photo.writer import PhotoWriter, open_writer
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
+from .consistency_report import ConsistencyReport, open_report
 from .map_files import MapFacts, MapFiles, open_maps
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ class Options:
         phase: of the model, see :func:`blindsr.restore.model_phase`; asked for by alpha and
             comparisons.
         method: name of the model over its column of a comparison.
+        keep_blur: how much blur stays, see :meth:`blindsr.restore.Restorer.upscale`.
+        strength: of the model.
+        consistency: measure how well results give back their inputs.
     """
 
     tile: int | Literal["auto"]
@@ -51,10 +56,24 @@ class Options:
     quality: int
     phase: Callable[[], float]
     method: str
+    keep_blur: float
+    strength: float
+    consistency: bool
 
 
-def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -> list[str]:
-    """Write all files of a job and return facts about them, then what is to be noted.
+class Outcome(NamedTuple):
+    """What became of one picture."""
+
+    lines: list[str]
+    """Facts about its files, then what is to be noted."""
+    settings: dict[str, Any]
+    """For the index: how the files were made."""
+    consistency: float | None
+    """In dB, where it was asked for."""
+
+
+def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -> Outcome:
+    """Write all files of a job.
 
     Raises:
         BlindSRError: the picture cannot be read, restored or written; nothing is left of it.
@@ -80,11 +99,20 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
                 quality=options.quality,
             )
         )
-        maps, sheet = _open_extras(stack, model, job, options, lr)
+        maps, sheet, report = _open_extras(stack, model, job, options, lr)
         neutral = photo.grey or is_neutral(photo.color)
-        work = _Work(photo, neutral, layout, options.phase, model.scale, writer, maps, sheet)
-        with_maps = maps is not None or (sheet is not None and model.can_estimate)
-        for strip in model.strips(lr, tile=options.tile, maps=with_maps, on_progress=tell):
+        work = _Work(
+            photo, neutral, layout, options.phase, model.scale, writer, maps, sheet, report
+        )
+        for strip in model.strips(
+            lr,
+            tile=options.tile,
+            maps=maps is not None or (sheet is not None and model.can_estimate),
+            keep_blur=options.keep_blur,
+            strength=options.strength,
+            removed=report is not None,
+            on_progress=tell,
+        ):
             work.take(strip)
         if maps is not None:
             maps.finish()
@@ -96,9 +124,12 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
                 sigma_max=_sigma_max(model),
             )
     size = f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}"
+    decibels = None if report is None else report.decibels
+    shown = [] if decibels is None else [f"consistency {decibels:.1f} dB"]
     seconds = f"{time.monotonic() - start:.1f} s"
-    facts = [size, str(layout), *_extra_names(job, maps), seconds]
-    return [", ".join(facts), *photo.notes, *notes, *([job.note] if job.note else [])]
+    facts = [size, str(layout), *_extra_names(job, maps), *shown, seconds]
+    lines = [", ".join(facts), *photo.notes, *notes, *([job.note] if job.note else [])]
+    return Outcome(lines, _settings(model, options, decibels), decibels)
 
 
 @dataclass(frozen=True)
@@ -113,6 +144,7 @@ class _Work:
     writer: PhotoWriter
     maps: MapFiles | None
     sheet: Comparison | None
+    report: ConsistencyReport | None
 
     def take(self, strip: Strip) -> None:
         """Hand on one strip, some rows at a time: what is made of them is small."""
@@ -130,6 +162,8 @@ class _Work:
             sigma = None if strip.sigma is None else strip.sigma[rows]
             alpha = self._alpha(top, len(sr))
             self.writer.write(to_samples(sr, alpha, self.layout, neutral=self.neutral))
+            if self.report is not None:
+                self.report.add(sr, None if strip.removed is None else strip.removed[rows])
             if self.sheet is not None:
                 self.sheet.add(top, sr, sigma)
             if self.maps is not None:
@@ -150,8 +184,8 @@ def _open_extras(
     job: Job,
     options: Options,
     lr: NDArray[np.integer],
-) -> tuple[MapFiles | None, Comparison | None]:
-    maps = sheet = None
+) -> tuple[MapFiles | None, Comparison | None, ConsistencyReport | None]:
+    maps = sheet = report = None
     if job.maps is not None:
         facts = MapFacts(model.scale, _sigma_max(model), model.class_names)
         maps = stack.enter_context(open_maps(job.maps, lr, facts))
@@ -159,7 +193,20 @@ def _open_extras(
         sheet = stack.enter_context(
             open_comparison(job.compare, lr, scale=model.scale, phase=options.phase())
         )
-    return maps, sheet
+    if options.consistency:
+        report = stack.enter_context(open_report(job.consistency, lr, model))
+    return maps, sheet, report
+
+
+def _settings(model: Restorer, options: Options, decibels: float | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "model": model.describe(),
+        "keep_blur": options.keep_blur,
+        "strength": options.strength,
+    }
+    if decibels is not None:  # JSON knows no infinity: the result gives back its input exactly
+        settings["consistency_db"] = round(decibels, 3) if math.isfinite(decibels) else "infinite"
+    return settings
 
 
 def _sigma_max(model: Restorer) -> float:
@@ -167,5 +214,5 @@ def _sigma_max(model: Restorer) -> float:
 
 
 def _extra_names(job: Job, maps: MapFiles | None) -> list[str]:
-    paths = [*(maps.paths if maps is not None else []), *([job.compare] if job.compare else [])]
-    return [path.name for path in paths]
+    paths = [*(maps.paths if maps is not None else []), job.compare, job.consistency]
+    return [path.name for path in paths if path is not None]

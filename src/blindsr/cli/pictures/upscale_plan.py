@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blindsr.data.files.folder_walk import IMAGES
@@ -30,6 +30,7 @@ class Job:
         out: to write.
         compare: the sheet to draw, or ``None``.
         maps: folder and stem of the maps to write, or ``None``.
+        consistency: the picture of the consistency to write, or ``None``.
         note: what is to be said about it.
     """
 
@@ -37,12 +38,13 @@ class Job:
     out: Path
     compare: Path | None = None
     maps: Path | None = None
+    consistency: Path | None = None
     note: str = ""
 
     @property
     def files(self) -> list[Path]:
         """All that may be written."""
-        extra = [] if self.compare is None else [self.compare]
+        extra = [path for path in (self.compare, self.consistency) if path is not None]
         if self.maps is not None:
             extra += [map_path(self.maps, "sigma"), map_path(self.maps, "classes")]
             extra.append(preview_path(self.maps))
@@ -52,16 +54,21 @@ class Job:
     def always(self) -> list[Path]:
         """Those of them that are written whatever the model is."""
         preview = None if self.maps is None else preview_path(self.maps)
-        return [path for path in (self.out, self.compare, preview) if path is not None]
+        paths = (self.out, self.compare, self.consistency, preview)
+        return [path for path in paths if path is not None]
 
     def staged(self, folder: Path) -> Job:
         """The same with its outputs in another folder."""
-        return Job(
-            self.source,
-            folder / self.out.name,
-            None if self.compare is None else folder / self.compare.name,
-            None if self.maps is None else folder / self.maps.name,
-            self.note,
+
+        def moved(path: Path | None) -> Path | None:
+            return None if path is None else folder / path.name
+
+        return replace(
+            self,
+            out=folder / self.out.name,
+            compare=moved(self.compare),
+            maps=moved(self.maps),
+            consistency=moved(self.consistency),
         )
 
 
@@ -72,6 +79,7 @@ def plan(
     form: str | None,
     compare: bool,
     maps: bool,
+    consistency: bool,
     one_file: bool,
 ) -> tuple[list[Job], list[BlindSRError]]:
     """Give every picture its outputs; where two would have the same, both get longer names.
@@ -82,6 +90,7 @@ def plan(
         form: a key of :data:`SUFFIXES`, ``same``, or ``None`` for the default.
         compare: draw sheets.
         maps: write maps.
+        consistency: write pictures of it.
         one_file: the user named one file, so that ``out`` may be a file name.
 
     Returns:
@@ -96,10 +105,11 @@ def plan(
         path = out if named else out / _with_suffix(longer_name(source, length), form)
         base = path.with_name(path.stem)
         sheet = map_path(base, "compare") if compare else None
+        report = map_path(base, "consistency") if consistency else None
         note = ""
         if form == SAME and not named and same_suffix(source.relative) is None:
             note = f"as PNG, since {source.relative.suffix or 'its format'} is not written"
-        return Job(source.path, path, sheet, base if maps else None, note)
+        return Job(source.path, path, sheet, base if maps else None, report, note)
 
     lengths = distinct(sources, lambda source, length: job(source, length).files)
     jobs = [job(*pair) for pair in zip(sources, lengths, strict=True)]

@@ -26,7 +26,7 @@ from hardware import processor
 
 from blindsr.data import NYUv2BSR, render_scene
 from blindsr.data.augment.blur_draw import plan_blur
-from blindsr.data.files.sigma_maps import write_sigma
+from blindsr.data.files.sigma_maps import write_blur
 from blindsr.data.prepare.frame import encode_depth
 from blindsr.degradation import degrade
 from blindsr.imaging import to_uint8, write_png
@@ -54,7 +54,7 @@ def write_folder(root, count):
     plan = plan_blur(range(count), seed=0, split="train", sigma_max=SIGMA_MAX)
     for number, draw in plan.items():
         frame = render_scene(0, number, SIZE)
-        sigma = draw.sigma_map(frame.depth, sigma_max=SIGMA_MAX)
+        sigma = draw.blur_map(frame.depth, sigma_max=SIGMA_MAX)
         hr = frame.rgb.astype(np.float32) / np.float32(255)
         lr = degrade(hr, sigma, scale=4, sigma_max=SIGMA_MAX)
         name, base = f"{number:04d}", root / "train"
@@ -62,7 +62,7 @@ def write_folder(root, count):
         write_png(base / "LRx4" / f"{name}.png", to_uint8(lr))
         write_png(base / "semseg" / f"{name}.png", frame.seg + np.uint8(1))
         write_png(base / "depth" / f"{name}.png", encode_depth(frame.depth))
-        write_sigma(base, name, sigma)
+        write_blur(base, name, sigma)
 
 
 def loaders(root, variants, batch_size):

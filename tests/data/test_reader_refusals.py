@@ -12,7 +12,7 @@ from blindsr.data.bsr.dataset import read_seg
 from blindsr.data.files import notes
 from blindsr.data.files.pairing import stems
 from blindsr.data.files.pictures import PictureFiles, PictureStore, checked_pictures
-from blindsr.data.files.sigma_maps import read_sigma
+from blindsr.data.files.sigma_maps import read_blur
 from blindsr.data.pbasr.hr_files import find_hr, find_test_pictures
 from blindsr.data.pbasr.reblursr_labels import FILES
 from blindsr.data.pbasr.reblursr_labels import read_labels as read_kinds
@@ -73,7 +73,7 @@ def test_sigma_that_is_not_understood(case, tmp_path):
     data, expected = ARRAYS[case]
     path = tmp_path / "x.npy"
     path.write_bytes(data)
-    message = refused(lambda: read_sigma(path, path))
+    message = refused(lambda: read_blur(path, path))
     assert message.startswith(f"{path}: {expected}")
     assert message.endswith("Copy it again, or prepare it again")
 

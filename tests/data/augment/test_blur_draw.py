@@ -42,9 +42,9 @@ def test_draws_lie_in_range():
 
 def test_sigma_map():
     depth = np.linspace(1, 5, 12, dtype=np.float32).reshape(3, 4)
-    uniform = BlurDraw(sigma=2.5).sigma_map(depth, sigma_max=5.0)
+    uniform = BlurDraw(sigma=2.5).blur_map(depth, sigma_max=5.0)
     assert uniform.dtype == np.float32
     assert (uniform == 2.5).all()
-    varying = BlurDraw(focus_rank=0.0).sigma_map(depth, sigma_max=5.0)
+    varying = BlurDraw(focus_rank=0.0).blur_map(depth, sigma_max=5.0)
     assert varying[0, 0] == 0
     assert varying[-1, -1] == 5

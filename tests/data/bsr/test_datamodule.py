@@ -12,7 +12,7 @@ from blindsr.cli.training.command import main
 from blindsr.data.bsr.datamodule import BSRDataModule
 from blindsr.data.bsr.dataset import BSRDataset
 from blindsr.data.bsr.layout import BSRFiles
-from blindsr.data.files.sigma_maps import write_sigma
+from blindsr.data.files.sigma_maps import write_blur
 from blindsr.errors import FileError
 from blindsr.imaging.files import write_png
 
@@ -57,7 +57,7 @@ def root(tmp_path):
                 write_png(tmp_path / split / "semseg" / f"{name}.png", classes)
             for folder in folders:
                 write_png(tmp_path / folder / "LRx4" / f"{name}.png", hr[::4, ::4])
-                write_sigma(tmp_path / folder, name, np.full((64, 80), 12.5, np.float32))
+                write_blur(tmp_path / folder, name, np.full((64, 80), 12.5, np.float32))
     return tmp_path
 
 

@@ -9,7 +9,7 @@ import pytest
 from blindsr.cli import app
 from blindsr.data.check.folder import check_folder
 from blindsr.data.check.picture import sharp_fits
-from blindsr.data.files.sigma_maps import write_sigma
+from blindsr.data.files.sigma_maps import write_blur
 from blindsr.data.scenes.render import render_scene
 from blindsr.degradation.paired import degrade
 from blindsr.errors import DataError, FileError
@@ -30,7 +30,7 @@ def write_picture(base, own, name, scene, *, downsampler="sfold", sigma_max=5.0)
     write_png(base / "GT" / f"{name}.png", frame.rgb)
     write_png(base / "semseg" / f"{name}.png", frame.seg + np.uint8(1))
     write_png(own / "LRx4" / f"{name}.png", to_uint8(lr))
-    write_sigma(own, name, sigma)
+    write_blur(own, name, sigma)
 
 
 def make(root, **options):
@@ -229,7 +229,7 @@ def test_manifest_is_held_against_the_folder(bsr):
     name, draw = next(item for item in manifest["train"].items() if item[1]["kind"] == "IVA")
     if name != "0003":
         sigma = np.full((48, 64), (draw["sigma"] + 1.5) % 5, np.float32)
-        write_sigma(bsr / "train", name, sigma)
+        write_blur(bsr / "train", name, sigma)
     found = faults(bsr)
     assert "train/GT/0003.png: no such file, expected a picture that manifest.json lists" in found
     assert any(f"train/blur/{name}.png: sigma" in line for line in found) or name == "0003"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from blindsr.data.files.manifest import MANIFEST, PARTIAL, read_manifest
-from blindsr.data.files.sigma_maps import decode_sigma, encode_sigma, read_sigma
+from blindsr.data.files.sigma_maps import decode_blur, encode_blur, read_blur
 from blindsr.data.prepare.frame import encode_depth
 from blindsr.data.prepare.nyuv2 import _contents, _plan, prepare_nyuv2
 from blindsr.data.prepare.nyuv2_file import NYUv2File, NYUv2Split
@@ -110,7 +110,7 @@ def test_manifest(prepared):
 
 def test_invariant_pictures_are_flat_and_varying_ones_reach_both_ends(prepared):
     for name, draw in read_manifest(prepared)["train"].items():
-        sigma = read_sigma(prepared / f"train/blur/{name}.png")
+        sigma = read_blur(prepared / f"train/blur/{name}.png")
         if draw["kind"] == "IVA":
             assert (sigma == np.float32(draw["sigma"])).all()
         else:
@@ -258,7 +258,7 @@ def test_other_settings_are_refused_unless_overwritten(bsr, sources, prepared):
     prepare_nyuv2(*sources, bsr, sigma_max=3.0, downsampler="bicubic", overwrite=True)
     assert contents(bsr).keys() == contents(prepared).keys()
     assert read_manifest(bsr)["settings"]["phase"] == 1.5
-    assert read_sigma(bsr / "train/blur/0001.png").max() <= 3.0
+    assert read_blur(bsr / "train/blur/0001.png").max() <= 3.0
 
 
 def test_a_folder_of_other_things_is_refused(sources, tmp_path):
@@ -312,19 +312,19 @@ def test_missing_source_touches_nothing(sources, tmp_path):
 
 def test_sigma_codec_rounds_halves_up():
     sigma = np.arange(0, 5.0001, 0.025, dtype=np.float32)[None]
-    stored = encode_sigma(sigma)
+    stored = encode_blur(sigma)
     assert stored.dtype == np.uint16
     np.testing.assert_array_equal(stored[0, :7, 1], [0, 0, 1, 1, 1, 1, 2])
-    error = decode_sigma(stored) - sigma
+    error = decode_blur(stored) - sigma
     np.testing.assert_allclose(np.unique(error.round(4)), [-0.025, 0, 0.025, 0.05], atol=1e-4)
-    np.testing.assert_array_equal(decode_sigma(stored[..., 0]), decode_sigma(stored))
+    np.testing.assert_array_equal(decode_blur(stored[..., 0]), decode_blur(stored))
 
 
 def test_damaged_sigma_sidecar(bsr):
     path = bsr / "train/blur16/0001.npy"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(FileError, match=r"0001\.npy: cannot be read"):
-        read_sigma(bsr / "train/blur/0001.png", path)
+        read_blur(bsr / "train/blur/0001.png", path)
 
 
 def test_real_frames(shared, tmp_path):

@@ -4,7 +4,12 @@ import pytest
 import scipy.io
 
 from blindsr.data.bsr.nyuv2 import NYUV2_CLASSES
-from blindsr.data.prepare.nyuv2_file import NYUv2File, map_labels, read_class_mapping, read_splits
+from blindsr.data.prepare.nyuv2_file import (
+    NYUv2File,
+    read_class_mapping,
+    read_splits,
+    seg_from_labels,
+)
 from blindsr.errors import DataError, FileError
 
 
@@ -102,9 +107,9 @@ def test_class_mapping(sources, tmp_path):
     assert mapping[1] == 1
     assert mapping[40] == 40
     assert mapping[41] == 1
-    np.testing.assert_array_equal(map_labels(np.array([[0, 2]]), mapping, "x"), [[0, 2]])
+    np.testing.assert_array_equal(seg_from_labels(np.array([[0, 2]]), mapping, "x"), [[0, 2]])
     with pytest.raises(DataError, match=r"frame 9: label 61"):
-        map_labels(np.array([[61]]), mapping, "frame 9")
+        seg_from_labels(np.array([[61]]), mapping, "frame 9")
     scipy.io.savemat(tmp_path / "bad.mat", {"mapClass": [[1, 41]]})
     with pytest.raises(DataError, match=r"mapClass.*1\.\.40"):
         read_class_mapping(tmp_path / "bad.mat")

@@ -44,7 +44,7 @@ def test_lr_is_the_degraded_hr(downsampler):
     sample = module(downsampler=downsampler, operator="layered").val_set[0]
     dataset = module(downsampler=downsampler).val_set
     frame = dataset._frame(dataset.first)
-    sigma = dataset.draw(dataset.first).sigma_map(frame.depth, sigma_max=5.0)
+    sigma = dataset.draw(dataset.first).blur_map(frame.depth, sigma_max=5.0)
     lr = degrade(
         sample["hr"].permute(1, 2, 0).numpy(), sigma, scale=4, sigma_max=5.0,
         downsampler=downsampler, operator="layered", depth=frame.depth,

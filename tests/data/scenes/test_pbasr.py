@@ -66,11 +66,11 @@ def test_hr_is_blurred_where_the_mask_says_so():
         made = intended_defocus(
             frame.rgb, frame.depth, np.random.default_rng(number), sigma_max=5.0, least=0.2
         )
-        np.testing.assert_array_equal(made.mask, made.sigma < 1)
-        assert 2.5 <= made.sigma.max() <= 5.0
+        np.testing.assert_array_equal(made.mask, made.blur < 1)
+        assert 2.5 <= made.blur.max() <= 5.0
         before, after = detail(frame.rgb), detail(made.hr)
         for ratios, region in (
-            (blurred, made.mask == 0), (sharp, made.mask == 1), (focused, made.sigma == 0),
+            (blurred, made.mask == 0), (sharp, made.mask == 1), (focused, made.blur == 0),
         ):  # fmt: skip
             ratios.append(after[region].mean() / before[region].mean())
         shares.append(1 - made.mask.mean())
@@ -94,7 +94,7 @@ def test_intended_blur_depends_on_the_generator_alone():
     gathered = intended_defocus(
         frame.rgb, frame.depth, np.random.default_rng(0), sigma_max=4.0, operator="gather"
     )
-    np.testing.assert_array_equal(first.sigma, gathered.sigma)
+    np.testing.assert_array_equal(first.blur, gathered.blur)
     assert not np.array_equal(first.hr, gathered.hr)
 
 

@@ -73,7 +73,7 @@ def test_depth_and_classes_are_exact(index):
     assert to_wall.max(initial=0) < 1e-3
     distances = {BALL: ball_distance, BOX: box_distance, CYLINDER: cylinder_distance}
     for label, distance in distances.items():
-        shapes = [thing.shape for thing in layout.things if thing.label == label]
+        shapes = [thing.shape for thing in layout.things if thing.class_index == label]
         there = points[:, frame.seg == label]
         if there.size:
             assert np.min([distance(s, there) for s in shapes], axis=0).max() < 2e-3

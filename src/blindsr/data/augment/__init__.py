@@ -1,1 +1,1 @@
-"""What happens to a training sample: zoom, patches, flips, fresh blur."""
+"""Augmentation of training samples: crops, flips, zoom, blur drawn anew."""

@@ -1,4 +1,4 @@
-"""Which blur a frame gets: depth-dependent (VA) or one sigma everywhere (IVA), and its draw.
+"""Draws the blur of a picture: dependent on depth (VA) or one sigma everywhere (IVA).
 
 CMOS, Table 1: one fifth of the images is blurred invariantly (train 636 VA + 159 IVA, each test
 group 524 + 130). Test groups rotate the fifth, so that a frame is IVA in at most one group.
@@ -39,7 +39,7 @@ class BlurDraw(NamedTuple):
             return {"kind": self.kind, "focus_rank": self.focus_rank}
         return {"kind": self.kind, "sigma": self.sigma}
 
-    def sigma_map(self, depth: np.ndarray, *, sigma_max: float) -> np.ndarray:
+    def blur_map(self, depth: np.ndarray, *, sigma_max: float) -> np.ndarray:
         """Return sigma (H, W) float32 in HR pixels for ``depth`` (H, W)."""
         if self.sigma is not None:
             return np.full(depth.shape, self.sigma, np.float32)

@@ -1,4 +1,4 @@
-"""Base of the data modules with blur, sigma map and classes: options of the augmentation."""
+"""Base of the data modules with blur and seg: arguments of the augmentation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Random operations by albumentations, which is met in this file alone.
+"""Random flips and changes of colour; the only file that uses albumentations.
 
-Mirroring and transposing are its only geometry that treats LR and HR of different size alike; its
-crops and affine maps apply the HR geometry to LR (without an error, for Affine).
+Of its geometric operations only mirroring and transposing are right for LR and HR of different
+size; crops and affine maps apply the geometry of HR to LR (Affine does so without an error).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RandomFlips:
         if self._pipeline is None:
             return arrays
         _seed(self._pipeline, seed)
-        main = "lr" if "lr" in arrays else "hr"  # albumentations insists on one named image
+        main = "lr" if "lr" in arrays else "hr"  # albumentations requires one array of this name
         names = {key: "image" if key == main else key for key in arrays}
         renamed: dict[str, Any] = {names[key]: array for key, array in arrays.items()}
         flipped = self._pipeline(**renamed)

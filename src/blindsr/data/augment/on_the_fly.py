@@ -1,4 +1,4 @@
-"""Blur drawn anew for every sample and epoch, from the sharp picture and its depth."""
+"""Draws blur anew for every sample and epoch, from the sharp picture and its depth."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Sharp(NamedTuple):
     depth: np.ndarray
     """(H, W) float32, > 0, any unit."""
     seg: np.ndarray | None = None
-    """(H, W) uint8, 255 = no label."""
+    """(H, W) uint8, 255 = no class."""
 
 
 class _View(NamedTuple):
-    """What the zoomed camera sees: where each row and column of the picture is read."""
+    """Positions in the picture at which each row and column of the zoomed picture is read."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -42,9 +42,9 @@ class Regenerate:
     """Make a training sample from a sharp picture; every draw from an explicit seed.
 
     Colours, flips, zoom into a random part, a new focus (or, for a share of the samples, one sigma
-    everywhere), crop, blur, down-sampling. LR is always made from what HR shows, so both agree for
-    every phase, flip and zoom. Sigma spans its range over the whole zoomed picture, not over the
-    crop, and blur sees the surroundings of the crop.
+    everywhere), crop, blur, down-sampling. LR is always made from the HR of the sample, so they
+    agree for every phase, flip and zoom. Sigma spans its range over the whole zoomed picture, not
+    over the crop, and the blur operator gets the surroundings of the crop.
 
     Args:
         scale: HR is ``scale`` times LR.
@@ -85,13 +85,13 @@ class Regenerate:
         self.operator: Operator = operator
         self.crop = checked_crop(crop, transpose=transpose)
         self.factors = checked_factors(zoom_factors)
-        # what blur and the widest down-sampler reach, in whole LR pixels
+        # reach of the blur window and of the widest down-sampler, in whole LR pixels
         self.context = -(-(window_size(sigma_max) // 2) // scale) + 2
         self._colours = RandomColours(photometric) if photometric else None
         self._flips = RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
 
     def __call__(self, sharp: Sharp, seed: int | None = None) -> Arrays:
-        """Return ``lr``, ``hr``, ``blur`` and, where there are labels, ``seg``.
+        """Return ``lr``, ``hr``, ``blur`` and, where there is one, ``seg``.
 
         Args:
             sharp: not changed.
@@ -105,13 +105,13 @@ class Regenerate:
         rng = np.random.default_rng(seed)
         sharp = self._flipped(sharp, seed)
         view = self._draw_view(sharp.depth.shape, rng)
-        sigma = self._draw_sigma(sharp, view, rng)
-        inner, outer = self._draw_crop(sigma.shape, rng)
+        blur = self._draw_blur(sharp, view, rng)
+        inner, outer = self._draw_crop(blur.shape, rng)
         seen = _View(view.rows[outer[0]], view.columns[outer[1]], view.factor)
         hr = self._picture(sharp.hr, seen)
         lr = degrade(
             hr,
-            np.ascontiguousarray(sigma[outer]),
+            np.ascontiguousarray(blur[outer]),
             scale=self.scale,
             sigma_max=self.sigma_max,
             downsampler=self.downsampler,
@@ -122,7 +122,7 @@ class Regenerate:
         result: Arrays = {
             "lr": on_levels(lr[tuple(_divided(part, self.scale) for part in own)].copy()),
             "hr": hr[own],
-            "blur": sigma[inner],
+            "blur": blur[inner],
         }
         if sharp.seg is not None:
             part = _View(view.rows[inner[0]], view.columns[inner[1]], view.factor)
@@ -146,11 +146,11 @@ class Regenerate:
         )
         return _View(rows, columns, factor)
 
-    def _draw_sigma(self, sharp: Sharp, view: _View, rng: np.random.Generator) -> np.ndarray:
+    def _draw_blur(self, sharp: Sharp, view: _View, rng: np.random.Generator) -> np.ndarray:
         """Return the sigma map (H, W) of the whole zoomed picture."""
         invariant = bool(rng.random() < self.iva)
         draw = draw_blur(rng, invariant=invariant, sigma_max=self.sigma_max)
-        return draw.sigma_map(_looked_up(sharp.depth, view), sigma_max=self.sigma_max)
+        return draw.blur_map(_looked_up(sharp.depth, view), sigma_max=self.sigma_max)
 
     def _draw_crop(
         self, size: tuple[int, ...], rng: np.random.Generator
@@ -175,7 +175,7 @@ class Regenerate:
         """Return the part that ``view`` shows as float32 in [0, 1]."""
         if view.factor == 1:
             return _looked_up(hr, view).astype(np.float32) / np.float32(255)
-        # no more of the source than its four neighbours: the cubic converts what it gets
+        # only the rows and columns that the cubic needs: it converts all it gets to float
         rows, columns = (
             slice(max(int(at[0]) - 1, 0), int(at[-1]) + 3) for at in (view.rows, view.columns)
         )

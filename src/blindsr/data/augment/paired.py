@@ -1,15 +1,15 @@
-"""Paired augmentation: LR and its HR-sized targets stay aligned to the pixel.
+"""Augmentation of LR and HR pairs that keeps them aligned to the pixel.
 
 A down-sampler declares a *phase*: LR pixel i lies at HR pixel ``s*i + phase``. Mirroring both
 pictures puts it at ``s*i + (s - 1 - phase)`` instead. For area and bicubic (phase ``(s - 1) / 2``)
 that is the same; for the s-fold sampler (phase 0) the pair is off by s - 1 HR pixels, 3 for x4.
-The released code mirrors both all the same, so half of its samples ask for a shifted answer.
+The released code mirrors both nevertheless, so in half of its samples HR is shifted against LR.
 
 Here the HR window is taken with a margin of ``s - 1 - 2 phase`` pixels above and to the left,
 everything is flipped, and the first rows and columns are dropped. Unflipped this drops the margin;
-flipped, the margin is at the other end and the window has moved by just that much. So any of the
-eight flips and transposes is exact. A margin outside the picture repeats the edge pixel (its
-classes become 255): it is seen only in a flipped sample that touches the border.
+flipped, the margin is at the other end and the window has moved by that many pixels. All eight
+flips and transposes are exact. A margin outside the picture repeats the edge pixel (its
+``seg`` becomes 255): it is seen only in a flipped sample that touches the border.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Arrays(TypedDict, total=False):
     blur: np.ndarray
     """(H, W) float32."""
     seg: np.ndarray
-    """(H, W) uint8, 255 = no label."""
+    """(H, W) uint8, 255 = no class."""
     mask: np.ndarray
     """(H, W) float32."""
 

@@ -1,4 +1,4 @@
-"""Random training patches of HR pictures, and their LR: every draw from one seed."""
+"""Random training patches of HR pictures, degraded to LR."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class RandomPatch:
     """Cut a square, shrink, flip and transpose it, then degrade it.
 
     The picture and its mask go through the same geometry; the degradation comes last, so that LR
-    agrees with HR for every phase. Shrinking the picture until its short side is uniform between
-    the patch and itself, and cutting the patch from that, is done the other way round: a window of
-    the size that will shrink to the patch is cut, and it alone is resized (area average; masks
-    take the nearest pixel).
+    agrees with HR for every phase. With ``random_resize`` the patch comes from a picture that is
+    shrunk until its short side is uniform between the patch and its own length. To save time only
+    the window that becomes the patch is cut and resized (area average; masks take the nearest
+    pixel).
 
     Args:
         crop: side of the patch in HR pixels, a multiple of ``scale``.

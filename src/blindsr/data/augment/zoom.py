@@ -1,7 +1,7 @@
-"""Zoom of frozen pairs: LR and HR are enlarged about one point and keep their size.
+"""Zoom of LR and HR pairs whose blur is already made.
 
-Enlarging a picture by z enlarges its blur by z as well, so the true label is z sigma. The released
-code divides instead: with factors 1.2 and 1.5 its labels are off by 1.44 and 2.25.
+Enlarging a picture by z enlarges its blur by z as well, so sigma has to be multiplied by z. The
+released code divides: with factors 1.2 and 1.5 its sigma is wrong by factors of 1.44 and 2.25.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from blindsr.imaging.resample import sample_cubic, sample_nearest, zoom_position
 Zoom = Literal["physical", "paper"]
 ZOOM_FACTORS = (1.0, 1.2, 1.5)
 """Factors of the released code."""
-_TOLERANCE = 1e-3  # sigma that went through float16
+_TOLERANCE = 1e-3  # of sigma that went through float16
 
 
 class RandomZoom:
@@ -30,7 +30,7 @@ class RandomZoom:
     within ``sigma_max`` in what stays visible, 1 always among them; a picture that is blurred to
     the end of the range is therefore not zoomed. LR is read on its own grid about the LR position
     of the HR centre, so the pair keeps its phase. Colours are interpolated by a cubic, clipped and
-    rounded to 8 bit; sigma and classes are those of the nearest pixel.
+    rounded to 8 bit; ``blur`` and ``seg`` take the nearest pixel.
 
     ``paper``: the arithmetic of the released code. Every factor is equally likely, both pictures
     are warped about (w/2, h/2) of their own grid by OpenCV, and sigma is *divided* by the factor.
@@ -98,13 +98,13 @@ class RandomZoom:
             result["blur"] = result["blur"] * np.float32(gain)
         return result
 
-    def _allowed(self, sigma: np.ndarray | None) -> list[float]:
+    def _allowed(self, blur: np.ndarray | None) -> list[float]:
         """Return the factors that keep sigma in its range; 1 is one of them."""
         allowed = [1.0]
         for factor in self.factors:
             if factor == 1:
                 continue
-            top = 0.0 if sigma is None else float(_visible(sigma, factor).max())
+            top = 0.0 if blur is None else float(_visible(blur, factor).max())
             if factor * top <= self.sigma_max + _TOLERANCE:
                 allowed.append(factor)
         return allowed if 1 in self.factors or len(allowed) == 1 else allowed[1:]
@@ -116,7 +116,7 @@ class RandomZoom:
             return cv2.warpAffine(array, matrix, (width, height), flags=cv2.INTER_NEAREST)
         levels = array.astype(np.float32) * np.float32(255)
         warped = cv2.warpAffine(levels, matrix, (width, height), flags=cv2.INTER_CUBIC)
-        if self.wraparound:  # what a cast to 8 bit does on the usual machines: cut, then modulo
+        if self.wraparound:  # as a cast to 8 bit on common processors: truncate, then modulo 256
             stored = np.trunc(warped).astype(np.int32).astype(np.uint8)
         else:
             stored = np.rint(np.clip(warped, 0, 255)).astype(np.uint8)
@@ -159,12 +159,12 @@ def on_levels(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _visible(sigma: np.ndarray, factor: float) -> np.ndarray:
+def _visible(blur: np.ndarray, factor: float) -> np.ndarray:
     """Return the middle of the map that a zoom by ``factor`` leaves visible."""
     rows, columns = (
-        zoom_positions(length, factor, (length - 1) / 2)[[0, -1]] for length in sigma.shape
+        zoom_positions(length, factor, (length - 1) / 2)[[0, -1]] for length in blur.shape
     )
-    return sigma[
+    return blur[
         int(np.floor(rows[0])) : int(np.ceil(rows[1])) + 1,
         int(np.floor(columns[0])) : int(np.ceil(columns[1])) + 1,
     ]

@@ -1,1 +1,1 @@
-"""BSR data sets: RGB-D pictures blurred by depth, frozen or drawn anew."""
+"""BSR data sets: RGB-D pictures blurred by depth."""

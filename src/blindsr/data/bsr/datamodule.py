@@ -1,4 +1,4 @@
-"""Base of all BSR data sets (RGB-D pictures blurred by depth): files, splits, manifest, checks."""
+"""Base of the data modules of all BSR data sets: splits, test groups, manifest."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from blindsr.data.augment.on_the_fly import Regenerate, Sharp
 from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
 from blindsr.data.bsr.layout import BSRFiles
-from blindsr.data.files.sigma_maps import read_sigma
+from blindsr.data.files.sigma_maps import read_blur
 from blindsr.data.files.source_values import real_numbers
 from blindsr.data.loading.samplers import Draw
 from blindsr.errors import DataError, missing_file
@@ -42,7 +42,7 @@ class BSRDataset(Dataset[Sample]):
         num_classes: number of classes; a class beyond is an error.
         seg_format: how classes are stored.
         transform: applied to the arrays; without one the whole picture is returned. A
-            :class:`~blindsr.data.augment.on_the_fly.Regenerate` gets HR, depth and classes alone
+            :class:`~blindsr.data.augment.on_the_fly.Regenerate` gets HR, depth and ``seg`` only
             and makes the rest.
         group: value of ``Sample["group"]``; absent if empty.
 
@@ -94,7 +94,7 @@ class BSRDataset(Dataset[Sample]):
         arrays: Arrays = {"lr": read_rgb(files.lr), "hr": read_rgb(files.hr)}
         height, width = arrays["lr"].shape[:2]
         size = (height * self.scale, width * self.scale)
-        arrays["blur"] = read_sigma(files.blur, files.exact_blur)
+        arrays["blur"] = read_blur(files.blur, files.exact_blur)
         if arrays["blur"].max() > self.sigma_max + 0.05:  # half a step of the stored map
             raise DataError(
                 files.blur,
@@ -128,7 +128,7 @@ def _check_size(array: np.ndarray, path: Path | None, size: tuple[int, ...], of:
 
 
 def read_seg(path: Path, num_classes: int, seg_format: SegFormat) -> np.ndarray:
-    """Return classes (H, W) uint8: 0..C-1, 255 = no label.
+    """Return classes (H, W) uint8: 0..C-1, 255 = no class.
 
     Raises:
         FileError: the file is missing or damaged.

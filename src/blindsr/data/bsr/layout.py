@@ -1,4 +1,4 @@
-"""The BSR folder layout: which files belong together.
+"""Folder layout of BSR data sets: finds the files of each picture.
 
 NYUv2-BSR has ``train/{GT,LRx4,blur,semseg}``, ``val/{GT,semseg}`` and, for every test group,
 ``val/Group1..5/{LRx4,blur}``; Cityscapes-BSR has ungrouped ``train`` and ``val`` and a grouped

@@ -1,4 +1,4 @@
-"""NYUv2-BSR for Lightning: CMOS's indoor data set, 795 training frames and five test groups."""
+"""Data module of NYUv2-BSR, the indoor data set of CMOS: 795 training frames, five test groups."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Is a BSR folder whole, and does it hold what it says?"""
+"""Checks of a BSR folder: missing files, sizes, values, down-sampler."""

@@ -1,4 +1,4 @@
-"""Is a BSR folder whole and what it says? Also for the authors' download, without a manifest."""
+"""Check of a whole BSR folder, prepared by ``blindsr`` or downloaded from the authors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from blindsr.data.bsr.layout import check_root, find_groups
 from blindsr.data.check.pairs import Fault, Item, pair_split
 from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
 from blindsr.data.files.manifest import MANIFEST, PARTIAL, checked_manifest
-from blindsr.data.files.sigma_maps import decode_sigma
+from blindsr.data.files.sigma_maps import decode_blur
 from blindsr.data.files.source_values import LARGEST_SCALE, LARGEST_SIGMA, MOST_WORKERS, whole
 from blindsr.data.loading.checked_options import check_number, check_whole
 from blindsr.errors import BlindSRError, DataError
@@ -93,7 +93,7 @@ def check_folder(
         scale: HR over LR; None takes that of the manifest or the name of the LR folder.
         sigma_max: None takes that of the manifest, or the usual maximum of the maps.
         workers: threads.
-        progress: told how far it is.
+        progress: called with the number of finished pictures.
 
     Returns:
         The report; ``report.faults`` is empty for a good folder.
@@ -194,11 +194,11 @@ def _usual_maximum(items: list[Item]) -> float:
         try:
             stored = read_array(path)
         except BlindSRError:
-            continue  # told when the file is looked at
+            continue  # reported when the file is checked
         if stored.ndim == 2 or stored.shape[2] >= 2:
-            sigma = decode_sigma(stored)
-            if sigma.min() < sigma.max():
-                maxima[round(float(sigma.max()), 1)] += 1
+            blur = decode_blur(stored)
+            if blur.min() < blur.max():
+                maxima[round(float(blur.max()), 1)] += 1
     return maxima.most_common(1)[0][0] if maxima else 5.0
 
 
@@ -209,7 +209,7 @@ def _seg_format(items: list[Item]) -> SegFormat:
             if item.seg is not None:
                 return "zero_void" if read_array(item.seg).ndim == 2 else "train_ids"
         except BlindSRError:
-            continue  # told when the file is looked at
+            continue  # reported when the file is checked
     return "zero_void"
 
 

@@ -1,4 +1,4 @@
-"""Which files of a BSR folder belong together, told without stopping at the first gap."""
+"""Pairs the files of a BSR folder and collects what is missing instead of raising."""
 
 from __future__ import annotations
 

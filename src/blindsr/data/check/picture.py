@@ -1,4 +1,4 @@
-"""One GT picture of a BSR folder and its partners, looked at file by file."""
+"""Check of one GT picture of a BSR folder and of the files that belong to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from blindsr.data.bsr.dataset import SegFormat
 from blindsr.data.check.pairs import Fault, Item, Variant
-from blindsr.data.files.sigma_maps import decode_sigma, read_sigma
+from blindsr.data.files.sigma_maps import decode_blur, read_blur
 from blindsr.degradation.kernels import window_size
 from blindsr.errors import BlindSRError
 from blindsr.imaging.files import read_array
@@ -101,18 +101,18 @@ class _Inspection:
             facts.lr_size = lr.shape[:2]
             if hr is not None and not self._check_scale(variant.lr, lr, hr):
                 lr = None
-        sigma = None if variant.blur is None else self._sigma(variant.blur)
-        if sigma is not None:
-            facts.sigma = float(sigma.min()), float(sigma.max())
+        blur = None if variant.blur is None else self._blur(variant.blur)
+        if blur is not None:
+            facts.sigma = float(blur.min()), float(blur.max())
         if variant.exact is not None:
-            self._check_sidecar(variant.exact, sigma)
+            self._check_sidecar(variant.exact, blur)
         if lr is not None and hr is not None and variant.lr is not None:
             self._check_same_picture(variant.lr, lr, hr)
-            if sigma is not None and sigma.shape == hr.shape[:2]:
+            if blur is not None and blur.shape == hr.shape[:2]:
                 facts.fits = sharp_fits(
                     hr,
                     lr,
-                    sigma,
+                    blur,
                     scale=self.conventions.scale,
                     sigma_max=self.conventions.sigma_max,
                 )
@@ -156,7 +156,7 @@ class _Inspection:
         if self.facts.hr_size is not None and array.shape[:2] != self.facts.hr_size:
             self._note(path, _size(array.shape), f"{_size(self.facts.hr_size)}, as GT")
 
-    def _sigma(self, path: Path) -> np.ndarray | None:
+    def _blur(self, path: Path) -> np.ndarray | None:
         """Return sigma (H, W) of a stored map."""
         stored = self._read(path)
         if stored is None:
@@ -169,25 +169,25 @@ class _Inspection:
         elif (stored != stored[..., :1]).any():
             self._note(path, "channels that differ", "three equal channels")
         self._check_target_size(path, stored)
-        sigma, top = decode_sigma(stored), self.conventions.sigma_max
-        if round(10 * float(sigma.max())) > round(10 * top):
+        blur, top = decode_blur(stored), self.conventions.sigma_max
+        if round(10 * float(blur.max())) > round(10 * top):
             self._note(
-                path, f"value {10 * float(sigma.max()):.0f}", f"0..{10 * top:.0f} (10 sigma_max)"
+                path, f"value {10 * float(blur.max()):.0f}", f"0..{10 * top:.0f} (10 sigma_max)"
             )
-        return sigma
+        return blur
 
-    def _check_sidecar(self, path: Path, sigma: np.ndarray | None) -> None:
+    def _check_sidecar(self, path: Path, blur: np.ndarray | None) -> None:
         try:
-            exact = read_sigma(path, path)
+            exact = read_blur(path, path)
         except BlindSRError as error:
             self._note(path, error.found, error.expected)
             return
-        if sigma is None:
+        if blur is None:
             return
-        if exact.shape != sigma.shape:
-            self._note(path, _size(exact.shape), f"{_size(sigma.shape)}, as the PNG in blur")
+        if exact.shape != blur.shape:
+            self._note(path, _size(exact.shape), f"{_size(blur.shape)}, as the PNG in blur")
             return
-        off = float(np.abs(exact - sigma).max())
+        off = float(np.abs(exact - blur).max())
         if off > _SIDECAR_TOLERANCE:
             self._note(path, f"sigma off by {off:.2f}", "that of the PNG in blur to half a step")
 
@@ -240,14 +240,14 @@ class _Inspection:
 
 
 def sharp_fits(
-    hr: np.ndarray, lr: np.ndarray, sigma: np.ndarray, *, scale: int, sigma_max: float
+    hr: np.ndarray, lr: np.ndarray, blur: np.ndarray, *, scale: int, sigma_max: float
 ) -> dict[str, Fit]:
     """Compare LR with every down-sampling of GT where nothing blurred is in reach.
 
     Args:
         hr: (s*h, s*w, 3) uint8.
         lr: (h, w, 3) uint8.
-        sigma: (s*h, s*w) in HR pixels; used where it is 0, eroded by the blur window (with
+        blur: (s*h, s*w) sigma in HR pixels; used where it is 0, eroded by the blur window (with
             occlusion, blur reaches out of its own pixels) and by the support of bicubic.
 
     Returns:
@@ -255,7 +255,7 @@ def sharp_fits(
         pixel is left.
     """
     reach = window_size(sigma_max) // 2 + 3 * scale
-    sharp = (sigma == 0).astype(np.uint8)
+    sharp = (blur == 0).astype(np.uint8)
     sharp = cv2.erode(sharp, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     chosen = sharp[::scale, ::scale].astype(bool)
     if not chosen.any():

@@ -1,4 +1,4 @@
-"""The contact sheet of a checked BSR folder: GT, LR, sigma and classes of a few pictures."""
+"""Contact sheet of a checked BSR folder: GT, LR, blur and seg of a few pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from blindsr.data.check.folder import Report, spread
 from blindsr.data.check.picture import ImageFacts, VariantFacts
-from blindsr.data.files.sigma_maps import decode_sigma
+from blindsr.data.files.sigma_maps import decode_blur
 from blindsr.drawing.page import ALARM, INK
 from blindsr.drawing.strips import strip_page
 from blindsr.errors import BlindSRError, ConfigError, DataError, FileError, os_error
@@ -111,7 +111,7 @@ def _sample(report: Report, row: _Row) -> dict[str, Any]:
     pictures = {
         "hr": _read(facts.item.hr, _colour),
         "lr": _read(files.lr, _colour),
-        "blur": _read(files.blur, decode_sigma),
+        "blur": _read(files.blur, decode_blur),
         "seg": _read(facts.item.seg, lambda array: _classes(array, report.seg_format)),
     }
     return {
@@ -141,7 +141,7 @@ def _colour(stored: np.ndarray) -> np.ndarray:
 
 
 def _classes(stored: np.ndarray, seg_format: str) -> np.ndarray:
-    """Return class indices, 255 without a label; labels beyond the format are one class more."""
+    """Return class indices, 255 = no class; values beyond the format are one class more."""
     stored = (stored if stored.ndim == 2 else stored[..., 0]).astype(int)
     count = _NUM_CLASSES[seg_format]
     seg = stored - 1 if seg_format == "zero_void" else stored

@@ -1,4 +1,4 @@
-"""What can go wrong with the disk while a data set is written."""
+"""Errors of the disk, free space, and removal of temporary files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.(png|npy|json)")  # of earlier ver
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turn what the system refuses into one line that names ``folder``, with what to do.
 
-    A full disk is told with its free space.
+    For a full disk it also says how much is free.
 
     Raises:
         FileError: instead of the OSError; other errors pass unchanged.

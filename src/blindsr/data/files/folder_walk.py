@@ -1,4 +1,4 @@
-"""Which files lie below a folder, links followed, and which of them are pictures."""
+"""Lists the files below a folder, links followed; suffixes of pictures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ IMAGES = (
 def below(folder: Path, *, recursive: bool, failures: list[BlindSRError]) -> list[Path]:
     """Return what lies in a folder, sorted, without hidden names.
 
-    Folders that links lead to are looked into after all others and each once, so that circles end
-    and a picture keeps the place where it really is.
+    Linked folders are searched after all others and each once: circles of links end, and a picture
+    is found at its real place first.
 
     Args:
         folder: to look into.

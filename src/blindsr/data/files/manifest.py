@@ -1,8 +1,11 @@
-"""``manifest.json``: what a prepared BSR folder holds and how it was made.
+"""Reads, checks and writes ``manifest.json``: how a BSR folder was prepared.
 
-It is written last, so its presence says that the folder is complete. While a preparation runs,
-``manifest.partial.json`` holds the settings; a later run with the same settings goes on from there.
-While an earlier data set is being removed, it also says so: a run killed then goes on removing.
+It is written last: a folder that has one is complete. During a preparation
+``manifest.partial.json`` holds the settings, and a later run with the same settings continues.
+While an earlier data set is removed, it records that too, so that a killed run continues removing.
+
+A manifest may come from anybody: its names become paths and its numbers sizes, so every key that is
+used is checked.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from blindsr.imaging.temporary import is_temporary
 MANIFEST = "manifest.json"
 PARTIAL = "manifest.partial.json"
 FOLDERS = ("GT", "LRx*", "blur", "blur16", "semseg", "depth")
-"""What lies under a split or a test group."""
+"""Folders of a split or a test group."""
 FORMAT_VERSION = 1
 _LARGEST_FILE = 2**26  # bytes
 _REMAKE = "Prepare the data set again, or restore the file"
@@ -101,7 +104,8 @@ def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False
     held = next((out / name for name in (MANIFEST, PARTIAL) if os.path.lexists(out / name)), None)
     if held is not None and (overwrite or read_json(held).get("emptying")):
         write_json(out / PARTIAL, {"settings": settings, "emptying": True})
-        (out / MANIFEST).unlink(missing_ok=True)  # from here on no half of it looks whole
+        # before any file goes: an incomplete folder must not look complete
+        (out / MANIFEST).unlink(missing_ok=True)
         _remove_files(out)
     elif held is not None:
         _same_settings(held, settings)
@@ -148,7 +152,7 @@ def _same_settings(path: Path, settings: dict[str, Any]) -> None:
 
 
 def checked_manifest(path: Path) -> dict[str, Any]:
-    """Return the content of a manifest that was looked at key by key.
+    """Return the content of a manifest after a check of every key that is used.
 
     ``settings`` holds ``scale``, ``sigma_max``, ``downsampler`` and ``phase``. ``train`` (name ->
     blur) and ``val`` (group -> name -> blur) may be missing; names are those of files, without a

@@ -1,8 +1,8 @@
-"""Masks of intended blur: 1 = sharp, 0 = blurred, never anything between.
+"""Masks of intended blur: 1 = sharp, 0 = blurred, no values between.
 
-Files hold 255 for sharp and 0 for blurred. What lies between (JPEG, smoothed edges) is decided at
-one half after reading and never before a resize, which takes the nearest pixel: so no operation
-makes grey, and no narrow region vanishes in an average.
+Files hold 255 for sharp and 0 for blurred. Values between (JPEG, smoothed edges) are
+thresholded at one half right after reading; resizing takes the nearest pixel. So no operation
+makes values between, and no narrow region is averaged away.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def without_specks(mask: Mask, smallest: int) -> Mask:
             (result == value).astype(np.uint8), connectivity=4
         )
         small = stats[:, cv2.CC_STAT_AREA] < smallest
-        small[0] = False  # label 0 is everything else
+        small[0] = False  # component 0 is everything else
         result[small[labels]] = 1 - value
     return result
 

@@ -1,4 +1,4 @@
-"""Things worth knowing about the user's files that are no errors, each said once."""
+"""Warnings about the user's files, each logged once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _said: set[str] = set()
 
 
 def say_once(note: str) -> None:
-    """Log a note as a warning, once in a run: data sets are looked at before and while training.
+    """Log a note as a warning, once in a run: data sets are set up before and during training.
 
     Of several processes on a machine only the first says it.
     """

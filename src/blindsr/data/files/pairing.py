@@ -1,12 +1,12 @@
-"""Which files of two folders belong together: by name, never by order.
+"""Pairs the files of two folders by name, never by order.
 
 Sorted lists mispair: ``12_x4.png`` sorts after ``120_x4.png``, while ``12.png`` sorts before
 ``120.png``.
 
 Names of a pair differ by words that say what a file is: ``0001x4`` (or ``x4m``, ``x4d``, ``x4w1``)
 with ``0001``, ``baby_HR`` with ``baby``, ``Canon_001_LR4`` with ``Canon_001_HR``, ``a_bicLRx4``,
-``a_lq`` with ``a_gt``, ``LR_1`` with ``HR_1``. They are taken off one after the other; the pair
-that agrees after the fewest is the right one.
+``a_lq`` with ``a_gt``, ``LR_1`` with ``HR_1``. These words are removed one after the other; the
+pair whose names agree after the fewest removals is the right one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Reading HR pictures and masks for random crops, without decoding more often than needed.
+"""Reads HR pictures and masks, with a cache of decoded ones.
 
-PNG and JPEG have no way to decode one part of a picture (JPEG's draft mode halves the scale, which
-is no crop), so a crop costs the whole decoding: 45 ms for 2040 x 1356 pixels of PNG. What can be
-saved is the rest: pictures stay in 8 bit, sizes are read from headers, and with a cache folder each
-file is decoded once and later mapped into memory, of which a crop touches its own pages alone.
+A crop of a PNG or JPEG requires decoding the whole picture: 45 ms for 2040 x 1356 pixels of PNG.
+To save time pictures stay in 8 bit, sizes are read from headers, and with a cache folder each file
+is decoded once and then mapped into memory, where a crop reads its own pages only.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class PictureFiles(NamedTuple):
     hr: Path
     mask: Path | None = None
     sigma: Path | None = None
-    """``<stem>_sigma.png`` of ``blindsr estimate``; a mask file goes before it."""
+    """``<stem>_sigma.png`` of ``blindsr estimate``; ``mask`` takes precedence."""
     lr: Path | None = None
 
 
@@ -102,7 +101,7 @@ class PictureStore:
         try:
             status = path.stat()
         except OSError:
-            return make()  # which says what is wrong with it
+            return make()  # raises the error of the file
         key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{kind}"
         kept = self.cache / f"{path.stem}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:16]}.npy"
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Numbers and files that come from outside: taken for what they are said to be, or refused."""
+"""Checks of numbers, arrays and files that come from outside."""
 
 from __future__ import annotations
 

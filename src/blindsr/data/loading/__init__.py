@@ -1,1 +1,1 @@
-"""DataModules, sample order and evaluation: what every data set shares."""
+"""Shared by all data modules: loaders, order of samples, evaluation, checks of options."""

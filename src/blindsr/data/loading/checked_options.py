@@ -1,4 +1,4 @@
-"""Options of data modules, refused when a module is made: before anything is read or trained."""
+"""Checks of the options of data modules, when one is made: before anything is read."""
 
 from __future__ import annotations
 

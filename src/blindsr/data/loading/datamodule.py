@@ -1,4 +1,4 @@
-"""What all paired DataModules share: loaders, worker seeding, batch sizes."""
+"""Base of all data modules: loaders, seeds of workers, batch sizes, facts."""
 
 from __future__ import annotations
 
@@ -172,8 +172,8 @@ class PairedDataModule(LightningDataModule):
         self, dataset: Dataset[Any], *, kind: type[DataLoader] = DataLoader, **options: Any
     ) -> DataLoader[Batch]:
         if self.num_workers > 0:
-            # Workers are forked: threads that OpenCV has here would be missing there, and the
-            # first filter would wait for them for ever.
+            # Workers are forked without the threads that OpenCV has here; the first filter in a
+            # worker would wait for them without end.
             cv2.setNumThreads(1)
         return kind(
             dataset,

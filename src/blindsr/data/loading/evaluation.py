@@ -1,4 +1,4 @@
-"""What is validated and tested on: held-out files, and all groups as one data set."""
+"""Data sets of validation and test: held-out files, and all test groups joined."""
 
 from __future__ import annotations
 

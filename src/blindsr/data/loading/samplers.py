@@ -1,12 +1,12 @@
-"""The order of an epoch, its share for every process, and the random draw of every item.
+"""Order of the samples of an epoch, their split between processes, a seed for each.
 
 The training sampler hands the data set an index together with a seed. Augmentation then depends on
 (seed, epoch, index) alone: not on the number of workers, on which worker or process got the item,
 or on whether the run was resumed.
 
 Both samplers know their rank and the number of processes. They are ``DistributedSampler``, so
-Lightning takes them as they are instead of wrapping them, which would forget which items only fill
-up the last round.
+Lightning takes them as they are instead of wrapping them, which would lose the
+information which items only fill up the last round.
 """
 
 from __future__ import annotations

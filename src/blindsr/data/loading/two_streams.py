@@ -1,8 +1,8 @@
-"""Two streams of training pictures side by side: general ones and ones with intended blur.
+"""PBaSR's two streams, general pictures and intended blur: data set, sampler, data module.
 
-One item holds a sample of each, so one loader, one sampler and one position are all there is to
-share between processes and to resume. Each stream has a permutation of its own for every pass
-through its pictures; the shorter one passes more often.
+One item holds a sample of each stream, so one loader, one sampler and one position suffice for
+several processes and for resuming. Each stream is shuffled anew for every pass through its
+pictures; the shorter one is repeated.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Pictures for PBaSR: HR folders and ReBlurSR."""
+"""Pictures for PBaSR: folders of HR pictures, and ReBlurSR."""

@@ -1,4 +1,4 @@
-"""Bases of the data modules that degrade HR patches by name, and of those that read folders."""
+"""Bases of the data modules of HR patches: degradation by name, image folders."""
 
 from __future__ import annotations
 

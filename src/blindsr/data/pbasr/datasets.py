@@ -1,4 +1,4 @@
-"""Data sets of HR pictures: a random degraded patch of each, or whole pictures to score."""
+"""Data sets of HR pictures: random degraded patches, or whole pictures to score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HR pictures in folders: the layouts of DIV2K, Flickr2K, DF2K and DIV8K, or every image below."""
+"""Finds HR pictures: layouts of DIV2K, Flickr2K, DF2K and DIV8K, or every image below a folder."""
 
 from __future__ import annotations
 

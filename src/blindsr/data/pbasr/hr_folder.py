@@ -1,4 +1,4 @@
-"""Any folders of HR pictures for Lightning: DIV2K, Flickr2K, DF2K, DIV8K or one's own."""
+"""Data module of any folders of HR pictures: DIV2K, Flickr2K, DF2K, DIV8K or one's own."""
 
 from __future__ import annotations
 

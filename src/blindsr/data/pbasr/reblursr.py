@@ -1,4 +1,4 @@
-"""ReBlurSR beside general HR pictures for Lightning: the training and test data of PBaSR."""
+"""Data module of ReBlurSR and general HR pictures: training and test data of PBaSR."""
 
 from __future__ import annotations
 

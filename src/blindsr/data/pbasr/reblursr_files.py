@@ -1,8 +1,8 @@
-"""The folder layouts of ReBlurSR: which pictures there are, and of which kind.
+"""Finds the pictures of ReBlurSR in its folder layouts, and their kinds of blur.
 
 *raw*: ``ALL_HR``, ``ALL_mask``, ``valid/{defocus,motion}/LR/X4`` and four ``.npy``, as downloaded.
 *split*: ``train/{motion,defocus}/{HR,mask}`` and ``valid/{motion,defocus}/{HR,mask,LR/X4}``, as its
-script leaves them. *plain*: ``HR`` and ``mask`` of one's own pictures, all for training.
+split script writes. *plain*: ``HR`` and ``mask`` of one's own pictures, all for training.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class ReBlurSRFolder:
         labels: tuple[Label, ...] = ("type", "degree", "area")
         asked = {label: subset.asked(label) for label in labels}
         if self.layout == "split":
-            del asked["type"]  # the folder said so
+            del asked["type"]  # folders separate the types
         return all(
             values is None or self.kind(name, label) in values for label, values in asked.items()
         )

@@ -1,8 +1,8 @@
-"""The labels of ReBlurSR: four ``.npy`` files beside the pictures.
+"""Reads the labels of ReBlurSR: four ``.npy`` files beside the pictures.
 
-Their inner form is not documented: a dictionary by name, or an array in the order of the sorted
-names. Both are read. A dictionary in an ``.npy`` is a pickle, which can run any code when it is
-loaded: that is done on request alone.
+Their format is not documented: a dictionary by name, or an array in the order of the sorted names.
+Both are read. A dictionary in an ``.npy`` is a pickle, which can run any code when it is loaded, so
+it is loaded on request only.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _load(path: Path, *, allow_pickle: bool) -> object:
     ordinary_file(path, "labels of ReBlurSR", fix)
     try:
         content = np.load(path, allow_pickle=allow_pickle)
-    except Exception as error:  # damage, and what a pickle asks for, show as every kind
+    except Exception as error:  # damaged files and pickles raise any kind of exception
         if isinstance(error, OSError) and error.errno:
             raise os_error(error, path, "read") from error
         if not allow_pickle and "allow_pickle" in str(error):

@@ -1,1 +1,1 @@
-"""Making a BSR data set from its official source files."""
+"""Preparation of BSR data sets from their official source files."""

@@ -1,7 +1,8 @@
-"""One frame of a BSR data set: a pure function of a picklable job that writes whole files.
+"""Makes the files of one frame of a BSR data set.
 
 Files of frame 7: ``GT/0007.png``, ``semseg/0007.png`` (one channel, 0 = void, 1..40), and for
-each blur ``LRx4/0007.png``, ``blur/0007.png`` and ``blur16/0007.npy`` (see :mod:`.sigma_codec`).
+each blur ``LRx4/0007.png``, ``blur/0007.png`` and ``blur16/0007.npy``
+(see :mod:`blindsr.data.files.sigma_maps`).
 ``depth/0007.png`` is optional: uint16 millimetres, as most copies of NYUv2 store depth.
 """
 
@@ -14,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from blindsr.data.augment.blur_draw import BlurDraw
-from blindsr.data.files.sigma_maps import write_sigma
-from blindsr.data.prepare.nyuv2_file import NYUv2File, map_labels
+from blindsr.data.files.sigma_maps import write_blur
+from blindsr.data.prepare.nyuv2_file import NYUv2File, seg_from_labels
 from blindsr.degradation.paired import Operator, degrade
 from blindsr.imaging.files import to_uint8, write_png
 from blindsr.imaging.resize import Downsampler
@@ -84,9 +85,9 @@ def prepare_frame(job: FrameJob) -> bool:
     with NYUv2File(job.mat) as source:
         frame = source.read(job.number)
     where = f"{job.mat} frame {job.number}"
-    labels = map_labels(frame.labels, job.mapping, where)
+    seg = seg_from_labels(frame.labels, job.mapping, where)
     write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
-    write_png(job.base / "semseg" / f"{job.name}.png", labels)
+    write_png(job.base / "semseg" / f"{job.name}.png", seg)
     if job.keep_depth:
         write_png(job.base / "depth" / f"{job.name}.png", encode_depth(frame.depth))
     hr = frame.rgb.astype(np.float32) / np.float32(255)
@@ -104,10 +105,10 @@ def _write_blurred(
     job: FrameJob, group: str, hr: np.ndarray, depth: np.ndarray, draw: BlurDraw
 ) -> None:
     recipe = job.recipe
-    sigma = draw.sigma_map(depth, sigma_max=recipe.sigma_max)
+    blur = draw.blur_map(depth, sigma_max=recipe.sigma_max)
     lr = degrade(
         hr,
-        sigma,
+        blur,
         scale=recipe.scale,
         sigma_max=recipe.sigma_max,
         downsampler=recipe.downsampler,
@@ -116,4 +117,4 @@ def _write_blurred(
     )
     folder = job.base / group
     write_png(folder / f"LRx{job.recipe.scale}" / f"{job.name}.png", to_uint8(lr))
-    write_sigma(folder, job.name, sigma)
+    write_blur(folder, job.name, blur)

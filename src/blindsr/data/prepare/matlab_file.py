@@ -1,8 +1,7 @@
-"""Lists of numbers in MATLAB v5 files: ``splits.mat`` and ``classMapping40.mat``.
+"""Reads lists of numbers in MATLAB v5 files: ``splits.mat`` and ``classMapping40.mat``.
 
-SciPy's reader also knows cells, structures and objects, and ends the whole process with a
-segmentation fault on some damaged files. This one reads arrays of real numbers and steps over
-everything else.
+SciPy's reader crashes the process (segmentation fault) on some damaged files. This one reads arrays
+of real numbers and skips cells, structures and objects.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class _Variable(NamedTuple):
 
 
 class _Damage(Exception):
-    """What the file holds cannot be right."""
+    """The content of the file is inconsistent."""
 
 
 def read_number_lists(path: str | Path, names: tuple[str, ...], fix: str) -> list[np.ndarray]:
@@ -92,7 +91,7 @@ def _content(path: Path) -> bytes:
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise _Damage(f"more than {_LARGEST >> 20} MiB")
-    if _HDF5 in (data[:8], data[512:520]):  # MATLAB writes 512 bytes of words before it
+    if _HDF5 in (data[:8], data[512:520]):  # after MATLAB's header of 512 bytes
         raise _Damage("a MATLAB v7.3 file: save it with -v7")
     return data
 

@@ -1,7 +1,7 @@
-"""NYUv2-BSR from the official NYU Depth V2 files, in the layout of the CMOS authors.
+"""Prepares NYUv2-BSR from the official NYU Depth V2 files, in the layout of the CMOS authors.
 
 ``train/{GT,LRx4,blur,semseg}``, ``val/{GT,semseg}`` and ``val/Group1..5/{LRx4,blur}``, with
-``manifest.json`` on top; ``depth`` lies beside ``GT`` unless it is not wanted. "val" is the
+``manifest.json`` on top, and ``depth`` beside ``GT`` on request. "val" is the
 official test split, as in the released data set.
 """
 
@@ -76,7 +76,7 @@ def prepare_nyuv2(
         keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
         overwrite: replace what another preparation left in ``out``.
         workers: processes; 0 works in this one.
-        progress: told how far it is.
+        progress: called with the number of finished frames.
 
     Raises:
         FileError: a source file is missing or damaged, or the disk is full.
@@ -214,7 +214,7 @@ def _run_jobs(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
             fix="Run the same line again with fewer --workers: it goes on where it stopped",
         ) from error
     except (ConnectionError, EOFError, FileNotFoundError) as error:
-        # the server that starts processes is gone: so it ends where it may open no more files
+        # the fork server has ended, as it does at the limit on open files
         raise FileError(
             jobs[0].out,
             found="worker processes cannot be started",
@@ -254,7 +254,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """Leave when the main process was killed: a worker would wait for more frames for ever."""
+    """Leave when the main process was killed: a worker would wait for more frames without end."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

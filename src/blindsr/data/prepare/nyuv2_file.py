@@ -1,4 +1,4 @@
-"""Reading NYU Depth V2: ``nyu_depth_v2_labeled.mat``, ``splits.mat`` and ``classMapping40.mat``.
+"""Reads NYU Depth V2: ``nyu_depth_v2_labeled.mat``, ``splits.mat``, ``classMapping40.mat``.
 
 The labelled file is MATLAB v7.3, that is HDF5 with reversed axes: ``images`` is stored
 (N, 3, W, H), ``depths`` and ``labels`` (N, W, H). One frame is read at a time; the whole of
@@ -233,7 +233,7 @@ def read_class_mapping(path: str | Path) -> np.ndarray:
     return np.concatenate([[0], mapping]).astype(np.uint8)
 
 
-def map_labels(labels: np.ndarray, mapping: np.ndarray, where: object) -> np.ndarray:
+def seg_from_labels(labels: np.ndarray, mapping: np.ndarray, where: object) -> np.ndarray:
     """Return ``labels`` (H, W) as (H, W) uint8 with 0 = void and 1..40.
 
     Raises:
@@ -254,7 +254,7 @@ def map_labels(labels: np.ndarray, mapping: np.ndarray, where: object) -> np.nda
 def _damage(where: object) -> Iterator[None]:
     """Turn what HDF5 cannot read into one line: a refusal of the system, or damage.
 
-    Damage shows as every kind of exception, as its headers decide types and sizes.
+    A damaged file raises any kind of exception, since its headers define types and sizes.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The embedded scenes for Lightning: everything can be trained and tested without a download."""
+"""Data module of the rendered rooms: all can be trained and tested without a download."""
 
 from __future__ import annotations
 
@@ -130,17 +130,17 @@ class SceneDataset(Dataset[Sample]):
 
     def _make(self, number: int) -> _Stored:
         frame = self._frame(number)
-        sigma = self.draw(number).sigma_map(frame.depth, sigma_max=self.sigma_max)
+        blur = self.draw(number).blur_map(frame.depth, sigma_max=self.sigma_max)
         lr = degrade(
             frame.rgb.astype(np.float32) / np.float32(255),
-            sigma,
+            blur,
             scale=self.scale,
             sigma_max=self.sigma_max,
             downsampler=self.downsampler,
             operator=self.operator,
             depth=frame.depth,
         )
-        return _Stored(to_uint8(lr), frame.rgb, sigma.astype(np.float16), frame.seg)
+        return _Stored(to_uint8(lr), frame.rgb, blur.astype(np.float16), frame.seg)
 
     def _frame(self, number: int) -> SceneFrame:
         if self._frames is None:

@@ -1,4 +1,4 @@
-"""Intended blur from a sharp picture and its depth: what a wide aperture would have shown."""
+"""Makes intended blur, the defocus of a wide aperture, from a sharp picture and its depth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from blindsr.errors import ConfigError
 from blindsr.imaging.files import to_uint8
 
 _TRIES = 8
-_COC_STEP = 0.5  # layers a quarter as thin take five times as long
+_COC_STEP = 0.5  # a quarter of it takes five times as long
 
 
 class IntendedBlur(NamedTuple):
@@ -27,7 +27,7 @@ class IntendedBlur(NamedTuple):
     """(H, W, 3)."""
     mask: Mask
     """(H, W), 1 sharp, 0 blurred."""
-    sigma: NDArray[np.float32]
+    blur: NDArray[np.float32]
     """(H, W) nominal sigma in pixels."""
 
 
@@ -44,10 +44,10 @@ def intended_defocus(
 ) -> IntendedBlur:
     """Focus on a random depth and blur the rest, with a random aperture.
 
-    The largest sigma is uniform between half of ``sigma_max`` and all of it, the focus as in the
-    data sets of CMOS (:func:`~blindsr.degradation.defocus.sample_focus_rank`). Both are drawn
-    again, up to eight times, while the blurred share is below ``least`` or above ``most``; a
-    picture that never gets there (one flat wall) keeps the draw that came nearest.
+    The largest sigma is uniform between half of ``sigma_max`` and all of it, the focus is drawn as
+    in the data sets of CMOS (:func:`~blindsr.degradation.defocus.sample_focus_rank`). Both are
+    drawn again, up to eight times, while the blurred share is below ``least`` or above ``most``;
+    for a picture where no draw fits (one flat wall) the nearest one is kept.
 
     Args:
         rgb: (H, W, 3) sharp picture.
@@ -72,19 +72,19 @@ def intended_defocus(
     if not 0 <= least <= most <= 1:
         raise ConfigError("least, most", found=f"{least}, {most}", expected="0 to 1, in order")
 
-    def excess(sigma: NDArray[np.float32]) -> float:
-        share = float((sigma >= threshold).mean())
+    def excess(blur: NDArray[np.float32]) -> float:
+        share = float((blur >= threshold).mean())
         return max(least - share, share - most, 0.0)
 
-    sigma, strength = _draw(depth, rng, sigma_max, excess)
+    blur, strength = _draw(depth, rng, sigma_max, excess)
     picture = rgb.astype(np.float32) / np.float32(255)
     if operator == "layered":
-        blurred = layered_blur(picture, sigma, depth, sigma_max=strength, merge_coc=_COC_STEP)
+        blurred = layered_blur(picture, blur, depth, sigma_max=strength, merge_coc=_COC_STEP)
     elif operator == "gather":
-        blurred = gather_blur(picture, sigma, sigma_max=strength)
+        blurred = gather_blur(picture, blur, sigma_max=strength)
     else:
         raise ConfigError("operator", found=repr(operator), expected="gather or layered")
-    return IntendedBlur(to_uint8(blurred), mask_from_sigma(sigma, threshold=threshold), sigma)
+    return IntendedBlur(to_uint8(blurred), mask_from_sigma(blur, threshold=threshold), blur)
 
 
 def _draw(
@@ -93,12 +93,12 @@ def _draw(
     sigma_max: float,
     excess: Callable[[NDArray[np.float32]], float],
 ) -> tuple[NDArray[np.float32], float]:
-    """Return the first sigma map without ``excess``, or that of the least, and its range."""
+    """Return the first blur map without ``excess``, else the least bad one, and its range."""
     found: list[tuple[float, NDArray[np.float32], float]] = []
     while len(found) < _TRIES and not (found and found[-1][0] == 0):
         # a few steps, because the blur windows of every strength are kept
         strength = sigma_max * (1 + int(rng.integers(9)) / 8) / 2
-        sigma = sigma_from_depth(depth, sigma_max=strength, focus_rank=sample_focus_rank(rng))
-        found.append((excess(sigma), sigma, strength))
-    _, sigma, strength = min(found, key=lambda one: one[0])
-    return sigma, strength
+        blur = sigma_from_depth(depth, sigma_max=strength, focus_rank=sample_focus_rank(rng))
+        found.append((excess(blur), blur, strength))
+    _, blur, strength = min(found, key=lambda one: one[0])
+    return blur, strength

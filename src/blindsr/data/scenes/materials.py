@@ -1,4 +1,4 @@
-"""Materials of the embedded scenes: a pattern of a fitting size between two fitting colours."""
+"""Materials of the rendered rooms: a texture in two colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two streams of PBaSR from embedded scenes: nothing to download."""
+"""Data module of PBaSR's two streams, made of rendered rooms."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FIRST = {"train": 10_000_000, "val": 11_000_000, "test": 12_000_000}
 _BLUR_FIRST = 5_000_000
 """Added for the blur stream: no scene is in two splits or streams, or in those of ``Scenes``."""
 _LR_STREAM = 1
-_LEAST_BLUR = 0.2  # a patch shall seldom miss all of it
+_LEAST_BLUR = 0.2  # so that most patches contain some
 
 
 class _Stored(NamedTuple):
@@ -134,7 +134,7 @@ class StreamScenes(Dataset[Sample]):
 
 
 class PBaSRScenes(RenderedScenes, TwoStreamDataModule, PatchDataModule):
-    """Sharp procedural rooms, and such with intended defocus and its mask, degraded alike.
+    """Sharp procedural rooms, and rooms with intended defocus and its mask, degraded alike.
 
     Training batches are ``{"general": Batch, "blur": Batch}``, both with ``lr``, ``hr``, ``name``
     and the second with ``mask`` (1 sharp, 0 blurred). Evaluation has ordinary batches of the groups

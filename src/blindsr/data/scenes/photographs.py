@@ -1,10 +1,10 @@
-"""Crops of public-domain photographs with a made-up depth, as sharp pictures beside the scenes.
+"""Crops of public-domain photographs with invented depth, as sharp pictures.
 
 The pictures come with scikit-image (CC0): two photographs and four grey textures, which get random
-colours. Depth is invented: a slope, a smooth relief, now and then a nearer shape with an edge. It
-has nothing to do with what is seen, so it teaches what blur looks like on photographs, not where it
-lies. On request a share of the crops is made soft before: photographs hold defocus and smooth
-surfaces of their own, which a restorer must leave alone, and these six are sharp everywhere.
+colours. Depth is invented: a slope, a smooth relief, sometimes a nearer shape with an edge. It is
+unrelated to the picture, so networks learn the appearance of blur on photographs, not its place.
+On request a share of the crops is made soft first: real photographs contain defocus and smooth
+surfaces, which a restorer must not change, and these six are sharp everywhere.
 ``rocket`` is kept for validation and test; ``astronaut`` is never used, pictures in the
 documentation are made of it.
 """
@@ -28,7 +28,7 @@ HELD_OUT = ("rocket",)
 _NEAR, _FAR = 1.0, 10.0  # metres
 _SHAPE_SHARE = 0.5  # of the crops with a nearer shape
 _LARGEST_REDUCTION = 2.0
-_SOFTEST = (1.0, 12.0)  # range of their largest sigma, pixels
+_SOFTEST = (1.0, 12.0)  # range of the largest sigma of soft crops, pixels
 _EVEN_SHARE = 0.3  # of those that are soft everywhere alike
 
 
@@ -104,21 +104,21 @@ def _cut(picture: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -
 
 
 def _coloured(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """From one colour to another along the grey levels."""
+    """Map the grey levels to a ramp between two colours."""
     dark, light = rng.uniform(0, 110, 3), rng.uniform(140, 255, 3)
     return np.rint(dark + grey[..., None] / 255.0 * (light - dark)).astype(np.uint8)
 
 
 def _softened(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture as if taken out of focus: no part of the blur that is to be removed."""
+    """Return the picture out of focus; this blur is not part of the blur map."""
     strength = float(rng.uniform(*_SOFTEST))
     if rng.random() < _EVEN_SHARE:
-        sigma = np.full(rgb.shape[:2], strength, np.float32)
+        blur = np.full(rgb.shape[:2], strength, np.float32)
     else:
         depth = made_up_depth(rgb.shape[:2], rng)
-        sigma = sigma_from_depth(depth, sigma_max=strength, focus_rank=sample_focus_rank(rng))
+        blur = sigma_from_depth(depth, sigma_max=strength, focus_rank=sample_focus_rank(rng))
     picture = rgb.astype(np.float32) / np.float32(255)
-    return to_uint8(gather_blur(picture, sigma, sigma_max=strength))
+    return to_uint8(gather_blur(picture, blur, sigma_max=strength))
 
 
 def made_up_depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Embedded scenes: ray-cast rooms with exact depth and classes, made from a seed.
+"""Renders rooms by ray casting, with exact depth and seg, from a seed.
 
-They let everything run, and be tested, without a download: textured and flat surfaces in depth
-layers, thin poles and table legs in front of detail, shadows and highlights. Rendering is plain
+They hold textured and flat surfaces in depth layers, thin poles and table legs in front of detail,
+shadows and highlights. Rendering is plain
 float32 NumPy.
 """
 
@@ -16,7 +16,7 @@ from blindsr.data.scenes.rooms import CEILING, FLOOR, WALL, SceneLayout, Thing, 
 from blindsr.data.scenes.shapes import Surface
 from blindsr.errors import ConfigError
 
-_FACE_LABELS = (WALL, WALL, FLOOR, CEILING, WALL, WALL)
+_FACE_CLASSES = (WALL, WALL, FLOOR, CEILING, WALL, WALL)
 _SMOOTH_ABOVE = 0.18
 """Contrast to a neighbour (of 1) above which a pixel is rendered with three rays."""
 _SUBPIXELS = ((-1 / 3, 1 / 3), (1 / 3, -1 / 3))  # besides the centre
@@ -42,7 +42,7 @@ def render_scene(seed: int, index: int, size: tuple[int, int] = (192, 256)) -> S
     """Render scene ``index`` of the series ``seed``.
 
     The scene does not depend on ``size`` (height, width), only its sampling does. Colours are
-    anti-aliased where contrast is high; depth and classes are those of the central ray.
+    anti-aliased where contrast is high; depth and ``seg`` are those of the central ray.
 
     Raises:
         ConfigError: a negative seed or index, or a size that is not positive.
@@ -56,13 +56,13 @@ def render_scene(seed: int, index: int, size: tuple[int, int] = (192, 256)) -> S
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32).reshape(2, -1)
     hits, colour = _cast(layout, columns, rows, size)
     colour = _smooth(layout, colour.reshape(3, height, width), size)
-    labels = np.array(
-        [thing.label for thing in layout.things] + list(reversed(_FACE_LABELS)), np.uint8
+    classes = np.array(
+        [thing.class_index for thing in layout.things] + list(reversed(_FACE_CLASSES)), np.uint8
     )
     return SceneFrame(
         rgb=np.rint(colour * 255).astype(np.uint8).transpose(1, 2, 0).copy(),
         depth=hits.depth.reshape(size),
-        seg=labels[hits.surface].reshape(size),  # face f has index -1 - f: counted from the end
+        seg=classes[hits.surface].reshape(size),  # face f has index -1 - f: counted from the end
     )
 
 

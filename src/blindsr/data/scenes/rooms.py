@@ -1,4 +1,4 @@
-"""Random furnished rooms: where things stand, what they are made of, where camera and lamp are."""
+"""Random furnished rooms: places of things, materials, camera and lamp."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Thing:
 
     shape: Shape
     material: Material
-    label: int
+    class_index: int
 
 
 @dataclass(frozen=True)
 class SceneLayout:
-    """All that a renderer needs to know."""
+    """A room with its things, camera and lamp."""
 
     origin: np.ndarray
     """(3,) position of the camera."""
@@ -136,8 +136,8 @@ class _Builder:
                 return float(x), float(z)
         return None
 
-    def _add(self, shape: Shape, material: Material, label: int) -> None:
-        self.things.append(Thing(shape, material, label))
+    def _add(self, shape: Shape, material: Material, class_index: int) -> None:
+        self.things.append(Thing(shape, material, class_index))
 
     def _foreground(self) -> None:
         """Something tall close to the camera: a pole, a column or a stack of boxes."""
@@ -246,8 +246,8 @@ class _Builder:
         else:
             centre = np.array([rng.uniform(low[0] + 0.7, high[0] - 0.7), y, high[2]])
             yaw = 0.0
-        for thing in self.things:  # two pictures in one place would flicker
-            if thing.label == PICTURE and np.linalg.norm(thing.shape.centre - centre) < 1.2:
+        for thing in self.things:  # two pictures in one place would overlap
+            if thing.class_index == PICTURE and np.linalg.norm(thing.shape.centre - centre) < 1.2:
                 return
         distance = float(centre[2])
         frame = self._make((textures.plain, textures.wood), distance, value=0.4)

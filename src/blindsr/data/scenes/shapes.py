@@ -1,4 +1,4 @@
-"""Shapes of the embedded scenes and their exact intersection with rays from one point.
+"""Shapes in the rendered rooms, and where rays from one point meet them.
 
 World axes: x right, y up, z forwards, metres. Rays are ``origin + t * direction`` with one common
 origin (3,) and directions (3, N) float32; a miss is ``t = inf``.

@@ -1,4 +1,4 @@
-"""Procedural textures of the embedded scenes: surface coordinates -> brightness pattern.
+"""Procedural textures of the rendered rooms: surface coordinates -> brightness pattern.
 
 A texture maps (u, v), metres on the surface, to the weight in [0, 1] of a second colour. Random
 cells come from one fixed table, so a texture is a pure function of its arguments.

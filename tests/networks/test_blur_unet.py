@@ -5,8 +5,8 @@ import torch
 
 from blindsr.errors import ConfigError
 from blindsr.networks import BlurUNet
-from blindsr.networks.blur_fusion import fused, gaussian, leaning_on_neighbours
-from blindsr.networks.blur_unet import GradientEnergy
+from blindsr.networks.blocks.gradient_energy import GradientEnergy, gaussian
+from blindsr.networks.blur_fusion import fused, leaning_on_neighbours
 
 
 @pytest.fixture(scope="module")

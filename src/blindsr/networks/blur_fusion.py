@@ -10,7 +10,9 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import interpolate
+
+from blindsr.networks.blocks.gradient_energy import gaussian
 
 SIGMA_OFFSET = 0.25
 """Sigma is estimated as log2(sigma + this), sigma in pixels of the picture given."""
@@ -24,18 +26,6 @@ _UNSURE = 1.4  # Laplace scale in octaves from which on a pixel leaves all to it
 def sigma_of(log_sigma: Tensor) -> Tensor:
     """Pixels, at least 0."""
     return (torch.exp2(log_sigma) - SIGMA_OFFSET).clamp_min(0)
-
-
-def gaussian(x: Tensor, sigma: float) -> Tensor:
-    """Blur every channel of (N, 1, h, w); the picture's rim is repeated outside."""
-    if sigma == 0:
-        return x
-    reach = math.ceil(3 * sigma)
-    offsets = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    taps = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    taps = taps / taps.sum()
-    x = conv2d(pad(x, (reach, reach, 0, 0), mode="replicate"), taps.view(1, 1, 1, -1))
-    return conv2d(pad(x, (0, 0, reach, reach), mode="replicate"), taps.view(1, 1, -1, 1))
 
 
 def halved(picture: Tensor) -> Tensor:

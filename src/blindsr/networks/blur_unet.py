@@ -13,21 +13,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, pad, pixel_shuffle
+from torch.nn.functional import gelu, interpolate, pixel_shuffle
 
 from blindsr.errors import ConfigError
-from blindsr.networks.blur_fusion import (
-    SIGMA_OFFSET,
-    fused,
-    gaussian,
-    halved,
-    leaning_on_neighbours,
-)
+from blindsr.networks.blocks.gradient_energy import GradientEnergy
+from blindsr.networks.blur_fusion import SIGMA_OFFSET, fused, halved, leaning_on_neighbours
 from blindsr.networks.padding import any_size
 from blindsr.types import Estimate
 
-_LEVELS = (0.0, 0.8, 1.6, 3.2, 6.4)  # sigma of the blurs, pixels
-_ENERGY_FLOOR = 1e-6  # of squared gradients; 8 bit rounding alone makes about as much
 _STRIDE = 16
 _HALF = (torch.float16, torch.bfloat16)
 _LOG_SCALE = (-5.0, 3.0)  # of the Laplace scale, natural logarithm
@@ -136,48 +129,3 @@ class Block(nn.Module):
         hidden = self.first(x)
         hidden = hidden * torch.rsqrt(hidden.square().mean(dim=1, keepdim=True) + 1e-4)
         return self.shortcut(x) + self.second(gelu(hidden * self.gain))
-
-
-class GradientEnergy(nn.Module):
-    """How much gradient is left after blurs of 0 to 6.4 pixels, in octaves; no colour.
-
-    Contrast cancels in the differences between levels. Grey is the plain mean of the channels, so
-    that exchanging them changes nothing at all.
-    """
-
-    channels = 9
-
-    def forward(self, rgb: Tensor) -> Tensor:
-        """(N, 3, h, w) in [0, 1] -> (N, 9, h, w)."""
-        # half precision would round away the gradients that are left after a wide blur
-        with torch.autocast(rgb.device.type, enabled=False):
-            return self._channels(rgb.float() if rgb.dtype in _HALF else rgb)
-
-    @staticmethod
-    def _channels(rgb: Tensor) -> Tensor:
-        grey = rgb.mean(dim=1, keepdim=True)
-        stack = [gaussian(grey, sigma) for sigma in _LEVELS]
-        finest = _difference(grey, 1, 0).square() + _difference(grey, 0, 1).square()
-        energies = [finest * 4, *(_central(level) for level in stack)]
-        octaves = [torch.log2(gaussian(energy, 1.4) + _ENERGY_FLOOR) for energy in energies]
-        steps = [fine - coarse for fine, coarse in itertools.pairwise(octaves)]
-        detail = grey - stack[-1]
-        contrast = torch.rsqrt(gaussian(detail.square(), _LEVELS[-1]) + 1e-4)
-        levels = [octaves[1] / 4 + 2, octaves[4] / 4 + 2]
-        edges = [detail * contrast, 2 * (grey - stack[2]) * contrast]
-        return torch.cat([*steps, *levels, *edges], dim=1)
-
-
-def _difference(x: Tensor, right: int, down: int) -> Tensor:
-    """To the next pixel; zero beyond the rim."""
-    shifted = pad(x, (0, right, 0, down), mode="replicate")
-    return shifted[..., down:, right:] - x
-
-
-def _central(x: Tensor) -> Tensor:
-    """Squared gradient over two pixels."""
-    across = pad(x, (1, 1, 0, 0), mode="replicate")
-    along = pad(x, (0, 0, 1, 1), mode="replicate")
-    return (across[..., 2:] - across[..., :-2]).square() + (
-        along[..., 2:, :] - along[..., :-2, :]
-    ).square()

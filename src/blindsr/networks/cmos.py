@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks.backbones.by_name import create_backbone
+from blindsr.networks.blocks.gradient_energy import GradientEnergy
+from blindsr.networks.blocks.pixel_norm import Norm, normalise_by_pixel
 from blindsr.networks.blocks.residual import BasicBlock
 from blindsr.networks.blocks.spatial import WindowLayout
 from blindsr.networks.blocks.whole_picture import resize
@@ -21,7 +23,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 MIN_SIZE = 16
 TASKS = ("seg", "blur")
 FUSION = {"seg": "GIA_s", "blur": "GIA_b"}
+INPUT_CHANNELS = {"rgb": 3, "gradients": GradientEnergy.channels}
 TaskChoice = Literal["both", "blur", "seg"]
+Inputs = Literal["rgb", "gradients", "both"]
 
 
 class CMOS(nn.Module):
@@ -38,6 +42,11 @@ class CMOS(nn.Module):
             to look at, features pass from scale to scale through the GIA of that task only, and
             the maps of the other task are ``None``.
         auxiliary: decode the auxiliary maps; without (ablation) they are ``None``.
+        inputs: what the backbone sees: colours as released (``"rgb"``), the gradient left after
+            blurs (``"gradients"``, see :class:`~.blocks.gradient_energy.GradientEnergy`), from
+            which blur is learnt within minutes, or ``"both"``.
+        norm: ``"batch"`` as released, or ``"pixel"``: every pixel over its own channels. Then
+            nothing but the channel gates of GIA (the C of ``gia_parts``) pools over a picture.
 
     Raises:
         ConfigError: if an option has an unknown value.
@@ -59,13 +68,18 @@ class CMOS(nn.Module):
         window: tuple[int, int] = (15, 20),
         tasks: TaskChoice = "both",
         auxiliary: bool = True,
+        inputs: Inputs = "rgb",
+        norm: Norm = "batch",
     ) -> None:
         super().__init__()
         self.num_classes, self.scale = num_classes, scale
         self.tasks = _chosen_tasks(tasks)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
-        self.backbone, channels = create_backbone(backbone)
+        self.inputs = _known("inputs", inputs, get_args(Inputs))
+        self.energy = None if inputs == "rgb" else GradientEnergy()
+        width = sum(INPUT_CHANNELS[part] for part in INPUT_CHANNELS if inputs in (part, "both"))
+        self.backbone, channels = create_backbone(backbone, width)
 
         def gia(low: int, high: int, *, fuse: bool = False) -> GIA:
             return GIA(
@@ -96,6 +110,8 @@ class CMOS(nn.Module):
         self.predict = nn.ModuleDict(
             {task: Prediction(sum(channels), outputs[task]) for task in self.tasks}
         )
+        if _known("norm", norm, get_args(Norm)) == "pixel":
+            normalise_by_pixel(self)
 
     @property
     def window_layout(self) -> WindowLayout:
@@ -122,8 +138,7 @@ class CMOS(nn.Module):
             DataError: if ``lr`` has another shape or is too small.
         """
         _check(lr)
-        features = self.backbone((lr - self.mean) / self.std)
-        heads = self._top_down(features)
+        heads = self._top_down(self.encode(lr))
         final = heads
         if len(self.tasks) == len(TASKS):
             fused = [gia(h["blur"], h["seg"]) for gia, h in zip(self.GIA_l, heads, strict=True)]
@@ -138,6 +153,13 @@ class CMOS(nn.Module):
             decoded = decoders[task](heads[0][task]) if task in decoders else None  # type: ignore[index, operator]
             maps.append(_resize_if(decoded, size))
         return Estimate(*maps)
+
+    def encode(self, lr: Tensor) -> list[Tensor]:
+        """(N, 3, h, w) in [0, 1] -> the four maps of the backbone, finest first."""
+        seen = [(lr - self.mean) / self.std] if self.inputs in ("rgb", "both") else []
+        if self.energy is not None:
+            seen.append(self.energy(lr))
+        return self.backbone(seen[0] if len(seen) == 1 else torch.cat(seen, dim=1))
 
     def _top_down(self, features: list[Tensor]) -> list[dict[str, Tensor]]:
         """Head features by task, finest first; each scale looks at the coarser one above."""
@@ -214,9 +236,14 @@ def _resize_if(x: Tensor | None, size: tuple[int, ...]) -> Tensor | None:
     return None if x is None else _resize(x, size)
 
 
+def _known(name: str, value: str, names: tuple[str, ...]) -> str:
+    if value not in names:
+        raise ConfigError(name, found=repr(value), expected=" or ".join(map(repr, names)))
+    return value
+
+
 def _chosen_tasks(tasks: str) -> tuple[str, ...]:
-    if tasks not in ("both", *TASKS):
-        raise ConfigError("tasks", found=repr(tasks), expected="'both', 'blur' or 'seg'")
+    _known("tasks", tasks, get_args(TaskChoice))
     return TASKS if tasks == "both" else (tasks,)
 
 

@@ -63,7 +63,7 @@ def _strides(network: CMOS) -> list[int]:
     """Of the four scales of the backbone, read from their sizes."""
     side = 64
     zeros = torch.zeros(1, 3, side, side, device=network.mean.device)
-    return [side // feature.shape[2] for feature in network.backbone(zeros)]
+    return [side // feature.shape[2] for feature in network.encode(zeros)]
 
 
 def _multiple(network: nn.Module, strides: list[int]) -> tuple[int, int]:

@@ -47,6 +47,10 @@ class CMOSTask(RestorationTask):
         window: rows and columns of the attention windows; 15x20 suits LR images of 120x160.
         tasks: ``"both"``, or ``"blur"`` or ``"seg"`` alone (ablation).
         auxiliary: supervise the finest heads as well; ``False`` is an ablation.
+        inputs: what the backbone sees: ``"rgb"`` as released, ``"gradients"`` (how much gradient is
+            left after blurs; from it blur is learnt within minutes), or ``"both"``.
+        norm: ``"batch"`` as released, or ``"pixel"``: every pixel over its own channels, nothing
+            over the picture or the batch.
         pretrained: ``True`` for the ImageNet backbone through timm's hub, a path for one from a
             local file, ``False`` to begin from random weights.
         losses: ``"released"`` weighs auxiliary losses by 0.5, ``"paper"`` takes the plain sum
@@ -80,6 +84,8 @@ class CMOSTask(RestorationTask):
         window: tuple[int, int] = (15, 20),
         tasks: Literal["both", "blur", "seg"] = "both",
         auxiliary: bool = True,
+        inputs: Literal["rgb", "gradients", "both"] = "rgb",
+        norm: Literal["batch", "pixel"] = "batch",
         pretrained: bool | str = False,
         losses: Literal["released", "paper"] = "released",
         loss_weights: dict[str, float] | None = None,
@@ -111,8 +117,19 @@ class CMOSTask(RestorationTask):
         """
         pretrained = self.hparams["pretrained"]
         if stage == "fit" and pretrained and not resumed and not self._has_imagenet:
+            self._require_released_form()
             load_imagenet(cast("CMOS", self.network).backbone, pretrained)
             self._has_imagenet = True
+
+    def _require_released_form(self) -> None:
+        for name, released in (("inputs", "rgb"), ("norm", "batch")):
+            if self.hparams[name] != released:
+                raise ConfigError(
+                    "model.pretrained",
+                    found=f"ImageNet weights for {name}: {self.hparams[name]}",
+                    expected=f"{name}: {released}, as they were trained",
+                    fix="Set --model.pretrained false.",
+                )
 
     def setup(self, stage: str) -> None:
         """Check the data; in a fresh training load the ImageNet backbone."""

@@ -20,16 +20,17 @@ class Encoder(nn.Module):
     Args:
         name: an encoder of segmentation-models-pytorch (``resnet18``), or a model of timm with
             the prefix ``tu-`` (``tu-convnext_atto``). It starts with random weights.
+        in_channels: C of its input.
 
     Raises:
         ConfigError: if there is no such encoder, or it has fewer than four scales.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, in_channels: int = 3) -> None:
         super().__init__()
-        encoder = _build(name, depth=SCALES)
+        encoder = _build(name, in_channels, depth=SCALES)
         if len(_filled(encoder)) < SCALES:  # some begin at stride 4 and need one stage more
-            encoder = _build(name, depth=SCALES + 1)
+            encoder = _build(name, in_channels, depth=SCALES + 1)
         self.chosen = _filled(encoder)[:SCALES]
         if len(self.chosen) < SCALES:
             raise ConfigError(
@@ -42,20 +43,20 @@ class Encoder(nn.Module):
         widths = [out_channels[i] for i in self.chosen]
         self.channels = cast("tuple[int, int, int, int]", tuple(widths))
         self.stride = 2 ** self.chosen[-1]
-        self._freeze_unused()
+        self._freeze_unused(in_channels)
 
     @torch.enable_grad()
-    def _freeze_unused(self) -> None:
+    def _freeze_unused(self, in_channels: int) -> None:
         """Freeze stages that are built but not asked for: distributed training waits for them."""
         self.eval()
-        sum(x.sum() for x in self(torch.zeros(1, 3, 64, 64))).backward()
+        sum(x.sum() for x in self(torch.zeros(1, in_channels, 64, 64))).backward()
         for parameter in self.parameters():
             parameter.requires_grad_(parameter.grad is not None)
             parameter.grad = None
         self.train()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, 3, h, w) -> four maps at strides 2..16 or 4..32, sizes rounded up, finest first."""
+        """(N, C, h, w) -> four maps at strides 2..16 or 4..32, sizes rounded up, finest first."""
         height, width = x.shape[2:]
         bottom, right = -height % self.stride, -width % self.stride
         features = self.encoder(pad(x, (0, right, 0, bottom), mode="replicate"))
@@ -84,11 +85,14 @@ def _filled(encoder: nn.Module) -> list[int]:
     return [i for i, width in enumerate(cast("list[int]", encoder.out_channels)) if i and width]
 
 
-def _build(name: str, depth: int) -> nn.Module:
+def _build(name: str, in_channels: int, depth: int) -> nn.Module:
     from segmentation_models_pytorch import encoders
 
     try:
-        return cast("nn.Module", encoders.get_encoder(name, depth=depth, weights=None))
+        return cast(
+            "nn.Module",
+            encoders.get_encoder(name, in_channels=in_channels, depth=depth, weights=None),
+        )
     except (KeyError, RuntimeError, ValueError) as error:
         known = [*encoders.get_encoder_names(), "hrnet_w18_small_v2", "pyramid_small"]
         near = difflib.get_close_matches(name, known, n=1)

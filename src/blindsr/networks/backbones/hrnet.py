@@ -12,8 +12,8 @@ BN_MOMENTUM = 0.01
 STAGES = ("stage2", "stage3", "stage4")
 
 
-def hrnet_w18_small_v2() -> nn.Module:
-    """Build the backbone with random weights: (N, 3, h, w) -> four maps, finest first.
+def hrnet_w18_small_v2(in_channels: int = 3) -> nn.Module:
+    """Build the backbone with random weights: (N, C, h, w) -> four maps, finest first.
 
     Strides 1, 2, 4, 8 (sizes rounded up) with 18, 36, 72, 144 channels. Differs from timm's model
     in the strides of the stem (1 instead of 2), the momentum of batch norm (0.01), and the resize
@@ -23,7 +23,11 @@ def hrnet_w18_small_v2() -> nn.Module:
     import timm
 
     network = timm.create_model(
-        "hrnet_w18_small_v2", features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
+        "hrnet_w18_small_v2",
+        features_only=True,
+        feature_location="",
+        out_indices=(1, 2, 3, 4),
+        in_chans=in_channels,
     )
     for stem in (network.conv1, network.conv2):
         stem.stride = (1, 1)  # type: ignore[assignment, union-attr]

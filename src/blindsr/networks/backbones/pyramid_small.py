@@ -13,15 +13,15 @@ CHANNELS = (8, 16, 16, 24)
 
 
 class PyramidSmall(nn.Module):
-    """Plain pyramid of residual blocks: (N, 3, h, w) -> four maps, finest first.
+    """Plain pyramid of residual blocks: (N, C, h, w) -> four maps, finest first.
 
     Strides 1, 2, 4, 8 (sizes rounded up) with 8, 16, 16, 24 channels. Each scale is one 3x3
     convolution (stride 2 from the second on), batch norm, ReLU and one residual block.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
-        widths = (3, *CHANNELS)
+        widths = (in_channels, *CHANNELS)
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(before, after, 3, stride=1 if i == 0 else 2, padding=1, bias=False),
@@ -33,7 +33,7 @@ class PyramidSmall(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, 3, h, w) -> four (N, C_i, ceil(h / 2^i), ceil(w / 2^i))."""
+        """(N, C, h, w) -> four (N, C_i, ceil(h / 2^i), ceil(w / 2^i))."""
         features = []
         for stage in self.stages:
             x = stage(x)

@@ -50,10 +50,10 @@ class Comparison:
         self._shape = lr.shape[0] * scale, lr.shape[1] * scale
         self._stack = stack
         self._sr: NDArray[np.uint8] = stack.enter_context(spool(path, (*self._shape, 3), np.uint8))
-        self._sigma: NDArray[np.float16] | None = None
-        self._small = {name: Overview(*self._shape) for name in ("bicubic", "sr", "gain", "sigma")}
+        self._blur: NDArray[np.float16] | None = None
+        self._small = {name: Overview(*self._shape) for name in ("bicubic", "sr", "gain", "blur")}
 
-    def add(self, top: int, sr: NDArray[np.float32], sigma: NDArray[np.float32] | None) -> None:
+    def add(self, top: int, sr: NDArray[np.float32], blur: NDArray[np.float32] | None) -> None:
         """Take one strip: (n, W, 3) and, if known, (n, W) in HR pixels."""
         rows = slice(top, top + len(sr))
         bicubic = self._bicubic(rows)
@@ -61,11 +61,11 @@ class Comparison:
         self._small["sr"].add(top, np.clip(sr, 0.0, 1.0))
         self._small["bicubic"].add(top, bicubic)
         self._small["gain"].add(top, np.abs(sr - bicubic) @ _MEAN)
-        if sigma is not None:
-            if self._sigma is None:
-                self._sigma = self._stack.enter_context(spool(self._path, self._shape, np.float16))
-            self._sigma[rows] = sigma
-            self._small["sigma"].add(top, sigma)
+        if blur is not None:
+            if self._blur is None:
+                self._blur = self._stack.enter_context(spool(self._path, self._shape, np.float16))
+            self._blur[rows] = blur
+            self._small["blur"].add(top, blur)
 
     def save(self, *, title: str, method: str, sigma_max: float | None) -> None:
         """Draw what was gathered: columns of the whole picture, and of crops of it at full size.
@@ -89,9 +89,9 @@ class Comparison:
                 *(_crop(self._sr, corner, side) for corner in corners),
             ],
         }
-        if self._sigma is not None and sigma_max is not None:
-            crops = [_crop(self._sigma, corner, side).astype(np.float32) for corner in corners]
-            maps = [self._small["sigma"].image, *crops]
+        if self._blur is not None and sigma_max is not None:
+            crops = [_crop(self._blur, corner, side).astype(np.float32) for corner in corners]
+            maps = [self._small["blur"].image, *crops]
             columns["estimated sigma"] = [blur_to_rgb(blur, sigma_max) for blur in maps]
         down, across = self._small["sr"].steps
         boxes = Boxes(

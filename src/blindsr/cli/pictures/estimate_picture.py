@@ -90,7 +90,7 @@ def check_reach(
     """Refuse a threshold that no estimate reaches: the mask would call everything sharp.
 
     Raises:
-        ConfigError: likewise.
+        ConfigError: the threshold is beyond what the model tells.
     """
     reach = sigma_limit(model) * factors[-1]
     if threshold is not None and threshold >= reach:
@@ -129,8 +129,8 @@ def _by_strips(
         if options.mask is not None:
             if not small:
                 raise ConfigError("--mask", found=f"{model.title} that estimates no sigma")
-            sigma = np.concatenate(small) * np.float32(reduced / scale)
-            more.append(_write_mask(base, sigma, options.mask, image.shape[:2], reduced))
+            blur = np.concatenate(small) * np.float32(reduced / scale)
+            more.append(_write_mask(base, blur, options.mask, image.shape[:2], reduced))
         maps.finish()
     return [*maps.paths, *more]
 
@@ -142,21 +142,21 @@ def _by_pyramid(
     size = image.shape[:2]
     factors = pyramid_factors(size, options.levels, first=options.reduce)
     check_reach(model, options.mask, factors)
-    sigma, classes = estimate_pyramid(model, image, factors=factors, on_progress=tell)
+    blur, seg = estimate_pyramid(model, image, factors=factors, on_progress=tell)
     reaches = [sigma_limit(model) * factor for factor in factors]
-    shown = next((reach for reach in reaches if reach >= sigma.max()), reaches[-1])
+    shown = next((reach for reach in reaches if reach >= blur.max()), reaches[-1])
     facts = MapFacts(
         1, reaches[-1], model.class_names, levels=factors, shown_max=max(shown, reaches[0])
     )
     more: list[Path] = []
     with open_maps(base, image, facts) as maps, contextlib.ExitStack() as stack:
-        maps.add(0, sigma, classes)
+        maps.add(0, blur, seg)
         maps.finish()
         if options.npy:
             more.append(_npy_path(base))
-            stack.enter_context(_open_npy(more[0], size))(sigma)
+            stack.enter_context(_open_npy(more[0], size))(blur)
         if options.mask is not None:
-            more.append(_write_mask(base, sigma, options.mask, size, 1))
+            more.append(_write_mask(base, blur, options.mask, size, 1))
     return [*maps.paths, *more]
 
 
@@ -173,13 +173,13 @@ def _reduced(image: NDArray[Any], factor: int) -> NDArray[Any]:
 
 
 def _write_mask(
-    base: Path, sigma: NDArray[np.float32], threshold: float, size: tuple[int, int], reduced: int
+    base: Path, blur: NDArray[np.float32], threshold: float, size: tuple[int, int], reduced: int
 ) -> Path:
     """Write the mask of a sigma map (h, w) in pixels of the input.
 
     Sigma is averaged before the decision and the mask never after it, so nothing is grey.
     """
-    mask = mask_from_sigma(sigma, threshold=threshold)
+    mask = mask_from_sigma(blur, threshold=threshold)
     rows, columns = (
         np.minimum(np.arange(side) // reduced, length - 1)
         for side, length in zip(size, mask.shape, strict=True)

@@ -79,28 +79,28 @@ class MapFiles:
     ) -> None:
         self._base, self._lr, self._facts, self._stack = base, lr, facts, stack
         self._shape = lr.shape[0] * facts.scale, lr.shape[1] * facts.scale
-        self._sigma: PhotoWriter | None = None
-        self._classes: PhotoWriter | None = None
-        self._small_sigma = Overview(*self._shape)
-        self._small_classes = Overview(*self._shape, average=False)
+        self._blur: PhotoWriter | None = None
+        self._seg: PhotoWriter | None = None
+        self._small_blur = Overview(*self._shape)
+        self._small_seg = Overview(*self._shape, average=False)
         self.paths: list[Path] = []
 
     def add(
         self,
         top: int,
-        sigma: NDArray[np.float32] | None,
-        classes: NDArray[np.uint8] | None,
+        blur: NDArray[np.float32] | None,
+        seg: NDArray[np.uint8] | None,
     ) -> None:
         """Append rows (n, s*W) of the maps there are: sigma in its unit, class indices."""
         if top == 0:
-            self._open(with_sigma=sigma is not None, with_classes=classes is not None)
-        if sigma is not None and self._sigma is not None:
-            steps = np.clip(np.round(sigma * SIGMA_STEPS), 0, 65535)
-            self._sigma.write(steps.astype(np.uint16))
-            self._small_sigma.add(top, sigma)
-        if classes is not None and self._classes is not None:
-            self._classes.write(classes)
-            self._small_classes.add(top, classes)
+            self._open(with_blur=blur is not None, with_seg=seg is not None)
+        if blur is not None and self._blur is not None:
+            steps = np.clip(np.round(blur * SIGMA_STEPS), 0, 65535)
+            self._blur.write(steps.astype(np.uint16))
+            self._small_blur.add(top, blur)
+        if seg is not None and self._seg is not None:
+            self._seg.write(seg)
+            self._small_seg.add(top, seg)
 
     def finish(self) -> None:
         """Draw the preview after the last rows: the picture, sigma, classes."""
@@ -110,10 +110,10 @@ class MapFiles:
             "lr": _small_picture(self._lr),
             "name": printable(self._base.name),
         }
-        if self._sigma is not None:
-            strip["blur_estimate"] = self._small_sigma.image
-        if self._classes is not None:
-            strip["seg_estimate"] = self._small_classes.image
+        if self._blur is not None:
+            strip["blur_estimate"] = self._small_blur.image
+        if self._seg is not None:
+            strip["seg_estimate"] = self._small_seg.image
         preview, facts = preview_path(self._base), self._facts
         page = strip_page(
             [strip],
@@ -124,11 +124,11 @@ class MapFiles:
         page.save(preview)
         self.paths.append(preview)
 
-    def _open(self, *, with_sigma: bool, with_classes: bool) -> None:
-        if with_sigma:
-            self._sigma = self._writer("sigma", 16, self._facts.metadata())
-        if with_classes:
-            self._classes = self._writer("classes", 8, None)
+    def _open(self, *, with_blur: bool, with_seg: bool) -> None:
+        if with_blur:
+            self._blur = self._writer("sigma", 16, self._facts.metadata())
+        if with_seg:
+            self._seg = self._writer("classes", 8, None)
 
     def _writer(self, name: str, bits: int, text: dict[str, str] | None) -> PhotoWriter:
         path = map_path(self._base, name)

@@ -159,15 +159,15 @@ class _Work:
                     expected="a picture",
                     fix="Try --precision float32.",
                 )
-            sigma = None if strip.sigma is None else strip.sigma[rows]
+            blur = None if strip.sigma is None else strip.sigma[rows]
             alpha = self._alpha(top, len(sr))
             self.writer.write(to_samples(sr, alpha, self.layout, neutral=self.neutral))
             if self.report is not None:
                 self.report.add(sr, None if strip.removed is None else strip.removed[rows])
             if self.sheet is not None:
-                self.sheet.add(top, sr, sigma)
+                self.sheet.add(top, sr, blur)
             if self.maps is not None:
-                self.maps.add(top, sigma, None if strip.classes is None else strip.classes[rows])
+                self.maps.add(top, blur, None if strip.classes is None else strip.classes[rows])
 
     def _alpha(self, top: int, count: int) -> NDArray[np.floating] | None:
         alpha = self.photo.alpha

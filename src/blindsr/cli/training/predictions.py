@@ -125,12 +125,14 @@ def _write_picture(path: Path, image: Tensor) -> None:
 
 
 def _write_maps(base: Path, lr: Tensor, estimate: Estimate, index: int, facts: MapFacts) -> None:
-    sigma, classes = estimate.blur, estimate.seg_logits
+    blur, seg_logits = estimate.blur, estimate.seg_logits
     picture = lr.float().permute(1, 2, 0).cpu().numpy()
     with open_maps(base, picture, facts) as maps:
         maps.add(
             0,
-            None if sigma is None else sigma[index, 0].float().cpu().numpy(),
-            None if classes is None else classes[index].argmax(0).to(torch.uint8).cpu().numpy(),
+            None if blur is None else blur[index, 0].float().cpu().numpy(),
+            None
+            if seg_logits is None
+            else seg_logits[index].argmax(0).to(torch.uint8).cpu().numpy(),
         )
         maps.finish()

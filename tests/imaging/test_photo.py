@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 
 from blindsr.errors import FileError
-from blindsr.imaging.decoding.png_chunks import chunk
+from blindsr.imaging.decoding.png import chunk
 from blindsr.imaging.photo import read_photo
 from blindsr.photo.formats import Layout, to_samples
 

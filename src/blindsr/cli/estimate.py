@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blindsr.cli.pictures.batch import Batch, gather
-from blindsr.cli.pictures.naming import distinct, longer_name
+from blindsr.cli.pictures.inputs import distinct, longer_name
 from blindsr.errors import ConfigError, WeightsError, check_ordinary, printable, special_kind
 
 from .terminal import track_parts

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from blindsr.errors import DataError, FileError
 from blindsr.imaging.decoding.decode import decode_unchanged
-from blindsr.imaging.decoding.png_chunks import SIGNATURE, png_metadata, take_apart, text_chunk
+from blindsr.imaging.decoding.png import SIGNATURE, png_metadata, take_apart, text_chunk
 from blindsr.imaging.photo import read_photo
 from blindsr.imaging.regular_file import open_regular, reading
 from blindsr.imaging.temporary import removed_at_exit, temporary_beside

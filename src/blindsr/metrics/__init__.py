@@ -3,7 +3,16 @@
 from .collector import mean_over_groups
 from .estimate import EstimateScores
 from .lpips import load_lpips
-from .modules import PSNRY, SSIMY, BlurPSNR, BlurSSIM, MeanIoU, MeanOverImages
+from .modules import (
+    PSNRY,
+    SSIMY,
+    BlurPSNR,
+    BlurSSIM,
+    MeanIoU,
+    MeanOverImages,
+    confusion_matrix,
+    mean_iou,
+)
 from .preservation import PreservationScores
 from .quality import (
     best_constant_blur_psnr,
@@ -18,7 +27,6 @@ from .quality import (
 )
 from .regions import texture_ratio
 from .restoration import RestorationScores
-from .segmentation import confusion_matrix, mean_iou
 from .table import METRICS, Metric, checkpoint_mode
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from . import quality, regions
 from .lpips import LEAST_SIZE as LPIPS_LEAST_SIZE
 from .lpips import load_lpips, lpips_8bit
-from .segmentation import mean_iou
+from .modules import mean_iou
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.imaging.decoding.png_chunks import SIGNATURE, chunk, text_chunk
+from blindsr.imaging.decoding.png import SIGNATURE, chunk, text_chunk
 from blindsr.photo.stream import Head, Stream
 
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> grey, grey + alpha, RGB, RGBA

@@ -17,7 +17,7 @@ from PIL import Image
 from blindsr.data.files.pictures import picture_size, read_picture
 from blindsr.errors import FileError
 from blindsr.imaging.decoding import memory
-from blindsr.imaging.decoding.png_chunks import chunk
+from blindsr.imaging.decoding.png import chunk
 from blindsr.imaging.files import read_array, read_rgb, to_uint8
 from blindsr.imaging.photo import read_photo
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from blindsr.data.files.folder_walk import IMAGES
 from blindsr.errors import BlindSRError, ConfigError, special_kind
 
-from .inputs import Source
+from .inputs import Source, distinct, longer_name
 from .map_files import map_path, preview_path
-from .naming import distinct, longer_name
 
 SUFFIXES = {"png": ".png", "jpg": ".jpg", "webp": ".webp", "tiff": ".tiff"}
 """By the values of ``--format``, but for ``same``."""

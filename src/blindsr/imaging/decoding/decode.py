@@ -24,8 +24,7 @@ from blindsr.imaging.decoding.deep import (
 )
 from blindsr.imaging.decoding.metadata import metadata_of
 from blindsr.imaging.decoding.pillow import decode_pillow, open_with_pillow
-from blindsr.imaging.decoding.png import decode_png, open_png, png_samples
-from blindsr.imaging.decoding.png_chunks import is_png, png_metadata
+from blindsr.imaging.decoding.png import decode_png, is_png, open_png, png_metadata, png_samples
 from blindsr.imaging.decoding.tiff import decode_tiff, is_tiff, page_size, read_first_page
 from blindsr.imaging.regular_file import UnsupportedPictureError, open_regular, reading
 

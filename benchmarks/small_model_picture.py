@@ -54,7 +54,7 @@ def main() -> None:
         "blur_estimate": np.asarray(model.estimate(image)[0]).squeeze(),
         "scores": {n: f"{float(psnr_y(results[n], target)):.2f} dB" for n in ("bicubic", "model")},
     }
-    page = restoration_page([sample], methods=["bicubic", "model"], sigma_max=SIGMA_MAX, crops=3)
+    page = restoration_page([sample], sigma_max=SIGMA_MAX, crops=3)
     page.save(arguments.out)
 
 

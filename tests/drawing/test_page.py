@@ -27,7 +27,7 @@ def restorations(height=48, **changes):
     images = dict.fromkeys(("LR", "bicubic", LONG, "HR"), IMAGE[:height])
     maps = {"blur": SIGMA[:height], "blur_estimate": SIGMA[:height]}
     full = {"name": LONG, "images": images, **maps, "scores": dict.fromkeys(images, LONG)}
-    options = {"methods": ["bicubic", LONG], "sigma_max": 5, "title": LONG}
+    options = {"sigma_max": 5, "title": LONG}
     return restoration_page([full | changes, {"images": images}, full], **options)
 
 

@@ -29,7 +29,7 @@ def test_images_become_a_sheet_with_a_column_for_each(hr, tmp_path):
     images = {name: IMAGE * (i + 1) / 4 for i, name in enumerate(names)}
     sample = {"name": "one", "images": images, "blur": SIGMA}
     save_samples(tmp_path / "mine.png", [sample | {"sigma_max": 5.0}])
-    page = restoration_page([sample], methods=["bicubic", "SR"], sigma_max=5.0)
+    page = restoration_page([sample], sigma_max=5.0)
     np.testing.assert_array_equal(read_array(tmp_path / "mine.png"), page.draw())
 
 

@@ -35,8 +35,7 @@ def save_samples(path: str | Path, samples: Sequence[PictureSample], *, title: s
     first = samples[0]
     sigma_max = first.get("sigma_max", 0.0)
     if "images" in first:
-        methods = [name for name in first["images"] if name not in ("LR", "HR")]
-        page = restoration_page(samples, methods=methods, sigma_max=sigma_max, title=title)
+        page = restoration_page(samples, sigma_max=sigma_max, title=title)
     else:
         names = first.get("class_names") or None
         page = strip_page(samples, sigma_max=sigma_max, class_names=names, title=title)

@@ -9,9 +9,11 @@ import importlib
 from typing import Any
 
 _LAZY = {
+    "BSRDataModule": "bsr.datamodule",
     "BSRDataset": "bsr.dataset",
     "HRFolder": "pbasr.hr_folder",
     "HRFolderDataset": "pbasr.datasets",
+    "ImageFolderDataModule": "pbasr.datamodule",
     "LeafScenes": "scenes.leaves.datamodule",
     "NYUv2BSR": "bsr.nyuv2",
     "PBaSRScenes": "scenes.pbasr",

@@ -9,8 +9,7 @@ import yaml
 from tests.helpers.configurations import write_config
 
 from blindsr.cli.training.command import main
-from blindsr.data.bsr.datamodule import BSRDataModule
-from blindsr.data.bsr.dataset import BSRDataset
+from blindsr.data import BSRDataModule, BSRDataset
 from blindsr.data.bsr.layout import BSRFiles
 from blindsr.data.files.sigma_maps import write_blur
 from blindsr.errors import FileError

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-from torch.utils.data import Dataset
 
-from blindsr.data.augment.paired import Arrays, to_sample
-from blindsr.data.augment.patches import RandomPatch
 from blindsr.data.files.masks import Mask
+from blindsr.data.files.pictures import PictureFiles, PictureStore
 from blindsr.data.files.source_values import LARGEST_SIGMA, finite
 from blindsr.data.loading.checked_options import (
     LARGEST_SIDE,
@@ -19,24 +18,21 @@ from blindsr.data.loading.checked_options import (
     check_sides,
     check_whole,
 )
-from blindsr.data.loading.samplers import Draw
 from blindsr.data.loading.two_streams import TwoStreamDataModule, TwoStreamDataset
 from blindsr.data.pbasr.datamodule import PatchDataModule
+from blindsr.data.pbasr.datasets import EvalFolderDataset, HRFolderDataset
 from blindsr.data.scenes.datamodule import RenderedScenes
 from blindsr.data.scenes.intended_blur import intended_defocus
 from blindsr.data.scenes.render import render_scene
 from blindsr.degradation.paired import Operator
-from blindsr.degradation.random.by_name import Degradation, degrade_by_name
+from blindsr.degradation.random.by_name import Degradation
 from blindsr.degradation.random.recipe import smallest_side
 from blindsr.errors import ConfigError
-from blindsr.imaging.files import to_uint8
-from blindsr.types import Sample
 
 Stream = Literal["general", "blur"]
 _FIRST = {"train": 10_000_000, "val": 11_000_000, "test": 12_000_000}
 _BLUR_FIRST = 5_000_000
 """Added for the blur stream: no scene is in two splits or streams, or in those of ``Scenes``."""
-_LR_STREAM = 1
 _LEAST_BLUR = 0.2  # so that most patches contain some
 
 
@@ -45,22 +41,19 @@ class _Stored(NamedTuple):
     mask: Mask | None
 
 
-class StreamScenes(Dataset[Sample]):
-    """Scenes of one stream; each is rendered once and then kept in memory.
+class SceneStore(PictureStore):
+    """Renders the scenes of one stream instead of reading files; each is kept in memory.
+
+    The name of a file is the number of its scene.
 
     Args:
         stream: "general" is sharp everywhere and has no mask; "blur" has intended defocus in HR,
             and a mask.
         seed: series of scenes.
-        first: number of the first scene.
-        count: number of scenes.
         size: HR height and width.
-        scale: HR is ``scale`` times LR.
         sigma_max: of intended blur in HR pixels.
         threshold: the mask is sharp where sigma is below.
-        degradation: of whole pictures; always the same for a scene.
         operator: of intended blur, see :func:`~blindsr.data.scenes.intended_blur.intended_defocus`.
-        patch: cuts and degrades training patches; None yields whole pictures with ``group``.
     """
 
     def __init__(
@@ -68,43 +61,30 @@ class StreamScenes(Dataset[Sample]):
         stream: Stream,
         *,
         seed: int,
-        first: int,
-        count: int,
         size: tuple[int, int],
-        scale: int,
         sigma_max: float,
         threshold: float,
-        degradation: Degradation,
         operator: Operator,
-        patch: RandomPatch | None = None,
     ) -> None:
-        self.stream, self.seed, self.count, self.size = stream, seed, count, size
-        self.first = first + (_BLUR_FIRST if stream == "blur" else 0)
-        self.scale, self.sigma_max, self.threshold = scale, sigma_max, threshold
-        self.degradation: Degradation = degradation
+        super().__init__()
+        self.stream, self.seed, self.size = stream, seed, size
+        self.sigma_max, self.threshold = sigma_max, threshold
         self.operator: Operator = operator
-        self.patch = patch
-        self.group = "" if patch else stream
-        self._stored: dict[int, _Stored] = {}
-        self._made: dict[int, np.ndarray] = {}
+        self._stored: dict[str, _Stored] = {}
 
-    def __len__(self) -> int:
-        return self.count
+    def picture(self, path: Path) -> np.ndarray:
+        """Return the scene, (H, W, 3) uint8."""
+        return self._scene(path.name).hr
 
-    def __getitem__(self, index: int | Draw) -> Sample:
-        position, seed = index if isinstance(index, Draw) else (index, None)
-        if not 0 <= position < self.count:
-            message = f"scene {position} of {self.count}"
-            raise IndexError(message)
-        number = self.first + position
-        if number not in self._stored:
-            self._stored[number] = self._make(number)
-        stored = self._stored[number]
-        if self.patch is not None:
-            arrays = self.patch(stored.hr, stored.mask, seed)
-        else:
-            arrays = self._whole(number, stored)
-        return to_sample(arrays, name=f"{number:08d}", group=self.group)
+    def mask(self, files: PictureFiles, size: tuple[int, int]) -> Mask | None:
+        """Return the mask (H, W) of 0 and 1; None in the general stream."""
+        del size  # all scenes have one
+        return self._scene(files.name).mask
+
+    def _scene(self, name: str) -> _Stored:
+        if name not in self._stored:
+            self._stored[name] = self._make(int(name))
+        return self._stored[name]
 
     def _make(self, number: int) -> _Stored:
         frame = render_scene(self.seed, number, self.size)
@@ -120,17 +100,6 @@ class StreamScenes(Dataset[Sample]):
             operator=self.operator,
         )
         return _Stored(made.hr, made.mask)
-
-    def _whole(self, number: int, stored: _Stored) -> Arrays:
-        hr = stored.hr.astype(np.float32) / np.float32(255)
-        if number not in self._made:
-            rng = np.random.default_rng([self.seed, number, _LR_STREAM])
-            made = degrade_by_name(hr, self.degradation, rng, scale=self.scale, sharpen=False)
-            self._made[number] = to_uint8(made.lr)
-        arrays: Arrays = {"lr": self._made[number].astype(np.float32) / np.float32(255), "hr": hr}
-        if stored.mask is not None:
-            arrays["mask"] = stored.mask.astype(np.float32)
-        return arrays
 
 
 class PBaSRScenes(RenderedScenes, TwoStreamDataModule, PatchDataModule):
@@ -189,27 +158,43 @@ class PBaSRScenes(RenderedScenes, TwoStreamDataModule, PatchDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Make the data sets of ``stage``; what is rendered stays when called again."""
         if stage in (None, "fit", "validate") and self.train_set is None:
+            streams = (self._scenes(stream, "train") for stream in get_args(Stream))
             self.train_set = TwoStreamDataset(
-                self._set("general", "train", self.patch), self._set("blur", "train", self.patch)
+                *(HRFolderDataset(files, self.patch, store) for files, store in streams)
             )
-            self.val_sets = [self._set("general", "val"), self._set("blur", "val")]
+            self.val_sets = self._whole("val")
         if stage in (None, "test", "predict") and not self.test_sets:
-            self.test_sets = [self._set("general", "test"), self._set("blur", "test")]
+            self.test_sets = self._whole("test")
 
-    def _set(self, stream: Stream, split: str, patch: RandomPatch | None = None) -> StreamScenes:
-        return StreamScenes(
+    def _whole(self, split: str) -> list[EvalFolderDataset]:
+        """Return the whole pictures of a split, a data set for each stream."""
+        sets = []
+        for stream in get_args(Stream):
+            files, store = self._scenes(stream, split)
+            sets.append(
+                EvalFolderDataset(
+                    files,
+                    scale=self.scale,
+                    degradation=self.degradation,
+                    group=stream,
+                    seed=self.seed,
+                    store=store,
+                )
+            )
+        return sets
+
+    def _scenes(self, stream: Stream, split: str) -> tuple[list[PictureFiles], SceneStore]:
+        first = _FIRST[split] + (_BLUR_FIRST if stream == "blur" else 0)
+        names = [f"{number:08d}" for number in range(first, first + self.counts[split])]
+        store = SceneStore(
             stream,
             seed=self.seed,
-            first=_FIRST[split],
-            count=self.counts[split],
             size=self.size,
-            scale=self.scale,
             sigma_max=self.sigma_max,
             threshold=self.threshold,
-            degradation=self.degradation,
             operator=self.operator,
-            patch=patch,
         )
+        return [PictureFiles(name, Path(name)) for name in names], store
 
 
 def _checked_size(size: Sequence[int], scale: int, crop: int) -> tuple[int, int]:

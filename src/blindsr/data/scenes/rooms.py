@@ -10,16 +10,8 @@ from blindsr.data.scenes import textures
 from blindsr.data.scenes.materials import FOCAL, Material, MaterialMaker
 from blindsr.data.scenes.shapes import Ball, Box, Cylinder, Room, Shape
 
-SCENE_CLASSES: tuple[str, ...] = (
-    "wall",
-    "floor",
-    "ceiling",
-    "picture",
-    "table",
-    "box",
-    "ball",
-    "cylinder",
-)
+_NAMES = "wall floor ceiling picture table box ball cylinder"
+SCENE_CLASSES: tuple[str, ...] = tuple(_NAMES.split())
 WALL, FLOOR, CEILING, PICTURE, TABLE, BOX, BALL, CYLINDER = range(len(SCENE_CLASSES))
 
 

@@ -14,7 +14,7 @@ from blindsr.data.scenes.render import render_scene
 from blindsr.errors import ConfigError, DataError, FileError, WeightsError
 from blindsr.inference import tiled_run
 from blindsr.inference.model import Model, Upscaler
-from blindsr.inference.open_model import _estimator, _upscaler
+from blindsr.inference.open_model import engine_parts
 from blindsr.inference.tile_sizes import lay_tiles
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.networks.tile_needs import TileNeeds
@@ -147,8 +147,7 @@ def test_tiles_hardly_change_the_result(condition, monkeypatch):
 
 def made_model(network):
     device = torch.device("cpu")
-    parts = (_estimator(network.estimator, device), _upscaler(network.restorer, device))
-    return Model("made", "here", 4, device, "float32", *parts)
+    return Model("made", "here", 4, device, "float32", *engine_parts(network, device))
 
 
 def test_memory_is_that_of_a_tile(monkeypatch):

@@ -10,7 +10,7 @@ from blindsr.networks import CMOS, RRDBSFT
 from blindsr.networks.blocks.align import warp
 from blindsr.networks.blocks.channel import ChannelStream
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans, framed, picture_mean, resize
-from blindsr.networks.tile_needs import tile_needs
+from blindsr.networks.kinds import tile_needs
 
 
 @pytest.fixture(autouse=True)

@@ -12,13 +12,13 @@ from safetensors.torch import save_file
 from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
 from tests.helpers.saved_checkpoint import saved
 
+import blindsr
 from blindsr.errors import FileError, WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.tasks import BlindSRTask, CMOSTask, RRDBSFTTask
 from blindsr.weights import (
     NetworkFile,
     from_official,
-    load_estimator,
     load_official,
     read_network,
     read_state_dict,
@@ -173,7 +173,7 @@ def test_class_names_and_averages_are_kept(exports, tmp_path):
     save_safetensors(tmp_path / "named.safetensors", file)
     again = read_own(tmp_path / "named.safetensors")
     assert (again.class_names, again.averaged) == (names, True)
-    assert load_estimator(tmp_path / "named.safetensors").class_names == names
+    assert blindsr.load(tmp_path / "named.safetensors").class_names == names
 
 
 def test_tasks_start_from_exports(exports):

@@ -22,7 +22,6 @@ SAFETENSORS = ".safetensors"
 FORMATS = {SAFETENSORS: "safetensors", ".pth": "official", ".onnx": "onnx"}
 AVERAGE_SUFFIXES = (SAFETENSORS, ".pth")
 BRANCHES = ("average", "general", "blur")
-TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "CMOS + RRDB-SFT"}
 
 _OFFICIAL_HELP = "CMOS_*.pth, RRDB_SFT_*.pth or BlindSR_*.pth -> .safetensors that says what it is"
 _AVERAGE_HELP = "PBaSR's two branches -> one network in the anchor's dialect, .pth or .safetensors"
@@ -209,7 +208,7 @@ def report(
     from rich.console import Console
 
     parameters = sum(p.numel() for p in network.parameters())
-    parts = [TITLES[file.kind], *_facts(file), f"{parameters:,} parameters", _layout(file)]
+    parts = [file.title, *_facts(file), f"{parameters:,} parameters", *_layout(file)]
     if file.averaged:
         parts.append("averaged weights")
     if names == "official":
@@ -253,10 +252,10 @@ def _facts(file: NetworkFile) -> list[str]:
     return facts
 
 
-def _layout(file: NetworkFile) -> str:
+def _layout(file: NetworkFile) -> list[str]:
     from blindsr.weights.export import layouts
 
     found = layouts(file)
-    if len(set(found.values())) == 1:
-        return f"window layout {next(iter(found.values()))}"
-    return "window layout " + ", ".join(f"{layout} ({part})" for part, layout in found.items())
+    if len(set(found.values())) <= 1:
+        return [f"window layout {layout}" for layout in set(found.values())]
+    return ["window layout " + ", ".join(f"{layout} ({part})" for part, layout in found.items())]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
-from blindsr.networks.fast.accelerate import FastRRDBSFT
+from blindsr.networks import accelerate, kinds
 from blindsr.networks.padding import any_size
-from blindsr.networks.tile_needs import TileNeeds, tile_needs
+from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
 from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network
 from blindsr.weights.export import TRAINED_FOR
@@ -22,13 +21,9 @@ from blindsr.weights.reading import is_safetensors, read_state_dict
 
 from .model import Estimator, Model, Precision, Upscaler
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 SMALL = "small"
 _ALIGNED, _OVERLAP = 8, 32  # LR pixels: tiles of networks of other projects
-TITLES = {"cmos": "CMOS", "rrdb_sft": "RRDB-SFT", "blind": "BlindSR (CMOS + RRDB-SFT)"}
 
 
 def open_model(
@@ -80,30 +75,46 @@ def _own(
     layout: Literal["fixed", "legacy"] | None,
 ) -> Model:
     network = file.network(layout)
-    settings = file.settings["estimator"] if file.kind == "blind" else file.settings
-    classes = settings.get("num_classes")
-    estimator, upscaler = None, None
-    if isinstance(network, (CMOS, BlindSR)):
-        part = network if isinstance(network, CMOS) else cast("CMOS", network.estimator)
-        estimator = _estimator(part, device)
-        classes = part.num_classes if "seg" in part.tasks else None
-    if isinstance(network, (RRDBSFT, BlindSR)):
-        part_ = network if isinstance(network, RRDBSFT) else cast("RRDBSFT", network.restorer)
-        upscaler = _upscaler(part_, device)
+    estimator, upscaler = engine_parts(network, device)
+    named = kinds.networks(network)
+    classes = named["estimator"].num_classes if estimator else file.settings.get("num_classes", 0)
     return Model(
-        TITLES[file.kind],
+        file.title,
         file.path,
-        int(settings.get("scale", 4)),
+        next(reversed(named.values())).scale,
         device,
         precision,
         estimator,
         upscaler,
         file.sigma_max,
-        None if classes is None else int(classes),
+        int(classes) or None,
         file.class_names,
         _trained_for(file.path),
         file.facts,
     )
+
+
+def engine_parts(
+    network: kinds.Network, device: torch.device
+) -> tuple[Estimator | None, Upscaler | None]:
+    """What the engine runs of a network: an accelerated copy with its tile needs.
+
+    Args:
+        network: in evaluation mode; of a pipeline both parts are there.
+        device: where to put the copy.
+    """
+    fast: Any = accelerate(network).to(device)
+    named, copies = kinds.networks(network), kinds.networks(fast)
+    estimator, upscaler = None, None
+    if "estimator" in named:
+        kinds.trim(named["estimator"], copies["estimator"])
+        estimator = Estimator(fast.estimate, kinds.tile_needs(named["estimator"]))
+    if "restorer" in named:
+        needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
+        blur, seg = (name in copy.needs for name in ("blur", "seg"))
+        condition = copy.encode if needs.picture_means else None
+        upscaler = Upscaler(copy, needs, blur, seg, condition)
+    return estimator, upscaler
 
 
 def _of_anchor(
@@ -135,22 +146,6 @@ def _of_anchor(
     upscaler = Upscaler(run, needs)
     facts, title = anchor.facts, anchor.title
     return Model(title, str(path), anchor.scale, device, precision, upscaler=upscaler, facts=facts)
-
-
-def _estimator(network: CMOS, device: torch.device) -> Estimator:
-    fast = cast("CMOS", accelerate(network))
-    for heads in fast.heads:  # the auxiliary maps are for training
-        heads.decoders = nn.ModuleDict()
-    return Estimator(fast.to(device), tile_needs(network))
-
-
-def _upscaler(network: RRDBSFT, device: torch.device) -> Upscaler:
-    fast = cast("RRDBSFT | FastRRDBSFT", accelerate(network).to(device))
-    encode: Callable[[Tensor, Tensor], Any]
-    encode = fast.encoder if isinstance(fast, FastRRDBSFT) else fast.encode
-    needs = tile_needs(network)
-    condition = encode if needs.picture_means else None
-    return Upscaler(fast, needs, network.use_blur, network.use_semantics, condition)
 
 
 def _trained_for(path: str) -> str:

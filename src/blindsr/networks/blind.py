@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Callable
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
+from blindsr.imaging.resize import upsample
 from blindsr.types import Estimate
+
+from .roles import EstimatorNetwork, RestorerNetwork
+
+_OPTIONS = {"blur": "use_blur", "seg": "use_semantics"}
+"""What RRDB-SFT calls the maps that it can be built without."""
 
 
 class BlindSR(nn.Module):
@@ -19,25 +26,43 @@ class BlindSR(nn.Module):
 
     Args:
         estimator: ``forward(lr) -> Estimate``, for instance :class:`blindsr.networks.CMOS`; its
-            parameters stop requiring gradients.
+            parameters stop requiring gradients. Of an estimator of scale 1 the maps are brought to
+            HR size and HR pixels, see :func:`at_hr`.
         restorer: ``forward(lr, blur, seg) -> sr``, for instance :class:`blindsr.networks.RRDBSFT`.
+        phase: of the data, where LR pixel 0 lies in HR pixels; matters to an estimator of scale 1.
 
     Raises:
         ConfigError: if the two differ in scale, or the restorer needs a map or a number of classes
             that the estimator does not give.
     """
 
-    def __init__(self, estimator: nn.Module, restorer: nn.Module) -> None:
+    estimator: EstimatorNetwork
+    restorer: RestorerNetwork
+    __call__: Callable[..., tuple[Tensor, Estimate]]
+
+    def __init__(self, estimator: nn.Module, restorer: nn.Module, *, phase: float = 0.0) -> None:
         super().__init__()
         _check_pair(estimator, restorer)
-        self.estimator = estimator.requires_grad_(False).eval()
-        self.restorer = restorer
+        self.estimator = cast("EstimatorNetwork", estimator.requires_grad_(False).eval())
+        self.restorer = cast("RestorerNetwork", restorer)
+        self.phase = phase
+        self.enlarges = needs_enlarging(estimator, restorer)
+
+    def with_parts(self, estimator: nn.Module, restorer: nn.Module) -> BlindSR:
+        """The same pipeline of two other networks, in evaluation mode."""
+        return BlindSR(estimator, restorer, phase=self.phase).eval()
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of the restorer; the estimator stays in evaluation mode."""
         super().train(mode)
         self.estimator.eval()
         return self
+
+    def estimate(self, lr: Tensor) -> Estimate:
+        """Maps of an LR image at HR size and in HR pixels, without gradient."""
+        with torch.no_grad():
+            estimate = self.estimator(lr)
+            return at_hr(estimate, self.restorer.scale, self.phase) if self.enlarges else estimate
 
     def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
         """Restore an LR image without knowing its blur.
@@ -52,33 +77,64 @@ class BlindSR(nn.Module):
         Raises:
             DataError: if the estimator or the restorer cannot take the image.
         """
-        with torch.no_grad():
-            estimate: Estimate = self.estimator(lr)
-            logits = estimate.seg_logits
-            seg = None if logits is None else logits.argmax(dim=1)  # (N, K, H, W) -> (N, H, W)
+        estimate = self.estimate(lr)
+        logits = estimate.seg_logits
+        seg = None if logits is None else logits.argmax(dim=1)  # (N, K, H, W) -> (N, H, W)
         return self.restorer(lr, estimate.blur, seg), estimate
+
+
+def needs_enlarging(estimator: nn.Module, restorer: nn.Module) -> bool:
+    """Whether the maps of an estimator of scale 1 go to a restorer of a larger one."""
+    scales = [getattr(network, "scale", None) for network in (estimator, restorer)]
+    return scales[0] == 1 and scales[1] not in (None, 1)
+
+
+def at_hr(estimate: Estimate, scale: int, phase: float) -> Estimate:
+    """Maps at LR size and in LR pixels -> maps at HR size and in HR pixels.
+
+    Lengths are multiplied by ``scale``; all maps but the kernels, which stay at LR size, are
+    enlarged bilinearly.
+
+    Args:
+        estimate: of an estimator of scale 1, maps (N, ., h, w).
+        scale: HR size over LR size.
+        phase: where LR pixel 0 lies in HR pixels, see :func:`blindsr.imaging.resize.phase`.
+    """
+
+    def enlarged(map_: Tensor | None, factor: int = 1) -> Tensor | None:
+        if map_ is None:
+            return None
+        return factor * upsample(map_, scale, phase=phase, method="bilinear")
+
+    return Estimate(
+        enlarged(estimate.blur, scale),
+        enlarged(estimate.seg_logits),
+        enlarged(estimate.aux_blur, scale),
+        enlarged(estimate.aux_seg_logits),
+        enlarged(estimate.blur_scale, scale),
+        estimate.kernels,
+    )
 
 
 def _check_pair(estimator: nn.Module, restorer: nn.Module) -> None:
     """Compare what both say of themselves; networks that say nothing are taken as they are."""
     scales = [getattr(network, "scale", None) for network in (estimator, restorer)]
-    if None not in scales and scales[0] != scales[1]:
+    if None not in scales and scales[0] not in (1, scales[1]):
         raise ConfigError(
             "scale", found=f"an estimator of x{scales[0]}", expected=f"x{scales[1]} as the restorer"
         )
-    tasks = getattr(estimator, "tasks", ("blur", "seg"))
-    needs = {"blur": "use_blur", "seg": "use_semantics"}
-    for task, option in needs.items():
-        if getattr(restorer, option, False) and task not in tasks:
+    given = getattr(estimator, "estimates", None)
+    for name in getattr(restorer, "needs", ()):
+        if given is not None and name not in given:
             raise ConfigError(
                 "estimator",
-                found=f"one that estimates {' and '.join(tasks)} alone",
-                expected=f"one that estimates {task}, which the restorer needs",
-                fix=f"Choose another estimator, or build the restorer with {option}=False.",
+                found=f"one that estimates {' and '.join(given)} alone",
+                expected=f"one that estimates {name}, which the restorer needs",
+                fix=f"Choose another estimator, or build the restorer without {name} "
+                f"(RRDBSFT: {_OPTIONS[name]}=False).",
             )
-    classes = [getattr(network, "num_classes", None) for network in (estimator, restorer)]
-    named = getattr(restorer, "use_semantics", False) and getattr(restorer, "embed", "") == "onehot"
-    if named and None not in classes and classes[0] != classes[1]:
+    classes = [getattr(network, "num_classes", 0) for network in (estimator, restorer)]
+    if 0 not in classes and classes[0] != classes[1]:
         raise ConfigError(
             "num_classes",
             found=f"an estimator of {classes[0]} classes",

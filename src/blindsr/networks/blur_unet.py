@@ -19,6 +19,7 @@ from blindsr.errors import ConfigError
 from blindsr.networks.blocks.gradient_energy import GradientEnergy
 from blindsr.networks.blur_fusion import SIGMA_OFFSET, fused, halved, leaning_on_neighbours
 from blindsr.networks.padding import any_size
+from blindsr.networks.roles import EstimatorNetwork
 from blindsr.types import Estimate
 
 _STRIDE = 16
@@ -26,7 +27,7 @@ _HALF = (torch.float16, torch.bfloat16)
 _LOG_SCALE = (-5.0, 3.0)  # of the Laplace scale, natural logarithm
 
 
-class BlurUNet(nn.Module):
+class BlurUNet(EstimatorNetwork):
     """Estimates the blur of every pixel, and how far off it may be.
 
     Args:
@@ -39,6 +40,7 @@ class BlurUNet(nn.Module):
     """
 
     spread: Tensor
+    estimates = ("blur", "blur_scale")
 
     def __init__(self, *, scale: int = 4, width: int = 24) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ from blindsr.networks.blocks.whole_picture import resize
 from blindsr.types import Estimate
 
 from .gia import GIA, GIAParts, default_groups
+from .roles import EstimatorNetwork
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -28,7 +29,7 @@ TaskChoice = Literal["both", "blur", "seg"]
 Inputs = Literal["rgb", "gradients", "both"]
 
 
-class CMOS(nn.Module):
+class CMOS(EstimatorNetwork):
     """Cross-modal fusion network: two tasks that exchange features at four scales.
 
     Args:
@@ -72,8 +73,10 @@ class CMOS(nn.Module):
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
-        self.num_classes, self.scale = num_classes, scale
+        self.scale = scale
         self.tasks = _chosen_tasks(tasks)
+        self.estimates = tuple(task for task in ("blur", "seg") if task in self.tasks)
+        self.num_classes = num_classes if "seg" in self.tasks else 0
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
         self.inputs = _known("inputs", inputs, get_args(Inputs))
@@ -123,6 +126,11 @@ class CMOS(nn.Module):
         for module in self.modules():
             if isinstance(module, GIA):
                 module.window_layout = layout
+
+    def drop_auxiliary(self) -> None:
+        """Leave out the auxiliary maps, which are for training."""
+        for heads in self.heads:
+            heads.decoders = nn.ModuleDict()
 
     def forward(self, lr: Tensor) -> Estimate:
         """Estimate both maps of an LR image.

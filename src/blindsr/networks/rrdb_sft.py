@@ -14,11 +14,12 @@ from blindsr.networks.blocks.spatial import WindowLayout
 
 from .condition import ConditionSize, Embed, blur_input, class_channels, class_input
 from .gia import GIA, default_groups
+from .roles import RestorerNetwork
 
 Skip = Literal["none", "bicubic"]
 
 
-class RRDBSFT(nn.Module):
+class RRDBSFT(RestorerNetwork):
     """Restorer whose every block is modulated by a condition made of blur and semantics.
 
     The two maps are embedded by a convolution each and fused by GIA into the condition, which is
@@ -86,7 +87,10 @@ class RRDBSFT(nn.Module):
             raise ConfigError("residual", found=str(residual), expected="more than 0, at most 1")
         self.skip, self.phase, self.residual = skip, phase, residual
         self.scale, self.condition, self.embed = scale, condition, embed
-        self.num_classes, self.use_blur, self.use_semantics = num_classes, use_blur, use_semantics
+        self.use_blur, self.use_semantics = use_blur, use_semantics
+        used = {"blur": use_blur, "seg": use_semantics}
+        self.needs = tuple(name for name, use in used.items() if use)
+        self.num_classes = num_classes if use_semantics and embed == "onehot" else 0
         self._window_layout: WindowLayout = window_layout
         if use_blur:
             self.blur_conv = nn.Conv2d(1, code_length, 3, padding=1)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from blindsr.errors import WeightsError
+from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import Downsampler
 from blindsr.types import DataFacts
 
@@ -66,20 +66,60 @@ def checked_settings(
     if not isinstance(settings, Mapping):
         raise _refused(where, key, settings, "a dictionary")
     hints = get_type_hints(kind.__init__)
+    limits = _limits(kind)
     return {
-        name: _checked(hints[name], name, settings[name], where, f"{key}.{name}")
+        name: _checked(hints[name], name, settings[name], where, f"{key}.{name}", limits)
         for name in inspect.signature(kind).parameters
         if name in settings
     }
 
 
-def checked_number(name: str, value: object, where: str, key: str) -> float:
-    """A finite number within the entry ``name`` of :data:`LIMITS`; an ``int`` stays one.
+def require_limits(kind: type[nn.Module], reserved: tuple[str, ...] = ()) -> None:
+    """Refuse a class whose settings could not be checked when a file names them.
+
+    Args:
+        kind: class of the network.
+        reserved: names that no argument may have.
+
+    Raises:
+        ConfigError: if an argument has a reserved name, no default (but ``num_classes``), a type
+            that no file can be checked for, or is a number without limits.
+    """
+    hints, limits = get_type_hints(kind.__init__), _limits(kind)
+    for name, argument in inspect.signature(kind).parameters.items():
+        if name in reserved or (argument.default is argument.empty and name != "num_classes"):
+            why = "taken by the table" if name in reserved else "without a default"
+            raise ConfigError(f"{kind.__name__}.{name}", found=why, expected="a plain argument")
+        hint = hints.get(name)
+        numbers = get_args(hint) if get_origin(hint) is tuple else (hint,)
+        if hint is bool or get_origin(hint) is Literal or name == "backbone":
+            continue
+        if not set(numbers) <= {int, float} or name not in limits:
+            raise ConfigError(
+                f"{kind.__name__}.{name}",
+                found=f"{hint} without limits" if set(numbers) <= {int, float} else f"{hint}",
+                expected="bool, Literal, or a number (or tuple of numbers) named in `limits`",
+                fix=f"Give the class limits = {{{name!r}: (least, largest)}}.",
+            )
+
+
+def _limits(kind: type[nn.Module]) -> Mapping[str, tuple[float, float]]:
+    return {**getattr(kind, "limits", {}), **LIMITS}
+
+
+def checked_number(
+    name: str,
+    value: object,
+    where: str,
+    key: str,
+    limits: Mapping[str, tuple[float, float]] = LIMITS,
+) -> float:
+    """A finite number within the entry ``name`` of ``limits``; an ``int`` stays one.
 
     Raises:
         WeightsError: if it is none, or out of bounds.
     """
-    low, high = LIMITS[name]
+    low, high = limits[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _refused(where, key, value, f"a number from {low:g} to {high:g}")
     finite = isinstance(value, int) or math.isfinite(value)
@@ -155,7 +195,14 @@ def is_label(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
 
 
-def _checked(hint: Any, name: str, value: object, where: str, key: str) -> Any:
+def _checked(
+    hint: Any,
+    name: str,
+    value: object,
+    where: str,
+    key: str,
+    limits: Mapping[str, tuple[float, float]] = LIMITS,
+) -> Any:
     if hint is bool:
         if not isinstance(value, bool):
             raise _refused(where, key, value, "true or false")
@@ -169,14 +216,14 @@ def _checked(hint: Any, name: str, value: object, where: str, key: str) -> Any:
         if not isinstance(value, (list, tuple)) or len(value) != count:
             raise _refused(where, key, value, f"{count} values")
         pairs = zip(get_args(hint), value, strict=True)
-        return [_checked(each, name, one, where, key) for each, one in pairs]
+        return [_checked(each, name, one, where, key, limits) for each, one in pairs]
     if hint is int:
-        number = checked_number(name, value, where, key)
+        number = checked_number(name, value, where, key, limits)
         if not isinstance(number, int):
             raise _refused(where, key, value, "a whole number")
         return number
     if hint is float:
-        return float(checked_number(name, value, where, key))
+        return float(checked_number(name, value, where, key, limits))
     if name == "backbone":
         return _checked_backbone(value, where, key)
     raise TypeError(f"{name}: no rule for settings of type {hint}")

@@ -1,9 +1,9 @@
-"""What a network asks of the tiles that it sees a picture in."""
+"""Tile size, overlap and memory that a network requires."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -11,12 +11,14 @@ from torch import nn
 from blindsr.networks.blocks.channel import ChannelStream
 from blindsr.networks.blocks.spatial import SpatialStream
 
+from .blur_unet import BlurUNet
 from .cmos import CMOS, MIN_SIZE
 from .rrdb_sft import RRDBSFT
 
 CMOS_OVERLAP = 96
 """The flow of its alignment looks far; smaller overlaps were measured to be further off."""
 RRDBSFT_OVERLAP = 32
+BLUR_UNET_STRIDE, BLUR_UNET_OVERLAP = 32, 256
 FLOAT = 4  # bytes
 
 
@@ -27,7 +29,8 @@ class TileNeeds(NamedTuple):
     """Rows and columns at whose multiples a tile must begin: there windows of the attention lie as
     in the whole picture, at every scale."""
     overlap: int = 32
-    """What neighbours must share, so that where one fades into the other both are nearly right."""
+    """What neighbours share, wide enough that tiles agree where they are blended; a multiple of
+    4."""
     minimum: int = 1
     """Smallest picture."""
     bytes_per_pixel: int = 20_000
@@ -37,25 +40,38 @@ class TileNeeds(NamedTuple):
     :class:`~blindsr.networks.blocks.whole_picture.PictureMeans`."""
 
 
-def tile_needs(network: nn.Module) -> TileNeeds:
-    """Needs of :class:`CMOS` or :class:`RRDBSFT` (not of their accelerated copies)."""
-    means = any(isinstance(module, ChannelStream) for module in network.modules())
-    if isinstance(network, CMOS):
-        strides = _strides(network)
-        return TileNeeds(
-            _multiple(network, strides),
-            CMOS_OVERLAP,
-            MIN_SIZE,
-            _cmos_bytes(network),
-            means,
-        )
-    network = cast("RRDBSFT", network)
+def cmos_needs(network: CMOS) -> TileNeeds:
+    """Windows at all four scales of the backbone."""
+    strides = _strides(network)
+    sides = list(zip(*_windows(network), strict=True))
+    rows, columns = (math.lcm(*(s * side for s in strides for side in axis)) for axis in sides)
+    bytes_ = _cmos_bytes(network)
+    return TileNeeds((rows, columns), CMOS_OVERLAP, MIN_SIZE, bytes_, _takes_means(network))
+
+
+def rrdb_sft_needs(network: RRDBSFT) -> TileNeeds:
+    """Windows of the condition, at HR size or at LR size."""
+    step = network.scale if network.condition == "hr" else 1  # map pixels per LR pixel
+    rows, columns = (math.lcm(step, *axis) // step for axis in zip(*_windows(network), strict=True))
     return TileNeeds(
-        _multiple(network, []),
+        (rows, columns),
         RRDBSFT_OVERLAP,
         bytes_per_pixel=_rrdb_sft_bytes(network),
-        picture_means=means,
+        picture_means=_takes_means(network),
     )
+
+
+def blur_unet_needs(_: BlurUNet) -> TileNeeds:
+    """Convolutions alone: tiles begin where the coarsest level of the halved picture does."""
+    return TileNeeds((BLUR_UNET_STRIDE,) * 2, BLUR_UNET_OVERLAP, 1, 1000)
+
+
+def _takes_means(network: nn.Module) -> bool:
+    return any(isinstance(module, ChannelStream) for module in network.modules())
+
+
+def _windows(network: nn.Module) -> set[tuple[int, int]]:
+    return {m.window for m in network.modules() if isinstance(m, SpatialStream)} or {(1, 1)}
 
 
 @torch.no_grad()
@@ -66,22 +82,9 @@ def _strides(network: CMOS) -> list[int]:
     return [side // feature.shape[2] for feature in network.encode(zeros)]
 
 
-def _multiple(network: nn.Module, strides: list[int]) -> tuple[int, int]:
-    windows = {m.window for m in network.modules() if isinstance(m, SpatialStream)} or {(1, 1)}
-    lengths = []
-    for axis in (0, 1):
-        sides = [window[axis] for window in windows]
-        if isinstance(network, RRDBSFT):
-            step = network.scale if network.condition == "hr" else 1  # map pixels per LR pixel
-            lengths.append(math.lcm(step, *sides) // step)
-        else:
-            lengths.append(math.lcm(*(stride * side for stride in strides for side in sides)))
-    return lengths[0], lengths[1]
-
-
 def _cmos_bytes(network: CMOS) -> int:
     """The logits at HR size, and all scales at LR size on the way there; measured 0.9 of it."""
-    outputs = network.num_classes if "seg" in network.tasks else 1
+    outputs = max(network.num_classes, 1)
     first = next(m for m in network.predict.modules() if isinstance(m, nn.Conv2d))
     return FLOAT * (network.scale**2 * (outputs + 2) + 2 * first.in_channels)
 

@@ -186,10 +186,10 @@ def load_others(compare: Mapping[str, str] | None) -> dict[str, list[nn.Module]]
     Raises:
         FileError, WeightsError: if a file is missing or holds no restorer.
     """
-    others = {}
+    others: dict[str, list[nn.Module]] = {}
     for name, path in (compare or {}).items():
         file = read_network(path)
-        if file.kind == "cmos":
+        if "restorer" not in file.parts:
             raise ConfigError(
                 f"model.compare.{name}", found="an estimator", expected="a restorer or a pipeline"
             )

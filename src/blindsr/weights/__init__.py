@@ -10,24 +10,20 @@ from blindsr.weights.anchors.pbasr import (
     read_pbasr_run,
 )
 
-from .checkpoint import NetworkFile, build_network, read_network
-from .estimator import LoadedEstimator, load_estimator
+from .checkpoint import NetworkFile, read_network
 from .export import from_official, save_official, save_safetensors, to_official
 from .official import load_official
 from .reading import read_state_dict
 
 __all__ = [
     "Anchor",
-    "LoadedEstimator",
     "NetworkFile",
     "PBaSRWeights",
     "anchor_of_branch",
     "anchor_state",
     "average_branches",
     "build_anchor",
-    "build_network",
     "from_official",
-    "load_estimator",
     "load_official",
     "read_anchor",
     "read_network",

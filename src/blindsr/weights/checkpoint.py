@@ -11,14 +11,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
 
-from blindsr.errors import WeightsError
-from blindsr.networks import CMOS, RRDBSFT, BlindSR
-from blindsr.networks.build import build
+from blindsr.errors import ConfigError, WeightsError
+from blindsr.networks import kinds
 from blindsr.networks.settings import (
     FACTS_KEY,
     checked_facts,
@@ -34,23 +33,19 @@ from .reading import is_flat, is_safetensors, read_checkpoint, read_state_dict, 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Kind = Literal["cmos", "rrdb_sft", "blind"]
 Layout = Literal["fixed", "legacy"]
 SETTINGS_KEY = "blindsr"
 """Metadata key of a safetensors file under which an export keeps its description as JSON."""
 _SHOWN = 100
 DEFAULT_SIGMA_MAX = 5.0
 """Of NYUv2-BSR; for files that do not say it."""
-NETWORKS: dict[str, type[nn.Module]] = {"cmos": CMOS, "rrdb_sft": RRDBSFT, "blind": BlindSR}
-PARTS: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
-_SHARED = ("num_classes", "scale")
+NETWORK_KEY = "network"
+"""Key of a task's checkpoint: the kind of its network and the settings, see :func:`stored`."""
 _TASK_PREFIX = "network."
-_SIGMA_MAX = {40: 5.0, 19: 15.0}
-"""Class count -> sigma_max of the data set that official weights were trained on."""
 
 
 class OtherNetworkError(WeightsError):
-    """Readable weights of a network that is none of CMOS, RRDB-SFT and BlindSR."""
+    """Readable weights of a network of no kind in :mod:`blindsr.networks.kinds`."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +54,20 @@ class NetworkFile:
 
     Attributes:
         path: where they were read.
-        kind: ``"cmos"``, ``"rrdb_sft"`` or ``"blind"``.
-        settings: constructor arguments of the network; for ``"blind"`` those of its two parts under
-            ``estimator`` and ``restorer``.
+        kind: name in the table of :mod:`blindsr.networks.kinds`.
+        settings: constructor arguments of the network; for a pipeline those of its two parts under
+            ``estimator`` and ``restorer``, each with its ``kind`` unless that is the default.
         state: tensors by the names of the network.
         sigma_max: largest sigma of the training data, HR pixels; ``None`` for official restorers,
             which do not show it.
         class_names: names of the classes, empty where the file has none.
         official: the names are those of the released files, the layout of windows unknown.
-        averaged: the training stored other weights beside these, which are their average.
+        averaged: ``state`` holds averaged (EMA) weights.
         facts: of the training data; ``None`` where the file says nothing of them.
     """
 
     path: str
-    kind: Kind
+    kind: str
     settings: dict[str, Any]
     state: dict[str, Tensor] = field(repr=False)
     sigma_max: float | None = DEFAULT_SIGMA_MAX
@@ -81,7 +76,22 @@ class NetworkFile:
     averaged: bool = False
     facts: DataFacts | None = None
 
-    def network(self, window_layout: Layout | None = None) -> nn.Module:
+    @property
+    def title(self) -> str:
+        """What people call the network."""
+        return kinds.title(self.kind, self.settings)
+
+    @property
+    def parts(self) -> dict[str, kinds.Part]:
+        """The networks that the file holds, by role: one, or those of a pipeline."""
+        return kinds.parts(self.kind, self.settings)
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether it holds an estimator and a restorer."""
+        return kinds.by_name(self.kind).role == "pipeline"
+
+    def network(self, window_layout: Layout | None = None) -> kinds.Network:
         """Build the network in evaluation mode.
 
         Args:
@@ -92,8 +102,8 @@ class NetworkFile:
         """
         if not self.official:
             with torch.device("meta"):  # no memory is taken before names and shapes agree
-                require_fit(build_network(self.kind, self.settings), self.state, self.path)
-        network = build_network(self.kind, self.settings)
+                require_fit(kinds.build_network(self.kind, self.settings), self.state, self.path)
+        network = kinds.build_network(self.kind, self.settings)
         if self.official:
             load_official_state(network, self.state, window_layout, self.path)
         else:
@@ -101,13 +111,9 @@ class NetworkFile:
         return network.eval()
 
 
-def build_network(kind: Kind, settings: Mapping[str, Any]) -> nn.Module:
-    """Construct a network of a kind with random weights."""
-    if kind == "cmos":
-        return build(CMOS, settings)
-    if kind == "rrdb_sft":
-        return build(RRDBSFT, settings)
-    return BlindSR(build(CMOS, settings["estimator"]), build(RRDBSFT, settings["restorer"]))
+def stored(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a task stores of its network under :data:`NETWORK_KEY`: plain values."""
+    return {"kind": name, "settings": {**settings}}
 
 
 def require_fit(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
@@ -136,15 +142,9 @@ def checked(file: NetworkFile) -> NetworkFile:
     Raises:
         WeightsError: names the setting or tensor that is wrong.
     """
-    path, settings = file.path, file.settings
-    if file.kind == "blind":
-        parts = {part: _part(settings, part, path) for part in PARTS}
-        shared = {key: parts["estimator"][key] for key in _SHARED if key in parts["estimator"]}
-        settings = {**parts, **shared}
-        count = parts["estimator"].get("num_classes")
-    else:
-        settings = checked_settings(NETWORKS[file.kind], settings, path)
-        count = settings.get("num_classes") if file.kind == "cmos" else None
+    path, settings = file.path, _checked_settings(file)
+    estimator = kinds.parts(file.kind, settings).get("estimator")
+    count = None if estimator is None else estimator.settings.get("num_classes")
     names = len(file.class_names)
     if names and count not in (None, names):
         raise WeightsError(
@@ -164,8 +164,26 @@ def _sigma_max(value: object, path: str) -> float:
     return float(checked_number("sigma_max", value, path, "sigma_max"))
 
 
-def _part(settings: Mapping[str, Any], part: str, path: str) -> dict[str, Any]:
-    return checked_settings(PARTS[part], settings.get(part), path, part)
+def _checked_settings(file: NetworkFile) -> dict[str, Any]:
+    kind, path = kinds.by_name(file.kind), file.path
+    if kind.role != "pipeline":
+        return checked_settings(kind.network, file.settings, path)
+    settings = {role: _part(file.settings.get(role), role, path) for role in kinds.DEFAULTS}
+    phase = checked_number("phase", file.settings.get("phase", 0.0), path, "phase")
+    return settings | kinds.shared(settings | {"phase": float(phase)})
+
+
+def _part(settings: object, role: str, path: str) -> dict[str, Any]:
+    """Checked settings of a part with its kind."""
+    named = settings if isinstance(settings, Mapping) else {}
+    try:
+        kind = kinds.part(role, named).kind
+    except ConfigError as error:
+        key = f"{role}.{error.where}"
+        raise WeightsError(
+            path, found=f"{key} {error.found}", expected=error.expected, fix=error.fix
+        ) from error
+    return {kinds.KIND: kind.name, **checked_settings(kind.network, settings, path, role)}
 
 
 def read_network(path: str | Path) -> NetworkFile:
@@ -201,7 +219,7 @@ def _from_export(path: str, state: dict[str, Tensor], description: str) -> Netwo
     try:
         about = json.loads(description)
         kind, settings, sigma_max = about["kind"], about["settings"], about["sigma_max"]
-        if kind not in get_args(Kind):
+        if kind not in kinds.names():
             raise ValueError(f"kind {kind!r}")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         said = " ".join(str(error).split())[:_SHOWN]
@@ -234,47 +252,60 @@ def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
         for name, tensor in stored.items()
         if name.startswith(_TASK_PREFIX)
     }
-    kind = _kind_of(state)
-    if kind is None or not settings:
+    kind, about = _said(content.get(NETWORK_KEY), path) or (kinds.recognised(state), settings)
+    if kind is None or not about:
         raise _foreign(path, f"a checkpoint of another task ({_listed(stored)})")
+    facts = checked_facts(content.get(FACTS_KEY), path)
+    known = (facts.sigma_max if facts is not None else 0) or DEFAULT_SIGMA_MAX
     return NetworkFile(
         path,
-        kind,
-        settings,
+        kind.name,
+        about,
         state,
-        _sigma_max(settings.get("sigma_max", DEFAULT_SIGMA_MAX), path),
+        _sigma_max(settings.get("sigma_max", known), path),
         checked_names(content.get("class_names"), path),
         averaged="current_model_state" in content,
-        facts=checked_facts(content.get(FACTS_KEY), path),
+        facts=facts,
     )
 
 
-def _kind_of(state: Mapping[str, Tensor]) -> Kind | None:
-    if any(name.startswith("estimator.") for name in state):
-        return "blind"
-    if "conv_first.weight" in state:
-        return "rrdb_sft"
-    return "cmos" if any(name.startswith("predict.") for name in state) else None
+def _said(stored: object, path: str) -> tuple[kinds.NetworkKind, dict[str, Any]] | None:
+    """Kind and settings that a task stored; ``None`` in checkpoints from before."""
+    if not isinstance(stored, dict) or "kind" not in stored:
+        return None
+    try:
+        kind, settings = kinds.by_name(stored.get("kind")), stored.get("settings")
+    except ConfigError as error:
+        raise WeightsError(
+            path, found=f"a network of kind {error.found}", expected=error.expected, fix=error.fix
+        ) from error
+    if not isinstance(settings, dict):
+        raise _foreign(path, "settings that are no dictionary")
+    return kind, settings
 
 
 def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
     if not is_flat(content):
         raise _foreign(path, f"entries that are no tensors ({_listed(content)})")
     state = {name.removeprefix("module."): tensor for name, tensor in content.items()}
-    classes = _rows(state, "predict.seg.last_layer.3.weight")
-    code_length = _rows(state, "blur_conv.weight")
-    if classes is None and code_length is None:
+    found = {
+        kind.role: (kind, official, sizes)
+        for kind, official in kinds.released().items()
+        if (sizes := _rows(state, official.rows))
+    }
+    if not found:
         raise _foreign(path, f"{len(state)} tensors of another network ({_listed(state)})")
-    estimator = {"num_classes": classes, "scale": 4}
-    restorer = {"code_length": code_length, "scale": 4}
-    if classes is None:
-        return NetworkFile(path, "rrdb_sft", restorer, state, None, official=True)
-    sigma_max = _SIGMA_MAX.get(classes, DEFAULT_SIGMA_MAX)
-    if code_length is None:
-        return NetworkFile(path, "cmos", estimator, state, sigma_max, official=True)
-    restorer["num_classes"] = classes
-    both = {"estimator": estimator, "restorer": restorer, "scale": 4}
-    return NetworkFile(path, "blind", both, state, sigma_max, official=True)
+    scale = {"scale": 4}
+    settings = {role: {**sizes, **scale} for role, (_, _, sizes) in found.items()}
+    sigma_max = None
+    if "estimator" in found:
+        count = settings["estimator"]["num_classes"]
+        sigma_max = found["estimator"][1].sigma_max.get(count, DEFAULT_SIGMA_MAX)
+    if len(found) == 1:
+        ((kind, _, _),) = found.values()
+        return NetworkFile(path, kind.name, settings[kind.role], state, sigma_max, official=True)
+    settings["restorer"]["num_classes"] = settings["estimator"]["num_classes"]
+    return NetworkFile(path, kinds.PIPELINE, settings | scale, state, sigma_max, official=True)
 
 
 def _listed(content: Mapping[Any, Any]) -> str:
@@ -283,15 +314,21 @@ def _listed(content: Mapping[Any, Any]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "") if names else "none"
 
 
-def _rows(state: Mapping[str, Tensor], ending: str) -> int | None:
-    found = next((tensor for name, tensor in state.items() if name.endswith(ending)), None)
-    return None if found is None or not found.ndim else int(found.shape[0])
+def _rows(state: Mapping[str, Tensor], endings: Mapping[str, str]) -> dict[str, int]:
+    """Settings that follow from the number of rows of a tensor."""
+    return {
+        setting: int(tensor.shape[0])
+        for setting, ending in endings.items()
+        for name, tensor in state.items()
+        if name.endswith(ending) and tensor.ndim
+    }
 
 
 def _foreign(path: str, found: str) -> OtherNetworkError:
+    files = [official.files for official in kinds.released().values()]
     return OtherNetworkError(
         path,
         found=found,
-        expected="a checkpoint of CMOSTask, RRDBSFTTask or BlindSRTask, an export of them, or an "
-        "official CMOS_*, RRDB_SFT_* or BlindSR_* file",
+        expected=f"a checkpoint or an export of a network of kind {' or '.join(kinds.names())}, or "
+        f"an official {' or '.join(files)} file",
     )

@@ -9,20 +9,20 @@ as one.
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blindsr import __version__
 from blindsr.errors import ConfigError, WeightsError
+from blindsr.networks import kinds
 from blindsr.networks.build import network_settings
 from blindsr.networks.settings import FACTS_KEY
 
-from .checkpoint import NETWORKS, PARTS, SETTINGS_KEY, Layout, NetworkFile, read_network
-from .official import LAYOUT_KEY, OFFICIAL, official_names, our_names
+from .checkpoint import SETTINGS_KEY, Layout, NetworkFile, read_network
+from .official import LAYOUT_KEY, official_form, official_names, our_names
 from .writing import write_pth, write_safetensors
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 CLASS_COUNT = "num_classes"
 TRAINED_FOR = "trained_for"
 """Key of a safetensors file's metadata."""
-FREE = (CLASS_COUNT, "code_length", LAYOUT_KEY)
-"""Settings in which an official network may differ from our defaults."""
 
 
 def read_official(path: str | Path) -> NetworkFile:
@@ -74,11 +72,12 @@ def from_official(file: NetworkFile, window_layout: Layout) -> NetworkFile:
     """
     _require(file, official=True)
     file.network(window_layout)
-    state = our_names(file.state, OFFICIAL[NETWORKS[file.kind]])
+    state = our_names(file.state, official_form(kinds.by_name(file.kind)).prefixes)
     layout = {LAYOUT_KEY: window_layout}
     settings = {**file.settings, **layout}
-    if file.kind == "blind":
-        settings = {**file.settings, **{part: {**file.settings[part], **layout} for part in PARTS}}
+    if file.is_pipeline:
+        parts = {role: {**part.settings, **layout} for role, part in file.parts.items()}
+        settings = {**file.settings, **parts}
     return replace(file, settings=settings, state=state, official=False)
 
 
@@ -93,7 +92,7 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
     """
     _require(file, official=False)
     _refuse_other_architecture(file)
-    return official_names(file.state, OFFICIAL[NETWORKS[file.kind]])
+    return official_names(file.state, official_form(kinds.by_name(file.kind)).prefixes)
 
 
 def save_safetensors(path: str | Path, file: NetworkFile, trained_for: str = "") -> nn.Module:
@@ -135,10 +134,10 @@ def cautious(file: NetworkFile, share: float) -> NetworkFile:
     if not 0 < share <= 1:
         raise ConfigError("share", found=f"{share:g}", expected="more than 0, at most 1")
     name = "restorer.blur_conv.weight"
-    if file.kind != "blind" or name not in file.state:
+    if not file.is_pipeline or name not in file.state:
         raise WeightsError(
             file.path,
-            found=f"a {file.kind} network" if file.kind != "blind" else "a restorer without sigma",
+            found="a restorer without sigma" if file.is_pipeline else f"a {file.kind} network",
             expected="a blind pipeline whose restorer sees sigma",
         )
     return replace(file, state={**file.state, name: file.state[name] * share})
@@ -164,12 +163,15 @@ def describe(file: NetworkFile) -> dict[str, Any]:
     Settings are complete, so that a default may change later; only a class count that is not known
     stays out. ``sigma_max`` is null for official restorers, which do not show it.
     """
-    if file.kind == "blind":
-        settings = {part: _complete(PARTS[part], file.settings[part]) for part in PARTS}
-        estimator = settings["estimator"]
-        settings |= {key: estimator[key] for key in (CLASS_COUNT, "scale") if key in estimator}
+    complete = {role: _complete(part) for role, part in file.parts.items()}
+    if file.is_pipeline:
+        settings = {
+            role: {kinds.KIND: part.kind.name, **complete[role]}
+            for role, part in file.parts.items()
+        }
+        settings |= kinds.shared(settings | {"phase": file.settings.get("phase", 0.0)})
     else:
-        settings = _complete(NETWORKS[file.kind], file.settings)
+        (settings,) = complete.values()
     return {
         "kind": file.kind,
         "settings": settings,
@@ -182,24 +184,30 @@ def describe(file: NetworkFile) -> dict[str, Any]:
 
 
 def layouts(file: NetworkFile) -> dict[str, str]:
-    """Window layout of the network, under an empty name, or of its parts under theirs."""
-    return {name: _complete(kind, own)[LAYOUT_KEY] for name, kind, own in _networks(file)}
+    """Window layout of the network, under an empty name, or of its parts under theirs.
+
+    Networks without windows are left out.
+    """
+    found = ((label, _complete(part)) for label, part in _labelled(file))
+    return {label: settings[LAYOUT_KEY] for label, settings in found if LAYOUT_KEY in settings}
 
 
-def _networks(file: NetworkFile) -> list[tuple[str, type[nn.Module], Mapping[str, Any]]]:
-    """Name, class and settings of each network; a network that is no part has no name."""
-    if file.kind == "blind":
-        return [(part, kind, file.settings[part]) for part, kind in PARTS.items()]
-    return [("", NETWORKS[file.kind], file.settings)]
+def _labelled(file: NetworkFile) -> Iterator[tuple[str, kinds.Part]]:
+    """Every network of a file; one that is no part of a pipeline has an empty label."""
+    return ((role if file.is_pipeline else "", part) for role, part in file.parts.items())
 
 
-def _defaults(kind: type[nn.Module]) -> dict[str, Any]:
-    return {name: p.default for name, p in inspect.signature(kind).parameters.items()}
+def _defaults(kind: kinds.NetworkKind) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in kinds.constructor(kind.network).items()
+        if name != CLASS_COUNT
+    }
 
 
-def _complete(kind: type[nn.Module], settings: Mapping[str, Any]) -> dict[str, Any]:
-    defaults = {name: value for name, value in _defaults(kind).items() if name != CLASS_COUNT}
-    return {**defaults, **network_settings(kind, settings)}
+def _complete(part: kinds.Part) -> dict[str, Any]:
+    """Every setting of a network, defaults included."""
+    return {**_defaults(part.kind), **network_settings(part.kind.network, part.settings)}
 
 
 def _require(file: NetworkFile, *, official: bool) -> None:
@@ -220,10 +228,11 @@ def _require(file: NetworkFile, *, official: bool) -> None:
 
 def _refuse_other_architecture(file: NetworkFile) -> None:
     found, expected = [], []
-    for name, kind, own in _networks(file):
-        settings, defaults = _complete(kind, own), _defaults(kind)
+    for name, part in _labelled(file):
+        settings, defaults = _complete(part), _defaults(part.kind)
         unused = ("phase",) if settings.get("skip") == "none" else ()
-        for key in [key for key in settings if key not in (*FREE, *unused)]:
+        free = (CLASS_COUNT, LAYOUT_KEY, *official_form(part.kind).rows)
+        for key in [key for key in settings if key not in (*free, *unused)]:
             if _shown(settings[key]) != _shown(defaults[key]):
                 label = f"{name}.{key}" if name else key
                 found.append(f"{label} {_shown(settings[key])}")

@@ -1,7 +1,8 @@
 """Load the officially released checkpoints (CMOS, RRDB-SFT, BlindSR) into our networks.
 
-Our modules carry the official tensor names, so that loading is a matter of prefixes: ``OFFICIAL``
-says under which prefix of a file a network finds its tensors.
+Our modules carry the official tensor names, so that loading is a matter of prefixes:
+:class:`blindsr.networks.kinds.Official` says under which prefix of a file a network finds its
+tensors.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks import CMOS, RRDBSFT, BlindSR
+from blindsr.networks import kinds
 from blindsr.networks.blocks.spatial import WindowLayout
 
 from .reading import read_state_dict
@@ -19,18 +20,8 @@ from .reading import read_state_dict
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-OFFICIAL: dict[type, dict[str, str]] = {
-    CMOS: {"cmos.": ""},
-    RRDBSFT: {"": ""},
-    BlindSR: {"cmos.": "estimator.", "": "restorer."},
-}
-"""Network -> {prefix of the official names: prefix of our names}; the longest match counts."""
 LAYOUT_KEY = "window_layout"
-HIDDEN = {"condition": "hr", "skip": "none", "residual": 0.2}
-"""Options of RRDBSFT that change its function but none of its tensors -> value when released."""
 SHOWN = 3
-MARKS = {"CMOS": "heads.0.", "RRDB-SFT": "RRDB_trunk.0."}
-"""What a file holds -> part of a name that gives it away."""
 
 
 def load_official(
@@ -76,7 +67,8 @@ def load_official_state(
 ) -> None:
     """Do what :func:`load_official` does with tensors that were read from ``where``."""
     layout = _choose_layout(where, window_layout)
-    prefixes = _prefixes(type(network))
+    kind = kinds.kind_of(network)
+    prefixes = official_form(kind, type(network).__name__).prefixes
     _check_function(network)
     renamed = our_names(state, prefixes)
     _compare(where, network.state_dict(), renamed, network)
@@ -87,7 +79,7 @@ def load_official_state(
 
 
 def our_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
-    """Rename official tensors by an entry of ``OFFICIAL``; a leading ``module.`` is dropped."""
+    """Rename official tensors by the prefixes of a kind; a leading ``module.`` is dropped."""
     return {
         _swap_prefix(name.removeprefix("module."), prefixes): tensor
         for name, tensor in state.items()
@@ -95,19 +87,28 @@ def our_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[
 
 
 def official_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
-    """Rename our tensors by an entry of ``OFFICIAL``: the inverse of :func:`our_names`."""
+    """Rename our tensors by the prefixes of a kind: the inverse of :func:`our_names`."""
     inverse = {ours: official for official, ours in prefixes.items()}
     return {_swap_prefix(name, inverse): tensor for name, tensor in state.items()}
 
 
-def _prefixes(network: type) -> dict[str, str]:
-    for kind, prefixes in OFFICIAL.items():
-        if issubclass(network, kind):
-            return prefixes
+def official_form(kind: kinds.NetworkKind | None, name: str = "") -> kinds.Official:
+    """What the released files of a kind look like.
+
+    Args:
+        kind: of the network; ``None`` for a class that is in no table.
+        name: of that class.
+
+    Raises:
+        ConfigError: if there are none.
+    """
+    if kind is not None and kind.official is not None:
+        return kind.official
+    known = [other.network.__name__ for other in kinds.released()]
     raise ConfigError(
         "network",
-        found=network.__name__,
-        expected=" or ".join(kind.__name__ for kind in OFFICIAL),
+        found=name if kind is None else kind.title,
+        expected=" or ".join(known),
         fix="Only these have officially released weights.",
     )
 
@@ -115,9 +116,9 @@ def _prefixes(network: type) -> dict[str, str]:
 def _check_function(network: nn.Module) -> None:
     """Official restorers fuse their maps at HR size and add no picture: no tensor shows it."""
     for module in network.modules():
-        if not isinstance(module, RRDBSFT):
-            continue
-        for option, official in HIDDEN.items():
+        kind = kinds.kind_of(module)
+        released = kind.official.fixed if kind is not None and kind.official is not None else {}
+        for option, official in released.items():
             if getattr(module, option) != official:
                 raise ConfigError(
                     option,
@@ -192,15 +193,18 @@ def _advice(
     shapes: list[str],
     found: dict[str, Tensor],
 ) -> str:
-    classes = "predict.seg.last_layer.3.weight"
-    if any(name.endswith(classes) for name in shapes) and not (missing or unknown):
-        name = next(name for name in shapes if name.endswith(classes))
-        return f"Build the network with num_classes={found[name].shape[0]}."
-    held = [kind for kind, mark in MARKS.items() if any(mark in name for name in found)]
-    whole = held == list(MARKS)
-    if whole and not missing and not isinstance(network, BlindSR):
-        kind = "CMOS" if isinstance(network, CMOS) else "RRDB_SFT"
-        return f"This is a whole BlindSR network; {type(network).__name__} is in {kind}_*.pth."
-    if isinstance(network, BlindSR) and len(held) == 1:
-        return f"This is {held[0]} alone; load it into the estimator or the restorer itself."
+    released = kinds.released()
+    for official in released.values():
+        for setting, ending in official.rows.items():
+            wrong = [name for name in shapes if name.endswith(ending)]
+            if wrong and not (missing or unknown):
+                return f"Build the network with {setting}={found[wrong[0]].shape[0]}."
+    marks = {kind: official.mark for kind, official in released.items() if official.mark}
+    held = [kind for kind, mark in marks.items() if any(mark in name for name in found)]
+    own = next(kind for kind in released if isinstance(network, kind.network))
+    if own.role == "pipeline" and len(held) == 1:
+        return f"This is {held[0].title} alone; load it into the estimator or the restorer itself."
+    if own.role != "pipeline" and len(held) == len(marks) and not missing:
+        files = f"{released[own].files}.pth"
+        return f"This is a whole BlindSR network; {type(network).__name__} is in {files}."
     return "Choose the file of this network, or build the network with the options of the file."

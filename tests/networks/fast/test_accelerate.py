@@ -5,7 +5,7 @@ from tests.helpers.filled import filled
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
 from blindsr.networks.blocks.merged import MergedConv
-from blindsr.networks.fast.accelerate import FastRRDBSFT
+from blindsr.networks.fast.rrdb_sft import FastRRDBSFT
 
 CLASSES = 7
 

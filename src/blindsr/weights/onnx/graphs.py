@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from blindsr.networks import kinds
 from blindsr.networks.blocks.windows import pad_to_windows
-from blindsr.networks.cmos import MIN_SIZE
 
 if TYPE_CHECKING:
-    from blindsr.networks import CMOS, RRDBSFT, BlindSR
+    from blindsr.networks import BlindSR
+    from blindsr.networks.roles import EstimatorNetwork, RestorerNetwork
     from blindsr.types import Estimate
 
 MAPS = {"blur": "sigma", "seg": "classes"}
-"""Task of an estimator -> name of its map as an output."""
+"""Part of an estimate -> name of its map as an output."""
 
 
 class Graph(nn.Module):
@@ -38,16 +39,15 @@ class Graph(nn.Module):
 
 
 class EstimatorGraph(Graph):
-    """:class:`~blindsr.networks.CMOS`: ``lr`` -> the maps it estimates.
+    """An estimator: ``lr`` -> the maps it estimates.
 
     ``sigma`` (n, 1, s*h, s*w), and ``classes`` (n, s*h, s*w), the arg-max of the logits.
     """
 
-    minimum = MIN_SIZE
-
-    def __init__(self, network: CMOS) -> None:
+    def __init__(self, network: EstimatorNetwork) -> None:
         super().__init__()
         self.network, self.scale = network, network.scale
+        self.minimum = kinds.tile_needs(network).minimum
         self.outputs = _outputs(network)
 
     def forward(self, lr: Tensor) -> tuple[Tensor, ...]:
@@ -58,12 +58,11 @@ class EstimatorGraph(Graph):
 class BlindGraph(Graph):
     """:class:`~blindsr.networks.BlindSR`: ``lr`` -> ``sr`` and the maps it was restored with."""
 
-    minimum = MIN_SIZE
-
     def __init__(self, network: BlindSR) -> None:
         super().__init__()
-        self.network, self.scale = network, network.restorer.scale  # type: ignore[assignment]
-        self.outputs = ("sr", *_outputs(network.estimator))  # type: ignore[arg-type]
+        self.network, self.scale = network, network.restorer.scale
+        self.minimum = kinds.tile_needs(network.estimator).minimum
+        self.outputs = ("sr", *_outputs(network.estimator))
 
     def forward(self, lr: Tensor) -> tuple[Tensor, ...]:
         """(n, 3, h, w) -> (n, 3, s*h, s*w) and the maps."""
@@ -72,13 +71,12 @@ class BlindGraph(Graph):
 
 
 class RestorerGraph(Graph):
-    """:class:`~blindsr.networks.RRDBSFT`: ``lr`` and the maps it uses, no others -> ``sr``."""
+    """A restorer: ``lr`` and the maps it needs, no others -> ``sr``."""
 
-    def __init__(self, network: RRDBSFT) -> None:
+    def __init__(self, network: RestorerNetwork) -> None:
         super().__init__()
         self.network, self.scale = network, network.scale
-        used = {"blur": network.use_blur, "seg": network.use_semantics}
-        self.inputs = ("lr", *(name for name, use in used.items() if use))
+        self.inputs = ("lr", *network.needs)
 
     def forward(self, lr: Tensor, *maps: Tensor) -> Tensor:
         """(n, 3, h, w), ``blur`` (n, 1, s*h, s*w), ``seg`` (n, s*h, s*w) -> (n, 3, s*h, s*w)."""
@@ -110,8 +108,16 @@ class PlainGraph(Graph):
         return self.network(pad_to_windows(lr, (self.multiple,) * 2))[:, :, :height, :width]
 
 
-def _outputs(estimator: CMOS) -> tuple[str, ...]:
-    return tuple(name for task, name in MAPS.items() if task in estimator.tasks)
+def _outputs(estimator: EstimatorNetwork) -> tuple[str, ...]:
+    return tuple(name for part, name in MAPS.items() if part in estimator.estimates)
+
+
+GRAPHS: dict[kinds.Role, Any] = {
+    "estimator": EstimatorGraph,
+    "restorer": RestorerGraph,
+    "pipeline": BlindGraph,
+}
+"""Role of a network -> its graph."""
 
 
 def _maps(estimate: Estimate) -> tuple[Tensor, ...]:

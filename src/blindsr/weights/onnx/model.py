@@ -9,14 +9,14 @@ from typing import Any
 
 from blindsr import __version__
 from blindsr.errors import WeightsError
-from blindsr.networks import CMOS, RRDBSFT, BlindSR
+from blindsr.networks import kinds
 from blindsr.weights.anchors.anchor import Anchor, anchor_of_branch, read_anchor
 from blindsr.weights.anchors.pbasr import branches_of, is_official, is_run, read_content
 from blindsr.weights.anchors.spandrel_files import RESTRICTED
 from blindsr.weights.checkpoint import SETTINGS_KEY, NetworkFile, read_network
 from blindsr.weights.export import describe
 
-from .graphs import BlindGraph, EstimatorGraph, Graph, PlainGraph, RestorerGraph
+from .graphs import GRAPHS, Graph, PlainGraph
 
 TENSORS = {
     "lr": "lr (n,3,h,w) float32, sRGB in [0,1]",
@@ -27,12 +27,12 @@ TENSORS = {
     "classes": "classes (n,{s}h,{s}w) int64, class indices",
 }
 """Name of an input or output -> what it holds; ``s`` is the scale."""
-KINDS = {
-    "cmos": ("CMOS", "blur and semantics of an LR image"),
-    "rrdb_sft": ("RRDB-SFT", "super-resolution by given maps"),
-    "blind": ("CMOS + RRDB-SFT", "blind super-resolution"),
+PURPOSES: dict[kinds.Role, str] = {
+    "estimator": "estimates {} of an LR image",
+    "restorer": "super-resolution by given maps",
+    "pipeline": "blind super-resolution",
 }
-"""Kind -> title and purpose."""
+"""What a network of a role is for."""
 OUR_LICENCE = "Apache-2.0 (network); the weights are under the terms of their author and data"
 
 
@@ -97,14 +97,8 @@ def onnx_model(source: NetworkFile | Anchor, path: str | Path) -> OnnxModel:
 
 def _of_network(file: NetworkFile, path: str) -> OnnxModel:
     network, about = file.network(), describe(file)
-    graph: Graph
-    if isinstance(network, BlindSR):
-        graph = BlindGraph(network)
-    elif isinstance(network, CMOS):
-        graph = EstimatorGraph(network)
-    else:
-        assert isinstance(network, RRDBSFT)
-        graph = RestorerGraph(network)
+    role = kinds.by_name(file.kind).role
+    graph: Graph = GRAPHS[role](network)
     settings = about["settings"]
     restorer = settings.get("restorer", settings)
     known = {
@@ -114,7 +108,7 @@ def _of_network(file: NetworkFile, path: str) -> OnnxModel:
         "class_names": list(file.class_names) or None,
         "phase": restorer["phase"] if restorer.get("skip") == "bicubic" else None,
     }
-    title, purpose = KINDS[file.kind]
+    title, purpose = file.title, PURPOSES[role].format(" and ".join(graph.outputs))
     return OnnxModel(
         path,
         title,

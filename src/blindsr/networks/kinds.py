@@ -1,0 +1,325 @@
+"""The table of network kinds: all that files, models, exports and tasks know of a network.
+
+A kind is added with one call, from any module::
+
+    from blindsr.networks import kinds
+
+    kinds.add(kinds.NetworkKind("toy", Toy, "Toy"))
+
+What a network estimates or needs depends on its settings, so the network says it itself
+(:mod:`blindsr.networks.roles`). A file of weights names kinds, and only kinds of this table are
+built: nothing in a file causes an import.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from torch import Tensor, nn
+
+from blindsr.errors import ConfigError
+from blindsr.networks.fast.folding import fold_batchnorm
+from blindsr.networks.fast.rrdb_sft import fast_rrdb_sft
+
+from .blind import BlindSR
+from .blur_unet import BlurUNet
+from .build import build
+from .cmos import CMOS
+from .roles import EstimatorNetwork, RestorerNetwork
+from .rrdb_sft import RRDBSFT
+from .settings import require_limits
+from .tile_needs import TileNeeds, blur_unet_needs, cmos_needs, rrdb_sft_needs
+
+Role = Literal["estimator", "restorer", "pipeline"]
+Network = EstimatorNetwork | RestorerNetwork | BlindSR
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+KIND = "kind"
+"""Setting of a pipeline's part that names its kind."""
+DEFAULTS = {"estimator": "cmos", "restorer": "rrdb_sft"}
+"""Roles of a pipeline's parts -> kind of a part that names none."""
+PIPELINE = "blind"
+
+
+@dataclass(frozen=True)
+class Official:
+    """The released files of a kind.
+
+    Attributes:
+        files: their names, for messages.
+        prefixes: prefix of their tensor names -> prefix of ours; the longest match counts.
+        mark: part of a tensor name that gives them away.
+        rows: setting -> ending of the name of the tensor that has as many rows.
+        fixed: settings that change the function but none of the tensors -> value when released.
+        sigma_max: class count -> sigma_max of the data that they were trained on.
+    """
+
+    files: str
+    prefixes: Mapping[str, str]
+    mark: str = ""
+    rows: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    sigma_max: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkKind:
+    """One row of the table.
+
+    Attributes:
+        name: that files store; never changed.
+        network: the class. Its constructor takes plain values by keyword, and has a default for
+            each but the class count.
+        title: for people.
+        marks: beginnings of tensor names, all of which a state dict of this kind has; they tell the
+            kind of checkpoints that store none.
+        tile_needs: network -> what its tiles need.
+        fast: network in evaluation mode -> a copy for inference with the same outputs.
+        trim: takes out of a copy what only a training looks at.
+        official: its released files, if any.
+    """
+
+    name: str
+    network: type[nn.Module]
+    title: str
+    marks: tuple[str, ...] = ()
+    tile_needs: Callable[[Any], TileNeeds] = lambda _: TileNeeds()
+    fast: Callable[[Any], nn.Module] = fold_batchnorm
+    trim: Callable[[Any], None] = lambda _: None
+    official: Official | None = None
+
+    @property
+    def role(self) -> Role:
+        """What the network is for."""
+        return role_of(self.network)
+
+    def recognises(self, state: Mapping[str, Tensor]) -> bool:
+        """Whether a state dict by our names is one of this kind."""
+        return bool(self.marks) and all(
+            any(name.startswith(mark) for name in state) for mark in self.marks
+        )
+
+
+class Part(NamedTuple):
+    """One network of a file."""
+
+    kind: NetworkKind
+    settings: Mapping[str, Any]
+    """Arguments of its constructor, maybe among others."""
+
+
+def role_of(network: type[nn.Module]) -> Role:
+    """What a class of networks is for."""
+    if issubclass(network, EstimatorNetwork):
+        return "estimator"
+    return "restorer" if issubclass(network, RestorerNetwork) else "pipeline"
+
+
+_KINDS: dict[str, NetworkKind] = {}
+
+
+def add(kind: NetworkKind) -> None:
+    """Add a kind to the table; adding the same class again replaces the row.
+
+    Raises:
+        ConfigError: if the name is taken, the class has no role, or an argument of its constructor
+            is not one that a file can be checked for.
+    """
+    taken = _KINDS.get(kind.name)
+    if taken is not None and taken.network.__qualname__ != kind.network.__qualname__:
+        raise ConfigError(
+            "kinds", found=f"{kind.name!r} for {kind.network.__name__}", expected="a name not taken"
+        )
+    if kind.role == "pipeline" and kind.name != PIPELINE:
+        raise ConfigError(
+            "kinds",
+            found=f"{kind.network.__name__}, which has no role",
+            expected="a subclass of EstimatorNetwork or RestorerNetwork",
+        )
+    if kind.role != "pipeline":
+        require_limits(kind.network, (KIND,))
+    _KINDS[kind.name] = kind
+
+
+def names(role: Role | None = None) -> tuple[str, ...]:
+    """Names of all kinds, or of those of a role."""
+    return tuple(name for name, kind in _KINDS.items() if role in (None, kind.role))
+
+
+def every() -> tuple[NetworkKind, ...]:
+    """All rows of the table."""
+    return tuple(_KINDS.values())
+
+
+def released() -> dict[NetworkKind, Official]:
+    """The kinds that have released files."""
+    return {kind: kind.official for kind in every() if kind.official is not None}
+
+
+def by_name(name: object, role: Role | None = None) -> NetworkKind:
+    """The kind of a name.
+
+    Raises:
+        ConfigError: if there is none, or it has another role.
+    """
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None or role not in (None, kind.role):
+        raise ConfigError(
+            KIND,
+            found=repr(name)[:100],
+            expected=" or ".join(names(role)),
+            fix="" if kind else "Import the module that adds it to the table first.",
+        )
+    return kind
+
+
+def kind_of(network: nn.Module | type[nn.Module]) -> NetworkKind | None:
+    """The kind of a network or of its class; ``None`` for others."""
+    own = network if isinstance(network, type) else type(network)
+    return next((kind for kind in _KINDS.values() if issubclass(own, kind.network)), None)
+
+
+def recognised(state: Mapping[str, Tensor]) -> NetworkKind | None:
+    """The first kind that a state dict by our names fits."""
+    return next((kind for kind in _KINDS.values() if kind.recognises(state)), None)
+
+
+def parts(name: str, settings: Mapping[str, Any]) -> dict[str, Part]:
+    """The networks that a file holds, by role: one, or those of a pipeline.
+
+    Raises:
+        ConfigError: if a kind is unknown or has another role.
+    """
+    kind = by_name(name)
+    if kind.role != "pipeline":
+        return {kind.role: Part(kind, settings)}
+    return {role: part(role, settings[role]) for role in DEFAULTS}
+
+
+def part(role: Any, settings: Mapping[str, Any]) -> Part:
+    """A network of a pipeline.
+
+    Raises:
+        ConfigError: if its kind is unknown or has another role.
+    """
+    return Part(by_name(settings.get(KIND, DEFAULTS[role]), role), settings)
+
+
+def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a pipeline says of itself beside the settings of its parts.
+
+    The scale is that of the restorer, since an estimator may have 1; the phase is that of the data.
+    """
+    both = {"scale": settings["restorer"].get("scale"), "phase": settings.get("phase", 0.0)}
+    classes = {"num_classes": settings["estimator"].get("num_classes")}
+    return {key: value for key, value in {**classes, **both}.items() if value is not None}
+
+
+def title(name: str, settings: Mapping[str, Any]) -> str:
+    """What people call a network: of a pipeline with the titles of its parts."""
+    kind = by_name(name)
+    if kind.role != "pipeline":
+        return kind.title
+    both = " + ".join(found.kind.title for found in parts(name, settings).values())
+    return f"{kind.title} ({both})"
+
+
+def build_network(name: str, settings: Mapping[str, Any]) -> Network:
+    """Construct a network of a kind with random weights.
+
+    Raises:
+        ConfigError: if the kind is unknown or a setting is wrong.
+    """
+    built: list[Any]
+    built = [build(found.kind.network, found.settings) for found in parts(name, settings).values()]
+    return built[0] if len(built) == 1 else BlindSR(*built, phase=settings.get("phase", 0.0))
+
+
+def fast_copy(network: NetworkT) -> NetworkT:
+    """A copy for inference with the same outputs, as the kind of the network makes it."""
+    kind = kind_of(network)
+    return fold_batchnorm(network) if kind is None else kind.fast(network)  # type: ignore[return-value]
+
+
+def networks(network: Network) -> dict[str, Any]:
+    """The networks by role: one, or those of a pipeline, the restorer last."""
+    if isinstance(network, BlindSR):
+        return {"estimator": network.estimator, "restorer": network.restorer}
+    return {role_of(type(network)): network}
+
+
+def trim(network: nn.Module, copy: nn.Module) -> None:
+    """Take out of a fast copy of a network what only a training looks at."""
+    kind = kind_of(network)
+    if kind is not None:
+        kind.trim(copy)
+
+
+def tile_needs(network: nn.Module) -> TileNeeds:
+    """Needs of a network of any kind but a pipeline (not of accelerated copies)."""
+    kind = kind_of(network)
+    return TileNeeds() if kind is None else kind.tile_needs(network)
+
+
+def constructor(network: type[nn.Module]) -> dict[str, Any]:
+    """Arguments of a constructor and their defaults."""
+    return {name: p.default for name, p in inspect.signature(network).parameters.items()}
+
+
+add(
+    NetworkKind(
+        PIPELINE,
+        BlindSR,
+        "BlindSR",
+        marks=("estimator.",),
+        fast=lambda network: network.with_parts(
+            fast_copy(network.estimator), fast_copy(network.restorer)
+        ),
+        official=Official("BlindSR_*", {"cmos.": "estimator.", "": "restorer."}),
+    )
+)
+add(
+    NetworkKind(
+        "rrdb_sft",
+        RRDBSFT,
+        "RRDB-SFT",
+        marks=("conv_first.weight",),
+        tile_needs=rrdb_sft_needs,
+        fast=fast_rrdb_sft,
+        official=Official(
+            "RRDB_SFT_*",
+            {"": ""},
+            mark="RRDB_trunk.0.",
+            rows={"code_length": "blur_conv.weight"},
+            fixed={"condition": "hr", "skip": "none", "residual": 0.2},
+        ),
+    )
+)
+add(
+    NetworkKind(
+        "cmos",
+        CMOS,
+        "CMOS",
+        marks=("predict.",),
+        tile_needs=cmos_needs,
+        trim=CMOS.drop_auxiliary,
+        official=Official(
+            "CMOS_*",
+            {"cmos.": ""},
+            mark="heads.0.",
+            rows={"num_classes": "predict.seg.last_layer.3.weight"},
+            sigma_max={40: 5.0, 19: 15.0},
+        ),
+    )
+)
+add(
+    NetworkKind(
+        "blur_unet",
+        BlurUNet,
+        "BlurUNet",
+        marks=("spread", "stem.", "decoder."),
+        tile_needs=blur_unet_needs,
+    )
+)

@@ -1,0 +1,55 @@
+"""The two roles of a network: estimators look at an LR image, restorers enlarge it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from blindsr.types import Estimate
+
+
+class EstimatorNetwork(nn.Module):
+    """Base: ``forward(lr) -> Estimate``, maps ``scale`` times the size of ``lr``.
+
+    Attributes:
+        scale: HR size over LR size; 1 for maps in the size and the pixels of ``lr``.
+        estimates: the parts that this network gives, of ``blur``, ``seg``, ``blur_scale`` and
+            ``kernels``, see :class:`~blindsr.types.Estimate`.
+        num_classes: of ``seg``, 0 without it.
+        limits: argument of the constructor -> least and largest value that a file may ask for;
+            only those that :data:`blindsr.networks.settings.LIMITS` does not name.
+    """
+
+    scale: int
+    estimates: tuple[str, ...]
+    __call__: Callable[..., Estimate]
+    num_classes: int = 0
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+
+    def estimate(self, lr: Tensor) -> Estimate:
+        """As ``forward``; a pipeline has it too."""
+        return self(lr)
+
+
+class RestorerNetwork(nn.Module):
+    """Base: ``forward(lr, blur, seg) -> sr``; a map that it does not need may be ``None``.
+
+    Attributes:
+        scale: HR size over LR size.
+        needs: the maps that this network must be told, ``blur`` and ``seg`` in this order.
+        num_classes: of ``seg``, where it matters.
+        limits: as those of :class:`EstimatorNetwork`.
+    """
+
+    scale: int
+    needs: tuple[str, ...]
+    __call__: Callable[..., Tensor]
+    num_classes: int = 0
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+
+    def encode(self, blur: Tensor | None, seg: Tensor | None) -> Tensor | None:
+        """The part of the network that takes means over the whole picture, for those that do."""
+        raise NotImplementedError

@@ -76,3 +76,10 @@ def test_hue_does_not_matter(network):
     plain, turned = estimated(network, half), estimated(network, half[..., [2, 0, 1]])
     assert np.corrcoef(plain.ravel(), turned.ravel())[0, 1] > 0.99
     assert plain[:, :120].mean() + 1.5 < plain[:, 200:].mean()
+
+
+def test_tiles_are_the_whole_picture():
+    sharp = np.tile(sharp_photograph(), (1, 4, 1))
+    model = blindsr.load(WEIGHTS, device="cpu")
+    whole, tiled = (model.estimate(sharp, tile=tile).sigma for tile in (0, 1))
+    assert 0 < abs(whole - tiled).max() < 1e-4

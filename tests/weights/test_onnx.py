@@ -92,7 +92,7 @@ def test_a_blind_pipeline_of_the_command_line(tmp_path, capfd):
     assert convert("export", source, "-o", out) == 0
     captured = capfd.readouterr()  # of the file descriptors: exporters write past sys.stdout
     assert captured.err == ""
-    start = f"{source} -> {out}: CMOS + RRDB-SFT x4; lr -> sr, sigma, classes; "
+    start = f"{source} -> {out}: BlindSR (CMOS + RRDB-SFT) x4; lr -> sr, sigma, classes; "
     assert captured.out.startswith(start)
     assert " MB; opset 17; at most " in captured.out
     assert captured.out.endswith("(sigma) from the network, classes equal\n")
@@ -118,7 +118,7 @@ def test_a_blind_pipeline_of_the_command_line(tmp_path, capfd):
     assert (facts["minimum_size"], facts["batch_size"]) == ("16", "any")
     assert json.loads(facts["class_names"]) == list(NAMES)
     assert json.loads(facts["blindsr"])["settings"]["restorer"]["condition"] == "lr"
-    assert facts["description"].startswith("CMOS + RRDB-SFT x4, blind super-resolution. In: lr (")
+    assert facts["description"].startswith("BlindSR (CMOS + RRDB-SFT) x4, blind super-")
     assert "sigma (n,1,4h,4w) float32, in HR pixels" in facts["description"]
     assert facts["license"].startswith("Apache-2.0")
     assert "phase" not in facts

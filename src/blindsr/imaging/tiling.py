@@ -1,9 +1,9 @@
 """Cutting a picture into overlapping tiles and blending what was computed from them.
 
-Along each axis tiles start at multiples of a step and reach an overlap into the next tile. Half of
-the overlap, around its middle (the *cut*), is where one tile fades into the next; the rest is
-context that only one of the two has in full. The last tile ends with the picture, so it may be
-shorter. A picture that a tile covers is one tile.
+Along each axis tiles start at multiples of a step and reach an overlap into the next tile. Around
+its middle (the *cut*) is a ramp, half of the overlap unless asked otherwise, where one tile fades
+into the next; the rest is context that only one of the two has in full. The last tile ends with
+the picture, so it may be shorter. A picture that a tile covers is one tile.
 """
 
 from __future__ import annotations
@@ -49,23 +49,20 @@ class Grid:
         overlap: pixels that neighbours share, a multiple of 4.
         rows: tiles along the height.
         columns: tiles along the width.
+        ramp: pixels over which a tile fades into the next, around the cut between the two.
     """
 
     size: tuple[int, int]
     overlap: int
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
+    ramp: int
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
 
     def __iter__(self) -> Iterator[Tile]:
         return (Tile(rows, columns) for rows in self.rows for columns in self.columns)
-
-    @property
-    def ramp(self) -> int:
-        """Pixels over which a tile fades into the next, around the cut between the two."""
-        return self.overlap // 2
 
 
 def split(
@@ -74,6 +71,7 @@ def split(
     *,
     overlap: int = 32,
     multiple: tuple[int, int] = (1, 1),
+    ramp: int | None = None,
 ) -> Grid:
     """Lay tiles over a picture.
 
@@ -83,6 +81,7 @@ def split(
             that are at least ``overlap``; a tile sees ``overlap`` more. ``None`` makes one tile.
         overlap: pixels that neighbours share; a multiple of 4.
         multiple: where tiles may begin.
+        ramp: pixels over which neighbours fade, an even number; ``None``: half of ``overlap``.
 
     Raises:
         ConfigError: if a size, step or multiple is below 1, or ``overlap`` no multiple of 4.
@@ -96,7 +95,7 @@ def split(
     for axis in (0, 1):
         stride = size[axis] if step is None else round_up(max(step[axis], overlap), multiple[axis])
         axes.append(_spans(size[axis], stride, overlap))
-    return Grid(size, overlap, axes[0], axes[1])
+    return Grid(size, overlap, axes[0], axes[1], overlap // 2 if ramp is None else ramp)
 
 
 def round_up(value: int, multiple: int) -> int:

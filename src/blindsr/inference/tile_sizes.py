@@ -48,7 +48,7 @@ def lay_tiles(
         step = _step_for(size, needs, budget, strip_bytes)
     else:
         step = (tile, tile)
-    return split(size, step, overlap=needs.overlap, multiple=needs.multiple)
+    return split(size, step, overlap=needs.overlap, multiple=needs.multiple, ramp=needs.ramp)
 
 
 def _step_for(

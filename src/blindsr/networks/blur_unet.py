@@ -22,7 +22,8 @@ from blindsr.networks.padding import any_size
 from blindsr.networks.roles import EstimatorNetwork
 from blindsr.types import Estimate
 
-_STRIDE = 16
+STRIDE = 32
+"""Of the coarsest level of the picture at half its size, in pixels of the picture."""
 _HALF = (torch.float16, torch.bfloat16)
 _LOG_SCALE = (-5.0, 3.0)  # of the Laplace scale, natural logarithm
 
@@ -78,9 +79,8 @@ class BlurUNet(EstimatorNetwork):
         Returns:
             ``blur`` and ``blur_scale``, both (N, 1, s*h, s*w) in HR pixels.
         """
-        code = fused(self.log_sigma(lr), self.log_sigma(halved(lr)))
-        with torch.autocast(lr.device.type, enabled=False):
-            code = leaning_on_neighbours(code)
+        # a multiple, so that halving is by 2 exactly and a tile sees what the whole picture shows
+        code = any_size(self._code, lr, scale=1, multiple=STRIDE)
         hr = interpolate(code, scale_factor=self.scale, mode="bilinear", align_corners=False)
         shifted = torch.exp2(hr[:, :1])
         # an error of log2 becomes one of sigma by the slope of the exponential
@@ -89,6 +89,12 @@ class BlurUNet(EstimatorNetwork):
         return Estimate(
             self.scale * blur, None, None, None, blur_scale=self.scale * error, kernels=None
         )
+
+    def _code(self, lr: Tensor) -> Tensor:
+        """Both looks at the picture, unsure pixels after their neighbours: (N, 2, h, w)."""
+        code = fused(self.log_sigma(lr), self.log_sigma(halved(lr)))
+        with torch.autocast(lr.device.type, enabled=False):
+            return leaning_on_neighbours(code)
 
     def log_sigma(self, lr: Tensor) -> Tensor:
         """What is trained: one look at the picture.
@@ -99,7 +105,7 @@ class BlurUNet(EstimatorNetwork):
         Returns:
             (N, 2, h, w): log2(sigma + 0.25) in pixels of ``lr``, and ln of its Laplace scale.
         """
-        return any_size(self._whole, lr, scale=1, multiple=_STRIDE)  # type: ignore[arg-type]
+        return any_size(self._whole, lr, scale=1, multiple=STRIDE // 2)
 
     def _whole(self, lr: Tensor) -> Tensor:
         features = [self.encoder[0](self.stem(self.energy(lr)))]

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from torch.nn.functional import pad
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from collections.abc import Callable
+
+    from torch import Tensor
 
 
 def any_size(
-    network: nn.Module, lr: Tensor, *, scale: int, multiple: int = 1, minimum: int = 1
+    network: Callable[[Tensor], Tensor],
+    lr: Tensor,
+    *,
+    scale: int,
+    multiple: int = 1,
+    minimum: int = 1,
 ) -> Tensor:
     """Mirror an image at its right and bottom edge until the network takes it; cut off the rest.
 

@@ -19,7 +19,7 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.(png|npy|json)")  # of earlier ver
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system refuses into one line that names ``folder``, with what to do.
+    """Turn an OSError into one line that names ``folder`` and what to do.
 
     For a full disk it also says how much is free.
 

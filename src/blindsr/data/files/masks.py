@@ -113,7 +113,7 @@ def read_sigma_mask(
 
     Raises:
         FileError: the file is missing or damaged.
-        DataError: it has no metadata, or another size than the picture asks for.
+        DataError: it has no metadata, or a size that does not fit the picture.
     """
     stored = read_array(path)
     text = read_png_text(path)

@@ -15,11 +15,11 @@ LARGEST_SCALE = 64
 LARGEST_SIGMA = 100.0
 """HR pixels; kernels of more would be larger than the pictures."""
 MOST_WORKERS = 1024
-"""Processes or threads that may be asked for; more is a slip of the finger."""
+"""Largest number of processes or threads; a larger one is a typing error."""
 
 
 def ordinary_file(path: str | Path, expected: str, fix: str) -> Path:
-    """Return ``path`` if it is a file that may be opened: a pipe would be waited for.
+    """Return ``path`` if it is an ordinary file with content; it is not opened.
 
     Args:
         path: looked at, not opened.
@@ -64,7 +64,7 @@ def read_npy(path: Path, expected: str, *, fix: str) -> np.ndarray:
     """Return the array of a ``.npy`` file, mapped into memory and read-only.
 
     Mapping holds the size that the header promises against that of the file, so that a forged
-    header asks for no memory.
+    header allocates no memory.
 
     Args:
         path: of the file.
@@ -78,7 +78,7 @@ def read_npy(path: Path, expected: str, *, fix: str) -> np.ndarray:
     ordinary_file(path, expected, fix)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # the header is Python text: damage shows as every kind
+    except Exception as error:  # a damaged header raises any kind of exception
         if isinstance(error, OSError) and error.errno:
             raise os_error(error, path, "read") from error
         raise FileError(
@@ -130,7 +130,7 @@ def real_numbers(
 
 
 def type_name(dtype: np.dtype) -> str:
-    """Return what MATLAB or a reader would call the type."""
+    """Return the name of the type for a reader of MATLAB files."""
     if dtype.kind == "O":
         return "objects (cells or structures)"
     if dtype.kind == "c" or (dtype.names and set(dtype.names) == {"real", "imag"}):
@@ -143,7 +143,7 @@ def type_name(dtype: np.dtype) -> str:
 def refuse_bad(
     array: np.ndarray, bad: np.ndarray, where: object, *, expected: str, what: str, fix: str = ""
 ) -> None:
-    """Raise the DataError that names the first value marked in ``bad``; none marked, none raised.
+    """Raise the DataError that names the first value marked in ``bad``, if any is.
 
     In two dimensions the place is called row and column, from 0.
     """

@@ -17,7 +17,7 @@ File = TypeVar("File")
 
 
 class EvalSet(Dataset[Sample]):
-    """Joins data sets and says of every sample whether it is a repeat.
+    """Joins data sets and marks every sample that is a repeat.
 
     Positions from ``len(self)`` on begin again at the first item, with ``Sample["repeat"]`` True:
     they fill up the last round of a distributed evaluation and are left out of the scores.

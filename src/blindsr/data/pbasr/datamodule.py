@@ -136,7 +136,7 @@ class ImageFolderDataModule(PatchDataModule):
     def _checked_whole(
         self, files: list[PictureFiles], group: str, crop: int | None = None
     ) -> EvalFolderDataset:
-        """Like :meth:`_whole`, after a look at the headers of the files."""
+        """Return :meth:`_whole` after a check of sizes by the headers of the files."""
         return self._whole(checked_pictures(files, smallest=smallest_side(self.scale)), group, crop)
 
     def _folder_groups(

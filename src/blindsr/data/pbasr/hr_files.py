@@ -161,7 +161,7 @@ def hr_folders(folder: Path, part: Part) -> list[Path]:
 
 
 def _folders_in(folder: Path) -> list[Path]:
-    """Return the folders in a folder; none where it cannot be read, which is told later."""
+    """Return the folders in a folder; none where it cannot be read: a later step raises that."""
     with contextlib.suppress(BlindSRError):
         return [path for path in entries(folder) if os.path.isdir(path)]  # noqa: PTH112 (no OSError)
     return []
@@ -202,14 +202,14 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def _beside_hr(path: Path) -> bool:
-    """Say whether a folder of a relative path is called LR, mask or the like, as a whole word."""
+    """Say whether a folder in a relative path is named LR, mask or the like, as a whole word."""
     return any(
         says_lr(part) or not _MASKS.isdisjoint(words(part.lower())) for part in path.parts[:-1]
     )
 
 
 def _left_out(folder: Path, beside: set[Path], others: set[Path]) -> str:
-    """Return what is not taken as HR, in words; empty for nothing."""
+    """Describe the files that are not taken as HR; empty if there are none."""
     parts = []
     if beside:
         places = sorted({path.relative_to(folder).parent.as_posix() for path in beside})

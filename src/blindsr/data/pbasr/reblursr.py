@@ -29,7 +29,7 @@ Grouping = Literal["type", "degree", "area"]
 
 
 class ReBlurSR(TwoStreamDataModule, ImageFolderDataModule):
-    """Pictures with intended blur and their masks, and general HR pictures, degraded alike.
+    """Pictures with intended blur and their masks, and general HR pictures; one degradation.
 
     Training batches are ``{"general": Batch, "blur": Batch}``, both with ``lr``, ``hr``, ``name``
     and the second with ``mask`` (1 sharp, 0 blurred). Evaluation has ordinary batches of one group

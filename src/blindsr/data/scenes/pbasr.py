@@ -103,7 +103,7 @@ class SceneStore(PictureStore):
 
 
 class PBaSRScenes(RenderedScenes, TwoStreamDataModule, PatchDataModule):
-    """Sharp procedural rooms, and rooms with intended defocus and its mask, degraded alike.
+    """Sharp procedural rooms, and rooms with intended defocus and its mask; one degradation.
 
     Training batches are ``{"general": Batch, "blur": Batch}``, both with ``lr``, ``hr``, ``name``
     and the second with ``mask`` (1 sharp, 0 blurred). Evaluation has ordinary batches of the groups

@@ -1,5 +1,7 @@
 """An estimator that is told blur by the blue channel, and networks that need no weights."""
 
+from dataclasses import replace
+
 import torch
 from torch.nn.functional import interpolate
 
@@ -49,7 +51,7 @@ def texturing(scale=4, amplitude=0.01, **options):
     return restorer(run, scale, **options)
 
 
-def restorer(run, scale, *, uses_sigma=False, estimator=None):
+def restorer(run, scale, *, uses_sigma=False, estimator=None, facts=None):
     upscaler = Upscaler(run, TileNeeds((2, 2), overlap=16), uses_sigma=uses_sigma)
-    device = torch.device("cpu")
-    return Restorer(Model("made", "here", scale, device, estimator=estimator, upscaler=upscaler))
+    model = Model("made", "here", scale, torch.device("cpu"), estimator=estimator)
+    return Restorer(replace(model, upscaler=upscaler, facts=facts))

@@ -12,6 +12,7 @@ import blindsr.restore
 from blindsr.degradation import gather_blur
 from blindsr.imaging.resize import DOWNSAMPLERS, downsample, upsample
 from blindsr.inference.consistency import ConsistencyMeter
+from blindsr.types import DataFacts
 
 SCALE = 4
 SHAPE = 70, 50
@@ -131,3 +132,15 @@ def test_every_kind_of_picture_comes_with_its_consistency(monkeypatch):
     large, one = model.upscale(batch[0], consistency=True, strength=0)
     assert large.shape == (3, 40, 60)
     assert one.decibels > report.decibels + 10
+
+
+def test_what_a_file_declares_decides_phase_and_down_sampler():
+    def enlarged(x, *_):
+        return upsample(x, 2, phase=0.5).clamp(0, 1)
+
+    facts = DataFacts(2, 0.5, "area", 0.0, 1)
+    model = restorer(enlarged, 2, facts=facts)
+    assert (model.phase, model.downsampler) == (0.5, "area")
+    for scale, phase, name in ((2, 0.5, "bicubic"), (4, 0.0, "sfold")):
+        found = restorer(lambda x, *_, s=scale, p=phase: upsample(x, s, phase=p), scale)
+        assert (found.phase, found.downsampler) == (phase, name)

@@ -11,6 +11,10 @@ from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.inference import blur_in_box as box
 from blindsr.inference.kept_blur import DEFAULT_KEEP_BLUR, kept, threshold
+from blindsr.inference.open_model import engine_parts
+from blindsr.networks import CMOS, BlurUNet
+from blindsr.weights.checkpoint import NetworkFile
+from blindsr.weights.export import save_safetensors
 
 
 @pytest.fixture(autouse=True)
@@ -234,10 +238,27 @@ def test_texture_that_a_network_makes_up_does_not_get_into_defocus(sigma):
     assert found["kept"][1] == pytest.approx(1, abs=0.3)
 
 
-@needs_estimator
-def test_the_box_serves_any_scale():
-    image = torch.rand(1, 3, 40, 50, generator=torch.Generator().manual_seed(0))
-    for scale in (1, 2, 3):
-        estimate = box.blur_in_box(scale, torch.device("cpu")).run(image)
-        assert estimate.blur.shape == (1, 1, 40 * scale, 50 * scale)
-        assert float(estimate.blur.mean()) < scale
+def test_networks_that_say_how_unsure_they_are_are_fit_to_decide():
+    device = torch.device("cpu")
+    for network, fit in ((BlurUNet(scale=1, width=4), True), (CMOS(num_classes=3), False)):
+        estimator, upscaler = engine_parts(network.eval(), device)
+        assert estimator.sees_blur == fit
+        assert upscaler is None
+
+
+def test_the_box_tells_blur_in_pixels_of_any_result(monkeypatch, tmp_path):
+    """Whatever scale the file was trained at: only the unit of its maps depends on it."""
+    torch.manual_seed(0)
+    network = BlurUNet(scale=1, width=4)
+    file = tmp_path / "blur.safetensors"
+    settings = {"scale": 1, "width": 4}
+    save_safetensors(file, NetworkFile("made", "blur_unet", settings, network.state_dict()))
+    monkeypatch.setattr(box, "FILE", file)
+    box.blur_in_box.cache_clear()
+    image = torch.rand(1, 3, 40, 50)
+    plain = network.eval()(image).blur.detach()
+    for scale in (1, 2, 4):
+        found = box.blur_in_box(scale, torch.device("cpu")).run(image).blur.detach()
+        assert found.shape == (1, 1, 40 * scale, 50 * scale)
+        assert float(found.mean()) == pytest.approx(scale * float(plain.mean()), rel=0.05)
+    box.blur_in_box.cache_clear()

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
-from typing import cast
 
 import torch
 
 from blindsr.errors import WeightsError
-from blindsr.networks.blur_unet import BlurUNet
-from blindsr.networks.tile_needs import TileNeeds
-from blindsr.weights.reading import read_state_dict
+from blindsr.weights.checkpoint import read_network
 
 from .kept_blur import DEFAULT_KEEP_BLUR
 from .model import Estimator
+from .open_model import ASSETS, engine_parts
 
-FILE = Path(__file__).resolve().parent.parent / "assets" / "blur.safetensors"
-_NEEDS = TileNeeds((32, 32), 256, 1, 1000)
+FILE = ASSETS / "blur.safetensors"
 
 
 def default_keep_blur() -> float:
@@ -34,7 +31,7 @@ def blur_in_box(scale: int, device: torch.device) -> Estimator:
         device: where to put it.
 
     Raises:
-        WeightsError: it is not in this installation.
+        WeightsError: it is not in this installation, or cannot be read.
     """
     if not FILE.is_file():
         raise WeightsError(
@@ -43,7 +40,8 @@ def blur_in_box(scale: int, device: torch.device) -> Estimator:
             expected=f"{FILE.name} in {FILE.parent}",
             fix="Install the package again, or keep no blur: --keep-blur 0.",
         )
-    state, _ = read_state_dict(FILE)
-    network = BlurUNet(scale=scale, width=cast("torch.Tensor", state["stem.weight"]).shape[0])
-    network.load_state_dict(state)
-    return Estimator(network.eval().requires_grad_(False).to(device), _NEEDS, sees_blur=True)
+    file = read_network(FILE)  # its scale is only the size and the unit of its maps
+    network = replace(file, settings={**file.settings, "scale": scale}).network()
+    estimator, _ = engine_parts(network, device)
+    assert estimator is not None
+    return estimator

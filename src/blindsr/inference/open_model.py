@@ -108,7 +108,9 @@ def engine_parts(
     estimator, upscaler = None, None
     if "estimator" in named:
         kinds.trim(named["estimator"], copies["estimator"])
-        estimator = Estimator(fast.estimate, kinds.tile_needs(named["estimator"]))
+        own = named["estimator"]
+        sees_blur = "blur_scale" in own.estimates
+        estimator = Estimator(fast.estimate, kinds.tile_needs(own), sees_blur)
     if "restorer" in named:
         needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
         blur, seg = (name in copy.needs for name in ("blur", "seg"))

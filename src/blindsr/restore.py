@@ -40,13 +40,28 @@ MAP_BYTES = 18
 __all__ = ["Consistency", "Maps", "Restorer", "Strip", "load", "model_phase"]
 
 
-class Maps(NamedTuple):
-    """What an estimator says of a picture, at HR size; arrays, or for tensors tensors."""
-
+class _SigmaAndClasses(NamedTuple):
     sigma: Any
-    """(s*H, s*W) float32 in HR pixels, or ``None``."""
     classes: Any
-    """(s*H, s*W) uint8 class indices, or ``None``."""
+
+
+class Maps(_SigmaAndClasses):
+    """What an estimator says of a picture, at HR size; arrays, or for tensors tensors.
+
+    Attributes:
+        sigma: (s*H, s*W) float32 in HR pixels, or ``None``.
+        classes: (s*H, s*W) uint8 class indices, or ``None``.
+        sigma_scale: (s*H, s*W) Laplace scale of the error of sigma in HR pixels; ``None`` where the
+            estimator does not tell. Not among the two values that are unpacked.
+    """
+
+    sigma_scale: Any
+
+    def __new__(cls, sigma: Any, classes: Any, sigma_scale: Any = None) -> Maps:
+        """Make the pair."""
+        maps = super().__new__(cls, sigma, classes)
+        maps.sigma_scale = sigma_scale
+        return maps
 
 
 def load(
@@ -129,8 +144,8 @@ class Restorer:
 
     @property
     def can_estimate(self) -> bool:
-        """Whether :meth:`estimate` works."""
-        return self._model.estimator is not None
+        """Whether :meth:`estimate` works: not if its file says that its maps are wrong."""
+        return self._model.estimator is not None and not self._model.untrusted_maps
 
     @property
     def needs_maps(self) -> bool:
@@ -246,7 +261,7 @@ class Restorer:
         """
         self._require_estimator()
         pictures = read_pictures(image, self._minimum)
-        found: dict[str, list[NDArray[Any]]] = {"sigma": [], "classes": []}
+        found: dict[str, list[NDArray[Any]]] = {"sigma": [], "classes": [], "sigma_scale": []}
         for picture in pictures.items:
             flow = self._flow(picture, check_tile(tile), upscale=False)
             strips = list(flow.strips(maps=True))
@@ -255,7 +270,7 @@ class Restorer:
                 if parts[0] is not None:
                     maps.append(np.concatenate(parts))
         given = {name: pictures.give_maps(maps) for name, maps in found.items() if maps}
-        return Maps(given.get("sigma"), given.get("classes"))
+        return Maps(*(given.get(name) for name in found))
 
     def strips(
         self,
@@ -367,6 +382,8 @@ class Restorer:
         return blur_in_box(self.scale, self.device)
 
     def _require_estimator(self) -> None:
+        if self._model.untrusted_maps:
+            raise untrusted(self._model)
         if not self.can_estimate:
             raise ConfigError(
                 self._model.origin,
@@ -400,6 +417,17 @@ class Restorer:
                 found=f"a value for {self.title}",
                 expected="none: it estimates or ignores it",
             )
+
+
+def untrusted(model: Model) -> ConfigError:
+    """Why no map of a model is shown."""
+    return ConfigError(
+        model.origin,
+        found=f"{model.title} with maps that its file calls not to be trusted "
+        f"({model.untrusted_maps})",
+        expected="a model whose maps can be shown",
+        fix="It still restores: blindsr upscale.",
+    )
 
 
 def _of_data(facts: DataFacts) -> str:

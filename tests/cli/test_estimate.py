@@ -3,12 +3,19 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from tests.helpers.fake_estimator import FakeEstimator, half_blurred
 
+import blindsr
 from blindsr.cli import app
+from blindsr.cli.pictures.estimate_picture import decided_mask
 from blindsr.cli.pictures.records import INDEX
 from blindsr.data.files.masks import mask_from_sigma, read_mask, read_sigma_mask
+from blindsr.errors import ConfigError
 from blindsr.imaging.files import read_array, read_png_text, write_png
+from blindsr.networks import CMOS
+from blindsr.weights.checkpoint import NetworkFile
+from blindsr.weights.export import save_safetensors
 
 SHARP, BLURRED = (slice(30, -30), slice(30, 190)), (slice(30, -30), slice(286, -30))
 
@@ -216,3 +223,58 @@ def test_memory_that_runs_out_and_ctrl_c(model, photo, tmp_path, capsys, monkeyp
         assert run(photo, "-o", tmp_path / "out", "--npy") == status
         assert said in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
+
+
+class Unsure(FakeEstimator):
+    """Knows its error: little on the left half, three pixels of the input on the right."""
+
+    def strips(self, image, **options):
+        for strip in super().strips(image, **options):
+            scale = np.full_like(strip.sigma, 0.01)
+            scale[:, scale.shape[1] // 2 :] = 3.0 * self.scale
+            yield strip._replace(sigma_scale=scale)
+
+
+def test_uncertainty_is_written_drawn_and_leaves_the_mask_open(photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("blindsr.cli.estimate.open_estimator", lambda *_: Unsure())
+    out = tmp_path / "out"
+    assert run(photo, "-o", out, "--mask", "0.6") == 0
+    text = read_png_text(out / "photo_uncertainty.png")
+    assert "error of sigma" in text["quantity"]
+    assert text["unit"] == "HR pixels"
+    assert read_array(out / "photo_uncertainty.png")[500, 1900] == 12000
+    mask = read_array(out / "photo_mask.png")
+    assert set(np.unique(mask[SHARP])) == {255}
+    assert set(np.unique(mask[BLURRED])) == {127}  # neither sharp nor blurred
+    assert not read_mask(out / "photo_mask.png")[BLURRED].any()
+    plain = tmp_path / "plain"
+    monkeypatch.setattr("blindsr.cli.estimate.open_estimator", lambda *_: FakeEstimator())
+    assert run(photo, "-o", plain) == 0
+    wide, narrow = (read_array(f / "photo_preview.png").shape[1] for f in (out, plain))
+    assert wide > narrow
+    assert not (plain / "photo_uncertainty.png").exists()
+
+
+def test_what_is_wrong_more_often_than_once_in_four_is_unsure():
+    sigma = np.array([[1.0, 2.0, 1.4, 1.6, 1.4]], np.float32)
+    error = np.array([[0.5, 0.5, 0.5, 0.5, 0.1]], np.float32)
+    assert decided_mask(sigma, error, 1.5).tolist() == [[255, 0, 127, 127, 255]]
+    assert decided_mask(sigma, None, 1.5).tolist() == [[255, 0, 255, 0, 255]]
+
+
+def test_no_map_of_a_model_is_shown_whose_card_says_that_it_is_wrong(photo, tmp_path, capsys):
+    torch.manual_seed(0)
+    estimator = CMOS(3, backbone="pyramid_small", tasks="blur", gia_parts="")
+    settings = {"num_classes": 3, "backbone": "pyramid_small", "tasks": "blur", "gia_parts": ""}
+    path = tmp_path / "constant.safetensors"
+    file = NetworkFile(str(path), "cmos", settings, estimator.state_dict())
+    save_safetensors(path, file, untrusted_maps="says 1.8 of everything")
+    assert app.main(["estimate", str(path), str(photo), "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "not to be trusted (says 1.8 of everything)" in error
+    assert not (tmp_path / "out").exists()
+    model = blindsr.load(path)
+    assert not model.can_estimate
+    with pytest.raises(ConfigError, match="not to be trusted"):
+        model.estimate(read_array(photo))

@@ -75,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a few words on its pictures, kept in a .safetensors and shown by `blindsr upscale`",
     )
     export.add_argument(
+        "--untrusted-maps",
+        metavar="WHY",
+        default="",
+        help="its blur maps are wrong and why, kept in a .safetensors: it still restores, and no "
+        "command shows its maps",
+    )
+    export.add_argument(
         "--anchor-class",
         metavar="PATH",
         help="import path of the class of a PBaSR anchor of your own, for .onnx: a name that a "
@@ -119,6 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_layout(arguments.layout, "a file of another format")
 
     from blindsr.weights.export import (
+        TRAINED_FOR,
+        UNTRUSTED_MAPS,
         cautious,
         from_official,
         read_official,
@@ -135,7 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.caution is not None:
             file = cautious(file, arguments.caution)
     if kind == "safetensors":
-        network = save_safetensors(arguments.out, file, getattr(arguments, "trained_for", ""))
+        card = (getattr(arguments, key, "") for key in (TRAINED_FOR, UNTRUSTED_MAPS))
+        network = save_safetensors(arguments.out, file, *card)
     else:
         network = save_official(arguments.out, file)
     report(arguments, file, network, names=kind)

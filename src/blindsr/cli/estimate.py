@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="THRESHOLD",
         type=_threshold,
         help="also write a mask at the size of the input, 255 where sigma is below THRESHOLD "
-        "pixels of the input (sharp), else 0",
+        "pixels of the input (sharp), else 0; 127 where the model says that it is unsure which "
+        "(not with --pyramid)",
     )
     add(
         "--layout",
@@ -152,9 +153,11 @@ def open_estimator(path: Path, device: str, layout: Literal["fixed", "legacy"] |
     from dataclasses import replace
 
     from blindsr.inference.open_model import open_model, pick_device
-    from blindsr.restore import Restorer
+    from blindsr.restore import Restorer, untrusted
 
     model = open_model(path, pick_device(device, "--device"), "float32", layout)
+    if model.untrusted_maps:
+        raise untrusted(model)
     if model.estimator is None:
         raise WeightsError(
             path,

@@ -29,12 +29,14 @@ TITLES = {
     "lr": "LR",
     "blur": "true sigma",
     "blur_estimate": "estimated sigma",
+    "blur_scale": "uncertainty of sigma",
     "error": "absolute error",
     "seg": "true classes",
     "seg_estimate": "estimated classes",
 }
 ERROR_SHARE = 0.5  # the error scale ends at this share of sigma_max
 _BLUR, _SEG = ("blur", "blur_estimate"), ("seg", "seg_estimate")
+_OFF = {"blur_scale": "expected error", "error": "|estimated − true|"}
 _TILE = 272
 _LONGEST_LEGEND = 6  # lines beside the bars
 StripSample = Mapping[str, Any]
@@ -50,15 +52,15 @@ def strip_page(
 ) -> Page:
     """Lay out one row per sample.
 
-    Columns: HR, LR, true sigma, estimated sigma (one scale 0..sigma_max and one bar), absolute
-    error (scale 0..sigma_max / 2), true and estimated classes with a legend of those that occur.
-    Columns that no sample can fill are left out.
+    Columns: HR, LR, true sigma, estimated sigma (one scale 0..sigma_max and one bar), its
+    uncertainty and absolute error (scales 0..sigma_max / 2), true and estimated classes with a
+    legend of those that occur. Columns that no sample can fill are left out.
 
     Args:
         samples: at least one mapping with any of ``name``, ``hr`` and ``lr`` ((h, w, 3) in [0, 1],
-            of any size), ``blur`` and ``blur_estimate`` ((H, W) in ``unit``), ``seg`` and
-            ``seg_estimate`` ((H, W) class indices, 255 = no label). A missing map leaves its tile
-            empty; ``faulty`` writes the name in red.
+            of any size), ``blur``, ``blur_estimate`` and ``blur_scale`` ((H, W) in ``unit``),
+            ``seg`` and ``seg_estimate`` ((H, W) class indices, 255 = no label). A missing map
+            leaves its tile empty; ``faulty`` writes the name in red.
         sigma_max: end of the sigma scale in ``unit``.
         class_names: names for the legend; indices are shown without them.
         title: a line above.
@@ -103,6 +105,8 @@ def _tile(sample: StripSample, key: str, sigma_max: float, count: int) -> Tile |
         return Tile(image, note=f"RMSE {np.sqrt(np.mean(error**2)):.2f} px")
     if key not in sample:
         return None
+    if key == "blur_scale":
+        return Tile(colour_scale(sample[key] / (ERROR_SHARE * sigma_max), ERROR_COLORMAP))
     if key in _BLUR:
         return Tile(blur_to_rgb(sample[key], sigma_max))
     return Tile(classes_to_rgb(sample[key], count) if key in _SEG else to_uint8(sample[key]))
@@ -115,9 +119,11 @@ def _draw_bars(page: Page, grid: Grid, keys: list[str], sigma_max: float, unit: 
     if maps:
         left, width = grid.span(maps[0], maps[-1])
         page.bar(left, top, width, end=sigma_max, label=f"sigma [{unit}]")
-    if "error" in keys:
-        left, width = grid.span(keys.index("error"), keys.index("error"))
-        label, end = f"|estimated − true| [{unit}]", ERROR_SHARE * sigma_max
+    for key, what in _OFF.items():
+        if key not in keys:
+            continue
+        left, width = grid.span(keys.index(key), keys.index(key))
+        label, end = f"{what} [{unit}]", ERROR_SHARE * sigma_max
         page.bar(left, top, width, colormap=ERROR_COLORMAP, end=end, label=label, open_end=True)
 
 

@@ -61,6 +61,7 @@ class Model:
         class_names: empty where the file has none.
         trained_for: what the file says that it was trained for, or nothing.
         facts: of the training data, where the file says them.
+        untrusted_maps: why the file says that its maps are not to be shown, or nothing.
     """
 
     title: str
@@ -75,6 +76,7 @@ class Model:
     class_names: tuple[str, ...] = ()
     trained_for: str = ""
     facts: DataFacts | None = None
+    untrusted_maps: str = ""
 
     def running(self, frame: Frame | None) -> ExitStack:
         """Context of one forward pass: no gradients, the precision, the place of the tile."""

@@ -16,7 +16,7 @@ from blindsr.networks.padding import any_size
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
 from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network
-from blindsr.weights.export import TRAINED_FOR
+from blindsr.weights.export import TRAINED_FOR, UNTRUSTED_MAPS
 from blindsr.weights.reading import is_safetensors, read_state_dict
 
 from .model import Estimator, Model, Precision, Upscaler
@@ -89,8 +89,9 @@ def _own(
         file.sigma_max,
         int(classes) or None,
         file.class_names,
-        _trained_for(file.path),
+        _word(file.path, TRAINED_FOR),
         file.facts,
+        _word(file.path, UNTRUSTED_MAPS),
     )
 
 
@@ -150,11 +151,12 @@ def _of_anchor(
     return Model(title, str(path), anchor.scale, device, precision, upscaler=upscaler, facts=facts)
 
 
-def _trained_for(path: str) -> str:
+def _word(path: str, key: str) -> str:
+    """What the card of a file says under a key, or nothing."""
     if not is_safetensors(path):
         return ""
     _, metadata = read_state_dict(path)
-    return metadata.get(TRAINED_FOR, "")
+    return metadata.get(key, "")
 
 
 def pick_device(name: str | torch.device, where: str = "device") -> torch.device:

@@ -41,6 +41,8 @@ class Strip(NamedTuple):
     """(rows, s*W) class indices."""
     removed: NDArray[np.float32] | None = None
     """(rows, s*W) sigma of the blur that is no longer in ``sr``, HR pixels."""
+    sigma_scale: NDArray[np.float32] | None = None
+    """(rows, s*W) Laplace scale of the error of ``sigma``, HR pixels, where the estimator tells."""
 
 
 class MapRows(Protocol):
@@ -233,10 +235,12 @@ class Flow:
         """Cut off what was mirrored onto a small picture."""
         height, width = (self.model.scale * side for side in self.picture.size)
         keep = slice(0, max(0, height - top)), slice(0, width)
-        sigma = next((m[keep][..., 0] for m in maps if m.dtype == np.float32), None)
+        blur = next((m[keep] for m in maps if m.dtype == np.float32), None)
+        sigma = None if blur is None else blur[..., 0]
+        scale = blur[..., 1] if blur is not None and blur.shape[2] > 1 else None
         classes = next((m[keep][..., 0] for m in maps if m.dtype == np.uint8), None)
         sr, removed = (None if map_ is None else map_[keep] for map_ in (sr, removed))
-        return Strip(top, sr, sigma, classes, removed)
+        return Strip(top, sr, sigma, classes, removed, scale)
 
 
 def _channels_last(x: Tensor) -> NDArray[Any]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CLASS_COUNT = "num_classes"
 TRAINED_FOR = "trained_for"
+UNTRUSTED_MAPS = "untrusted_maps"
+"""Metadata key: why the maps of a file are not to be shown; its restorer still serves."""
 """Key of a safetensors file's metadata."""
 
 
@@ -95,13 +97,16 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
     return official_names(file.state, official_form(kinds.by_name(file.kind)).prefixes)
 
 
-def save_safetensors(path: str | Path, file: NetworkFile, trained_for: str = "") -> nn.Module:
+def save_safetensors(
+    path: str | Path, file: NetworkFile, trained_for: str = "", untrusted_maps: str = ""
+) -> nn.Module:
     """Write weights with their description; nothing half-written stays behind.
 
     Args:
         path: an existing file is replaced.
         file: with our own names.
         trained_for: what kind of pictures, a few words that :func:`blindsr.load` repeats.
+        untrusted_maps: why its maps are wrong; then ``estimate`` refuses it.
 
     Returns:
         The network that the file describes, built to prove that its tensors fit.
@@ -112,7 +117,8 @@ def save_safetensors(path: str | Path, file: NetworkFile, trained_for: str = "")
     """
     _require(file, official=False)
     network = file.network()
-    words = {TRAINED_FOR: trained_for} if trained_for else {}
+    words = {TRAINED_FOR: trained_for, UNTRUSTED_MAPS: untrusted_maps}
+    words = {key: word for key, word in words.items() if word}
     write_safetensors(path, file.state, {SETTINGS_KEY: json.dumps(describe(file)), **words})
     return network
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blindsr.data.files.masks import mask_from_sigma
+from blindsr.data.files.masks import UNSURE, mask_from_sigma
 from blindsr.errors import ConfigError
 from blindsr.imaging.files import atomic_path, write_png
 from blindsr.imaging.photo import read_photo
@@ -53,7 +54,7 @@ class Options:
 
 def may_write(base: Path, options: Options | None = None) -> list[Path]:
     """Return the files that a picture may get with some options, or with any."""
-    paths = [map_path(base, name) for name in ("sigma", "classes", "preview")]
+    paths = [map_path(base, name) for name in ("sigma", "uncertainty", "classes", "preview")]
     if options is None or options.mask is not None:
         paths.append(map_path(base, "mask"))
     if options is None or options.npy:
@@ -112,11 +113,12 @@ def _by_strips(
     facts = MapFacts(scale, sigma_max, model.class_names, reduced)
     shape = scale * lr.shape[0], scale * lr.shape[1]
     small: list[NDArray[np.float32]] = []
+    errors: list[NDArray[np.float32]] = []
     more: list[Path] = []
     with open_maps(base, lr, facts) as maps, contextlib.ExitStack() as stack:
         write: Write | None = None
         for strip in model.strips(lr, maps=True, on_progress=tell):
-            maps.add(strip.top, strip.sigma, strip.classes)
+            maps.add(strip.top, strip.sigma, strip.classes, strip.sigma_scale)
             if strip.sigma is None:
                 continue
             if options.npy and write is None:
@@ -126,11 +128,15 @@ def _by_strips(
                 write(strip.sigma)
             if options.mask is not None:
                 small.append(downsample(strip.sigma, scale, "area"))
+                if strip.sigma_scale is not None:
+                    errors.append(downsample(strip.sigma_scale, scale, "area"))
         if options.mask is not None:
             if not small:
                 raise ConfigError("--mask", found=f"{model.title} that estimates no sigma")
-            blur = np.concatenate(small) * np.float32(reduced / scale)
-            more.append(_write_mask(base, blur, options.mask, image.shape[:2], reduced))
+            unit = np.float32(reduced / scale)
+            error = np.concatenate(errors) * unit if errors else None
+            found = np.concatenate(small) * unit, error
+            more.append(_write_mask(base, found, options.mask, image.shape[:2], reduced))
         maps.finish()
     return [*maps.paths, *more]
 
@@ -156,7 +162,7 @@ def _by_pyramid(
             more.append(_npy_path(base))
             stack.enter_context(_open_npy(more[0], size))(blur)
         if options.mask is not None:
-            more.append(_write_mask(base, blur, options.mask, size, 1))
+            more.append(_write_mask(base, (blur, None), options.mask, size, 1))
     return [*maps.paths, *more]
 
 
@@ -172,25 +178,49 @@ def _reduced(image: NDArray[Any], factor: int) -> NDArray[Any]:
     return reduce_copy(image[:height, :width], factor)
 
 
-def _write_mask(
-    base: Path, blur: NDArray[np.float32], threshold: float, size: tuple[int, int], reduced: int
-) -> Path:
-    """Write the mask of a sigma map (h, w) in pixels of the input.
+def decided_mask(
+    blur: NDArray[np.float32], error: NDArray[np.float32] | None, threshold: float
+) -> NDArray[np.uint8]:
+    """255 where sigma is below the threshold (sharp), 0 where it is not, 127 where that is unsure.
 
-    Sigma is averaged before the decision and the mask never after it, so nothing is grey.
+    Unsure is what would be wrong more often than once in four: where the threshold lies in the
+    middle half of the Laplace distribution that an estimate stands for.
+
+    Args:
+        blur: (h, w) sigma.
+        error: its Laplace scale; ``None`` where the model does not tell it.
+        threshold: in the same unit.
     """
-    mask = mask_from_sigma(blur, threshold=threshold)
+    mask = mask_from_sigma(blur, threshold=threshold) * np.uint8(255)
+    if error is not None:
+        mask[np.abs(blur - np.float32(threshold)) < np.float32(math.log(2)) * error] = UNSURE
+    return mask
+
+
+def _write_mask(
+    base: Path,
+    maps: tuple[NDArray[np.float32], NDArray[np.float32] | None],
+    threshold: float,
+    size: tuple[int, int],
+    reduced: int,
+) -> Path:
+    """Write the mask of a sigma map (h, w) and its uncertainty in pixels of the input.
+
+    Sigma is averaged before the decision and the mask never after it, so no edge is grey.
+    """
+    mask = decided_mask(*maps, threshold)
     rows, columns = (
         np.minimum(np.arange(side) // reduced, length - 1)
         for side, length in zip(size, mask.shape, strict=True)
     )
     path = map_path(base, "mask")
     text = {
-        "quantity": "255 where sigma is below the threshold (sharp), else 0",
+        "quantity": "255 where sigma is below the threshold (sharp), 127 where that is unsure, "
+        "else 0",
         "threshold": f"{threshold:g}",
         "unit": "input pixels",
     }
-    write_png(path, mask[rows[:, None], columns] * np.uint8(255), text=text)
+    write_png(path, mask[rows[:, None], columns], text=text)
     return path
 
 

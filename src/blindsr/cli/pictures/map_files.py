@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SIGMA_STEPS = 1000
 """16-bit files hold sigma times this number."""
+ERROR = "Laplace scale of the error of sigma: half of all errors are below 0.69 times it"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class MapFiles:
         self._shape = lr.shape[0] * facts.scale, lr.shape[1] * facts.scale
         self._blur: PhotoWriter | None = None
         self._seg: PhotoWriter | None = None
+        self._error: PhotoWriter | None = None
+        self._small_error = Overview(*self._shape)
         self._small_blur = Overview(*self._shape)
         self._small_seg = Overview(*self._shape, average=False)
         self.paths: list[Path] = []
@@ -90,20 +93,36 @@ class MapFiles:
         top: int,
         blur: NDArray[np.float32] | None,
         seg: NDArray[np.uint8] | None,
+        blur_scale: NDArray[np.float32] | None = None,
     ) -> None:
-        """Append rows (n, s*W) of the maps there are: sigma in its unit, class indices."""
+        """Append rows (n, s*W) of the maps there are.
+
+        Args:
+            top: number of the first row.
+            blur: sigma in its unit.
+            seg: class indices.
+            blur_scale: Laplace scale of the error of sigma, likewise.
+        """
         if top == 0:
-            self._open(with_blur=blur is not None, with_seg=seg is not None)
+            if blur is not None:
+                self._blur = self._writer("sigma", 16, self._facts.metadata())
+            if blur_scale is not None:
+                text = {**self._facts.metadata(), "quantity": ERROR}
+                self._error = self._writer("uncertainty", 16, text)
+            if seg is not None:
+                self._seg = self._writer("classes", 8, None)
         if blur is not None and self._blur is not None:
-            steps = np.clip(np.round(blur * SIGMA_STEPS), 0, 65535)
-            self._blur.write(steps.astype(np.uint16))
+            self._blur.write(_steps(blur))
             self._small_blur.add(top, blur)
+        if blur_scale is not None and self._error is not None:
+            self._error.write(_steps(blur_scale))
+            self._small_error.add(top, blur_scale)
         if seg is not None and self._seg is not None:
             self._seg.write(seg)
             self._small_seg.add(top, seg)
 
     def finish(self) -> None:
-        """Draw the preview after the last rows: the picture, sigma, classes."""
+        """Draw the preview after the last rows: the picture, sigma, its uncertainty, classes."""
         from blindsr.drawing.strips import strip_page
 
         strip: dict[str, object] = {
@@ -112,6 +131,8 @@ class MapFiles:
         }
         if self._blur is not None:
             strip["blur_estimate"] = self._small_blur.image
+        if self._error is not None:
+            strip["blur_scale"] = self._small_error.image
         if self._seg is not None:
             strip["seg_estimate"] = self._small_seg.image
         preview, facts = preview_path(self._base), self._facts
@@ -123,12 +144,6 @@ class MapFiles:
         )
         page.save(preview)
         self.paths.append(preview)
-
-    def _open(self, *, with_blur: bool, with_seg: bool) -> None:
-        if with_blur:
-            self._blur = self._writer("sigma", 16, self._facts.metadata())
-        if with_seg:
-            self._seg = self._writer("classes", 8, None)
 
     def _writer(self, name: str, bits: int, text: dict[str, str] | None) -> PhotoWriter:
         path = map_path(self._base, name)
@@ -142,6 +157,8 @@ class MapFiles:
 @contextlib.contextmanager
 def open_maps(base: Path, lr: NDArray[Any], facts: MapFacts) -> Iterator[MapFiles]:
     """Write ``base_sigma.png``, ``base_classes.png`` and ``base_preview.png``, atomically.
+
+    Of an estimator that knows its own error also ``base_uncertainty.png``.
 
     Args:
         base: folder and stem.
@@ -160,6 +177,10 @@ def map_path(base: Path, name: str) -> Path:
 def preview_path(base: Path) -> Path:
     """Return where the preview is written."""
     return map_path(base, "preview")
+
+
+def _steps(sigma: NDArray[np.float32]) -> NDArray[np.uint16]:
+    return np.clip(np.round(sigma * SIGMA_STEPS), 0, 65535).astype(np.uint16)
 
 
 def _small_picture(lr: NDArray[Any]) -> NDArray[np.float32]:

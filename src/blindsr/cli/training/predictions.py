@@ -125,7 +125,7 @@ def _write_picture(path: Path, image: Tensor) -> None:
 
 
 def _write_maps(base: Path, lr: Tensor, estimate: Estimate, index: int, facts: MapFacts) -> None:
-    blur, seg_logits = estimate.blur, estimate.seg_logits
+    blur, seg_logits, error = estimate.blur, estimate.seg_logits, estimate.blur_scale
     picture = lr.float().permute(1, 2, 0).cpu().numpy()
     with open_maps(base, picture, facts) as maps:
         maps.add(
@@ -134,5 +134,6 @@ def _write_maps(base: Path, lr: Tensor, estimate: Estimate, index: int, facts: M
             None
             if seg_logits is None
             else seg_logits[index].argmax(0).to(torch.uint8).cpu().numpy(),
+            None if error is None else error[index, 0].float().cpu().numpy(),
         )
         maps.finish()

@@ -1,6 +1,7 @@
 """Masks of intended blur: 1 = sharp, 0 = blurred, no values between.
 
-Files hold 255 for sharp and 0 for blurred. Values between (JPEG, smoothed edges) are
+Files hold 255 for sharp, 0 for blurred and, where an estimate was unsure, 127, which counts as
+blurred: there nothing is sharpened. These and other values between (JPEG, smoothed edges) are
 thresholded at one half right after reading; resizing takes the nearest pixel. So no operation
 makes values between, and no narrow region is averaged away.
 """
@@ -19,7 +20,10 @@ from blindsr.imaging.files import read_array, read_png_text, read_rgb
 Mask = NDArray[np.uint8]
 """(H, W) of 0 and 1."""
 
+UNSURE = 127
+"""In a file: may be sharp or blurred."""
 _HALF = 0.5
+_FAINT = 0.25  # brightest of a file of 0 and 1, and of no mask
 _SIGMA_STEPS = "steps_per_unit"
 
 
@@ -75,12 +79,11 @@ def read_mask(path: Path) -> Mask:
 
     Raises:
         FileError: the file is missing or damaged.
-        DataError: it holds no pixel of at least half of white and yet is not all black, as a file
-            of 0 and 1 instead of 0 and 255.
+        DataError: it is almost and yet not all black, as a file of 0 and 1 instead of 0 and 255.
     """
     values = read_rgb(path)[..., 0]
     mask = (values >= _HALF).astype(np.uint8)
-    if not mask.any() and values.any():
+    if 0 < values.max() < _FAINT:
         raise DataError(
             path,
             found=f"values up to {values.max() * 255:.0f} of 255",

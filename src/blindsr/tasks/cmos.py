@@ -101,7 +101,7 @@ class CMOSTask(RestorationTask):
         self.save_hyperparameters()
         self.loss_weights = _merge_loss_weights(losses, loss_weights)
         self.network = build(CMOS, self.hparams)
-        self._has_imagenet = False
+        self._start_from = pretrained  # until they are loaded
         self.val_scores = self._new_scores()
         self.test_scores: dict[str, EstimateScores] = {}
 
@@ -115,11 +115,10 @@ class CMOSTask(RestorationTask):
             FileError, WeightsError: if they cannot be had; the command line asks for them before
                 the run leaves any trace.
         """
-        pretrained = self.hparams["pretrained"]
-        if stage == "fit" and pretrained and not resumed and not self._has_imagenet:
+        if stage == "fit" and self._start_from and not resumed:
             self._require_released_form()
-            load_imagenet(cast("CMOS", self.network).backbone, pretrained)
-            self._has_imagenet = True
+            load_imagenet(cast("CMOS", self.network).backbone, self._start_from)
+            self._start_from = False
 
     def _require_released_form(self) -> None:
         for name, released in (("inputs", "rgb"), ("norm", "batch")):

@@ -158,9 +158,9 @@ def test_memory_is_that_of_a_tile(monkeypatch):
         seen = [0]
 
         def watch(part, seen=seen):
-            def run(*inputs):
-                seen.append(max(x.numel() for x in inputs if x is not None))
-                return part.run(*inputs)
+            def run(*inputs, **maps):
+                seen.append(max(x.numel() for x in (*inputs, *maps.values())))
+                return part.run(*inputs, **maps)
 
             return run
 

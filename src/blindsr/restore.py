@@ -152,7 +152,7 @@ class Restorer:
         """Whether it must be told sigma or classes: a restorer without its estimator."""
         upscaler = self._model.upscaler
         alone = upscaler is not None and self._model.estimator is None
-        return alone and (upscaler.uses_sigma or upscaler.uses_classes)  # type: ignore[union-attr]
+        return alone and bool(upscaler.uses)  # type: ignore[union-attr]
 
     @cached_property
     def phase(self) -> float:
@@ -400,7 +400,7 @@ class Restorer:
                 expected="a BlindSR network, or another that restores",
                 fix="Call .estimate, or train the later stages.",
             )
-        uses = {"sigma": upscaler.uses_sigma, "classes": upscaler.uses_classes}
+        uses = {"sigma": "blur" in upscaler.uses, "classes": "seg" in upscaler.uses}
         for (name, used), value in zip(uses.items(), (sigma, classes), strict=True):
             wanted = self.needs_maps and used
             if wanted == (value is not None):

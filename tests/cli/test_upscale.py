@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image, ImageCms
 from tests.helpers.fake_model import FakeModel
 
@@ -88,7 +89,7 @@ def test_a_named_model_with_its_options(model, tmp_path, capsys):
     assert "default" not in capsys.readouterr().out
     source, given = model.loaded[0]
     assert source == "m.pth"
-    assert given == {"device": "cpu", "precision": "bf16", "layout": "legacy"}
+    assert given == {"device": torch.device("cpu"), "precision": "bf16", "layout": "legacy"}
     assert names(tmp_path / "out") == ["a.png"]
 
 

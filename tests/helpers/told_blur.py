@@ -28,13 +28,13 @@ class ToldBlur:
         return Estimate(sigma, None, None, None, blur_scale=spread)
 
     def estimator(self, *, sees_blur=True):
-        return Estimator(self, TileNeeds(overlap=16), sees_blur=sees_blur)
+        return Estimator(self, TileNeeds(overlap=16), ("blur", "blur_scale"), sees_blur)
 
 
 def inverting(scale=2, **options):
     """A network whose result is the negative of the picture, enlarged."""
 
-    def run(lr, *_):
+    def run(lr, **_):
         return 1 - interpolate(lr, scale_factor=scale, mode="nearest")
 
     return restorer(run, scale, **options)
@@ -43,7 +43,7 @@ def inverting(scale=2, **options):
 def texturing(scale=4, amplitude=0.01, **options):
     """A network that puts the same chequers everywhere, Laplacian energy (4 amplitude)^2."""
 
-    def run(lr, *_):
+    def run(lr, **_):
         enlarged = interpolate(lr, scale_factor=scale, mode="bicubic")
         rows, columns = (torch.arange(side) for side in enlarged.shape[2:])
         return enlarged + amplitude * ((rows[:, None] + columns) % 2 - 0.5)
@@ -51,7 +51,7 @@ def texturing(scale=4, amplitude=0.01, **options):
     return restorer(run, scale, **options)
 
 
-def restorer(run, scale, *, uses_sigma=False, estimator=None, facts=None):
-    upscaler = Upscaler(run, TileNeeds((2, 2), overlap=16), uses_sigma=uses_sigma)
+def restorer(run, scale, *, uses=(), estimator=None, facts=None):
+    upscaler = Upscaler(run, TileNeeds((2, 2), overlap=16), uses=uses)
     model = Model("made", "here", scale, torch.device("cpu"), estimator=estimator)
     return Restorer(replace(model, upscaler=upscaler, facts=facts))

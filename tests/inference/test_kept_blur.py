@@ -12,7 +12,8 @@ from blindsr.imaging.resize import upsample
 from blindsr.inference import blur_in_box as box
 from blindsr.inference.kept_blur import DEFAULT_KEEP_BLUR, kept, threshold
 from blindsr.inference.open_model import engine_parts
-from blindsr.networks import CMOS, BlurUNet
+from blindsr.networks import CMOS, BlindSR, BlurUNet
+from blindsr.networks.blur_sr import BlurSR
 from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
 
@@ -136,7 +137,7 @@ def test_an_unsure_estimate_keeps_more():
 
 def test_a_model_that_sees_blur_uses_its_own_map_and_looks_once(told):
     own, image = ToldBlur(2), picture()
-    model = inverting(estimator=own.estimator(), uses_sigma=True)
+    model = inverting(estimator=own.estimator(), uses=("blur",))
     assert model.phase == 0  # looks at a pattern, once
     own.looks = 0
     found = model.upscale(image, consistency=True)[0]
@@ -147,7 +148,7 @@ def test_a_model_that_sees_blur_uses_its_own_map_and_looks_once(told):
 
 def test_of_a_model_whose_map_is_not_fit_for_it_the_box_decides(told):
     own = ToldBlur(2)
-    model = inverting(estimator=own.estimator(sees_blur=False), uses_sigma=True)
+    model = inverting(estimator=own.estimator(sees_blur=False), uses=("blur",))
     assert model.phase == 0
     own.looks = 0
     model.upscale(picture())
@@ -155,7 +156,7 @@ def test_of_a_model_whose_map_is_not_fit_for_it_the_box_decides(told):
 
 
 def test_a_map_that_is_told_decides_and_is_removed_unasked(told):
-    model, image = inverting(uses_sigma=True), picture()
+    model, image = inverting(uses=("blur",)), picture()
     np.testing.assert_array_equal(model.upscale(image, sigma=8.0), result_of_network(image))
     found = model.upscale(image, sigma=8.0, keep_blur=0.3)
     np.testing.assert_array_equal(found, bicubic(model, image))
@@ -214,7 +215,7 @@ def energies(model, sigma):
 
 
 needs_estimator = pytest.mark.skipif(
-    not box.FILE.is_file(), reason="the estimator of blur is not in this checkout"
+    box.default_keep_blur() == 0, reason="the model in the box does not see blur"
 )
 
 
@@ -250,9 +251,14 @@ def test_the_box_tells_blur_in_pixels_of_any_result(monkeypatch, tmp_path):
     """Whatever scale the file was trained at: only the unit of its maps depends on it."""
     torch.manual_seed(0)
     network = BlurUNet(scale=1, width=4)
-    file = tmp_path / "blur.safetensors"
-    settings = {"scale": 1, "width": 4}
-    save_safetensors(file, NetworkFile("made", "blur_unet", settings, network.state_dict()))
+    pipeline = BlindSR(network, BlurSR(features=4, blocks=1), phase=1.5)
+    file = tmp_path / "box.safetensors"
+    settings = {
+        "estimator": {"kind": "blur_unet", "scale": 1, "width": 4},
+        "restorer": {"kind": "blur_sr", "features": 4, "blocks": 1, "scale": 4, "phase": 1.5},
+        "phase": 1.5,
+    }
+    save_safetensors(file, NetworkFile("made", "blind", settings, pipeline.state_dict()))
     monkeypatch.setattr(box, "FILE", file)
     box.blur_in_box.cache_clear()
     image = torch.rand(1, 3, 40, 50)

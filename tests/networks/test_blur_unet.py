@@ -6,7 +6,6 @@ import torch
 from blindsr.errors import ConfigError
 from blindsr.networks import BlurUNet
 from blindsr.networks.blocks.gradient_energy import GradientEnergy, gaussian
-from blindsr.networks.blur_fusion import fused, leaning_on_neighbours
 
 
 @pytest.fixture(scope="module")
@@ -79,25 +78,6 @@ def test_octaves_fall_with_blur_and_ignore_contrast():
 
 def gaussian_rgb(x, sigma):
     return torch.cat([gaussian(x[:, c : c + 1], sigma) for c in range(3)], dim=1)
-
-
-def test_half_size_speaks_of_wide_blur_alone():
-    full = torch.tensor([5.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8)
-    for sigma, expected in ((4.0, 4.02), (0.2, 5.0)):  # octaves: the mean of 5 and 3.04, or 5
-        half = torch.tensor([sigma + 0.25, 1.0]).view(1, 2, 1, 1).expand(1, 2, 4, 4).clone()
-        half[:, :1] = half[:, :1].log2()
-        joined = fused(full, half)
-        assert joined[:, :1].mean() == pytest.approx(expected, abs=0.1)
-        torch.testing.assert_close(joined[:, 1:], full[:, 1:])
-
-
-def test_unsure_pixels_follow_sure_ones_and_sure_ones_stay():
-    code = torch.zeros(1, 2, 64, 64)
-    code[:, 0, :, :32], code[:, 1, :, :32] = 3.0, -4.0  # sure of 3 on the left
-    code[:, 0, :, 32:], code[:, 1, :, 32:] = -1.0, 2.0  # no idea on the right
-    found = leaning_on_neighbours(code)
-    torch.testing.assert_close(found[:, :1, :, :28], code[:, :1, :, :28], rtol=0, atol=0.02)
-    assert (found[:, 0, :, 40:] - 3).abs().max() < 0.1
 
 
 def test_spread_widens_the_uncertainty_alone(network):

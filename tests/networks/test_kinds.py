@@ -14,6 +14,7 @@ from blindsr.cli.app import main
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, BlurUNet, kinds
+from blindsr.networks.blur_sr import BlurSR
 from blindsr.networks.roles import EstimatorNetwork
 from blindsr.tasks import BlurUNetTask
 from blindsr.weights import NetworkFile, read_network, save_safetensors
@@ -48,7 +49,7 @@ def array(lr):
 def test_every_kind_has_a_role_and_marks_of_its_own(name):
     kind = kinds.by_name(name)
     networks = {"cmos": lambda: CMOS(5, backbone="pyramid_small", window=(4, 4))}
-    networks |= {"rrdb_sft": lambda: RRDBSFT(**RESTORER), "blur_unet": blur_unet}
+    networks |= {"rrdb_sft": lambda: RRDBSFT(**RESTORER), "blur_unet": blur_unet, "blur_sr": BlurSR}
     networks["blind"] = lambda: BlindSR(networks["cmos"](), networks["rrdb_sft"]())
     network = networks[name]()
     assert kinds.kind_of(network) is kind

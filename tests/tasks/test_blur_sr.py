@@ -6,8 +6,11 @@ from lightning import Trainer
 
 from blindsr.data import RestorationScenes
 from blindsr.errors import ConfigError
+from blindsr.networks import BlurUNet
 from blindsr.tasks import BlurSRTask
 from blindsr.tasks.blur_sr import NO_MAP
+from blindsr.weights.checkpoint import NetworkFile
+from blindsr.weights.export import save_safetensors
 
 
 def trainer(path, **options):
@@ -49,4 +52,23 @@ def test_data_of_another_phase_are_refused(tmp_path, data):
 
 def test_a_share_above_one_is_refused():
     with pytest.raises(ConfigError, match="map_mix"):
-        BlurSRTask(true_share=1.5)
+        BlurSRTask(map_mix={"true": 1.5})
+
+
+def test_maps_of_an_estimator_are_learnt_with_and_it_stays_as_it_is(tmp_path, data):
+    torch.manual_seed(0)
+    network = BlurUNet(scale=1, width=4)
+    file = tmp_path / "e.safetensors"
+    settings = {"scale": 1, "width": 4}
+    save_safetensors(file, NetworkFile("made", "blur_unet", settings, network.state_dict()))
+    task = BlurSRTask(features=8, blocks=1, estimator=str(file), map_mix={"estimated": 1.0})
+    trainer(tmp_path, max_steps=1).fit(task, data)
+    assert not any("stem" in name for name in task.state_dict())
+    (own,) = task._estimators
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(own.state_dict()[name], tensor)
+
+
+def test_estimated_maps_need_an_estimator():
+    with pytest.raises(ConfigError, match=r"map_mix\.estimated: no estimator"):
+        BlurSRTask(map_mix={"estimated": 1.0})

@@ -28,6 +28,8 @@ class Estimator:
 
     run: Callable[[Tensor], Estimate]
     needs: TileNeeds
+    gives: tuple[str, ...]
+    """The parts of :class:`~blindsr.types.Estimate` that it has."""
     sees_blur: bool = False
     """It says how far off sigma may be, and covers wide blur: fit to decide what is kept."""
 
@@ -36,11 +38,12 @@ class Estimator:
 class Upscaler:
     """A network that maps an LR image, and the maps that it uses, to an SR image."""
 
-    run: Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
+    run: Callable[..., Tensor]
+    """``run(lr, **maps)``, the maps by the names in ``uses``."""
     needs: TileNeeds
-    uses_sigma: bool = False
-    uses_classes: bool = False
-    condition: Callable[[Tensor, Tensor], object] | None = None
+    uses: tuple[str, ...] = ()
+    """Of ``blur``, ``blur_scale`` and ``seg``."""
+    condition: Callable[..., object] | None = None
     """The part that takes means over the whole picture, for collecting them alone."""
 
 

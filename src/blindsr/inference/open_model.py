@@ -110,13 +110,12 @@ def engine_parts(
     if "estimator" in named:
         kinds.trim(named["estimator"], copies["estimator"])
         own = named["estimator"]
-        sees_blur = "blur_scale" in own.estimates
-        estimator = Estimator(fast.estimate, kinds.tile_needs(own), sees_blur)
+        sees = "blur_scale" in own.estimates
+        estimator = Estimator(fast.estimate, kinds.tile_needs(own), own.estimates, sees)
     if "restorer" in named:
         needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
-        blur, seg = (name in copy.needs for name in ("blur", "seg"))
         condition = copy.encode if needs.picture_means else None
-        upscaler = Upscaler(copy, needs, blur, seg, condition)
+        upscaler = Upscaler(copy, needs, copy.needs, condition)
     return estimator, upscaler
 
 
@@ -139,8 +138,7 @@ def _of_anchor(
         raise WeightsError(path, found=error.found, expected=expected, fix=fix) from error
     network = anchor.network.to(device).eval().requires_grad_(False)
 
-    def run(lr: Tensor, sigma: Tensor | None, classes: Tensor | None) -> Tensor:
-        del sigma, classes
+    def run(lr: Tensor) -> Tensor:
         sizes = {"multiple": anchor.multiple, "minimum": anchor.minimum}
         return any_size(network, lr, scale=anchor.scale, **sizes)
 

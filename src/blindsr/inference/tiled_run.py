@@ -45,12 +45,32 @@ class Strip(NamedTuple):
     """(rows, s*W) Laplace scale of the error of ``sigma``, HR pixels, where the estimator tells."""
 
 
+Maps = dict[str, NDArray[Any]]
+"""Some rows of the maps that there are: ``blur`` float32 (rows, s*W, 1 or 2), sigma in HR pixels
+and the scale of its error, and ``seg`` uint8 (rows, s*W, 1)."""
+
+
 class MapRows(Protocol):
-    """Maps (rows, s*W, 1) by row."""
+    """Maps by row."""
+
+    names: tuple[str, ...]
 
     def rows(self, start: int, stop: int) -> Arrays:
-        """Rows of every map."""
+        """(rows, s*W, C) of every map, in the order of ``names``."""
         ...
+
+
+class EstimatedRows(RollingRows):
+    """Maps of an estimator, of which only the rows in use are held."""
+
+    def __init__(self, estimator: Estimator, strips: Iterator[tuple[int, Arrays]]) -> None:
+        super().__init__(strips)
+        self.names = map_names(estimator)
+
+
+def map_names(estimator: Estimator) -> tuple[str, ...]:
+    """The maps that an estimator gives, ``blur`` first."""
+    return tuple(name for name in ("blur", "seg") if name in estimator.gives)
 
 
 @dataclass
@@ -86,25 +106,28 @@ class Flow:
                 pass
             self._means.finish_round()
         if self.upscaling is None:
+            assert self.model.estimator is not None
+            names = map_names(self.model.estimator)
             for top, parts in self._estimate_own():
-                yield self._strip(top, None, parts)
+                yield self._strip(top, None, dict(zip(names, parts, strict=True)))
             return
         rows = self._map_rows(recording=False)
-        blur = rows if self.look is None else RollingRows(self._estimate(*self.look))
+        blur: MapRows | None = rows
+        if self.look is not None:
+            blur = EstimatedRows(self.look[0], self._estimate(*self.look))
         upscale = self._upscale
         for top, (sr,) in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
             np.clip(sr, 0, 1, out=sr)
             removed = self._finish(top, sr, blur)
-            parts = rows.rows(top, top + len(sr)) if maps and rows else ()
-            yield self._strip(top, sr, parts, removed)
+            shown = _named(rows, top, top + len(sr)) if maps else {}
+            yield self._strip(top, sr, shown, removed)
 
     def _finish(
         self, top: int, sr: NDArray[np.float32], blur: MapRows | None
     ) -> NDArray[np.float32] | None:
         if self.finish is None:
             return None
-        maps = () if blur is None else blur.rows(top, top + len(sr))
-        sigma = next((map_ for map_ in maps if map_.dtype == np.float32), None)
+        sigma = _named(blur, top, top + len(sr)).get("blur")
         return self.finish.apply(self.picture, top, sr, sigma)
 
     @property
@@ -144,7 +167,8 @@ class Flow:
             return self.given
         if self.estimating is None:
             return None
-        return RollingRows(self._estimate_own(recording=recording))
+        assert self.model.estimator is not None
+        return EstimatedRows(self.model.estimator, self._estimate_own(recording=recording))
 
     def _estimate_own(self, *, recording: bool = False) -> Iterator[tuple[int, Arrays]]:
         assert self.estimating is not None
@@ -154,25 +178,21 @@ class Flow:
     def _estimate(
         self, estimator: Estimator, grid: Grid, *, recording: bool = False
     ) -> Iterator[tuple[int, Arrays]]:
-        """Strips of the maps that there are.
-
-        Sigma is float32 (rows, s*W, 1 or 2), the second is the scale of its error; classes are
-        uint8 (rows, s*W, 1).
-        """
+        """Strips of the maps of :func:`map_names`."""
 
         def compute(tile: Tile) -> list[NDArray[Any]]:
             with self.model.running(self._frame(tile, grid, recording)):
                 estimate = estimator.run(self.picture.tile(tile, self.model.device))
-                maps = []
+                maps = {}
                 if estimate.blur is not None:
                     blur = (estimate.blur, estimate.blur_scale)
                     found = [map_.float() for map_ in blur if map_ is not None]
-                    maps.append(_channels_last(torch.cat(found, dim=1)))
+                    maps["blur"] = torch.cat(found, dim=1)
                 if estimate.seg_logits is not None:
-                    classes = estimate.seg_logits.argmax(dim=1, keepdim=True)
-                    maps.append(_channels_last(classes.to(torch.uint8)))
+                    seg = estimate.seg_logits.argmax(dim=1, keepdim=True)
+                    maps["seg"] = seg.to(torch.uint8)
             self._count()
-            return maps
+            return [_channels_last(maps[name]) for name in map_names(estimator)]
 
         return blend(grid, self.model.scale, compute)
 
@@ -180,10 +200,10 @@ class Flow:
         grid, upscaler = self.upscaling, self.model.upscaler
         assert grid is not None
         assert upscaler is not None
-        sigma, classes = self._tile_maps(tile, rows)
+        maps = self._tile_maps(tile, rows)
         with self.model.running(self._frame(tile, grid, recording=False)):
             lr = self.picture.tile(tile, self.model.device)
-            sr = _channels_last(upscaler.run(lr, sigma, classes).float())
+            sr = _channels_last(upscaler.run(lr, **maps).float())
         self._count()
         return [sr]
 
@@ -193,28 +213,31 @@ class Flow:
         assert grid is not None
         assert upscaler is not None
         assert upscaler.condition is not None
-        sigma, classes = self._tile_maps(tile, rows)
-        assert sigma is not None
-        assert classes is not None
+        maps = self._tile_maps(tile, rows)
         with self.model.running(self._frame(tile, grid, recording=True)):
-            upscaler.condition(sigma, classes)
+            upscaler.condition(**maps)
         self._count()
 
-    def _tile_maps(self, tile: Tile, rows: MapRows | None) -> tuple[Tensor | None, Tensor | None]:
-        """Sigma (1, 1, s*h, s*w) and classes (1, s*h, s*w) of a tile, as far as they are used."""
+    def _tile_maps(self, tile: Tile, rows: MapRows | None) -> dict[str, Tensor]:
+        """Maps of a tile that the upscaler uses, by name.
+
+        ``blur`` and ``blur_scale`` are (1, 1, s*h, s*w), ``seg`` is (1, s*h, s*w).
+        """
         scale, upscaler = self.model.scale, self.model.upscaler
         assert upscaler is not None
-        if rows is None or not (upscaler.uses_sigma or upscaler.uses_classes):
-            return None, None
+        if not upscaler.uses:
+            return {}
         columns = slice(scale * tile.columns.start, scale * tile.columns.stop)
-        sigma = classes = None
-        for map_ in rows.rows(scale * tile.rows.start, scale * tile.rows.stop):
-            part = torch.from_numpy(map_[:, columns, 0].copy()).to(self.model.device)[None]
-            if part.is_floating_point():
-                sigma = part[None] if upscaler.uses_sigma else None
-            elif upscaler.uses_classes:
-                classes = part.long()
-        return sigma, classes
+        found = {}
+        height = slice(scale * tile.rows.start, scale * tile.rows.stop)
+        for name, map_ in _named(rows, height.start, height.stop).items():
+            part = torch.from_numpy(map_[:, columns].copy()).to(self.model.device)
+            if name == "seg":
+                found["seg"] = part[None, :, :, 0].long()
+                continue
+            for one, channel in zip(("blur", "blur_scale"), part.unbind(dim=2), strict=False):
+                found[one] = channel[None, None]
+        return {name: map_ for name, map_ in found.items() if name in upscaler.uses}
 
     def _frame(self, tile: Tile, grid: Grid, recording: bool) -> Frame | None:
         """A tile that is the whole picture needs none: the plain network runs."""
@@ -229,18 +252,24 @@ class Flow:
         self,
         top: int,
         sr: NDArray[np.float32] | None,
-        maps: Arrays,
+        maps: Maps,
         removed: NDArray[np.float32] | None = None,
     ) -> Strip:
         """Cut off what was mirrored onto a small picture."""
         height, width = (self.model.scale * side for side in self.picture.size)
         keep = slice(0, max(0, height - top)), slice(0, width)
-        blur = next((m[keep] for m in maps if m.dtype == np.float32), None)
+        shown = {name: map_[keep] for name, map_ in maps.items()}
+        blur, seg = shown.get("blur"), shown.get("seg")
         sigma = None if blur is None else blur[..., 0]
-        scale = blur[..., 1] if blur is not None and blur.shape[2] > 1 else None
-        classes = next((m[keep][..., 0] for m in maps if m.dtype == np.uint8), None)
+        scale = None if blur is None or blur.shape[2] == 1 else blur[..., 1]
+        classes = None if seg is None else seg[..., 0]
         sr, removed = (None if map_ is None else map_[keep] for map_ in (sr, removed))
         return Strip(top, sr, sigma, classes, removed, scale)
+
+
+def _named(rows: MapRows | None, start: int, stop: int) -> Maps:
+    """Rows ``start`` to ``stop`` of the maps that there are."""
+    return {} if rows is None else dict(zip(rows.names, rows.rows(start, stop), strict=True))
 
 
 def _channels_last(x: Tensor) -> NDArray[Any]:

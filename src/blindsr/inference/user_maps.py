@@ -17,11 +17,11 @@ class GivenRows:
     """Maps at HR size, by row.
 
     Args:
-        maps: (s*H, s*W) each; views that repeat one number are fine.
+        maps: ``blur`` and ``seg``, (s*H, s*W) each; views that repeat one number are fine.
     """
 
-    def __init__(self, maps: list[NDArray[Any]]) -> None:
-        self._maps = maps
+    def __init__(self, maps: dict[str, NDArray[Any]]) -> None:
+        self.names, self._maps = tuple(maps), list(maps.values())
 
     def rows(self, start: int, stop: int) -> Arrays:
         """(rows, s*W, 1) of every map."""
@@ -41,14 +41,15 @@ def given_maps(picture: Picture, scale: int, sigma: Any, classes: Any) -> GivenR
         DataError: if one has another shape, negative or non-finite numbers, or classes are no
             integers in 0..255.
     """
-    maps = []
+    maps = {}
     if sigma is not None:
-        maps.append(_fitted("sigma", np.asarray(sigma, np.float32), picture, scale))
+        maps["blur"] = _fitted("sigma", np.asarray(sigma, np.float32), picture, scale)
     if classes is not None:
         indices = np.asarray(classes)
         if not np.issubdtype(indices.dtype, np.integer):
             raise DataError("classes", found=f"{indices.dtype}", expected="integer class indices")
-        maps.append(_fitted("classes", indices, picture, scale).astype(np.uint8, copy=False))
+        seg = _fitted("classes", indices, picture, scale)
+        maps["seg"] = seg.astype(np.uint8, copy=False)
     return GivenRows(maps) if maps else None
 
 

@@ -80,7 +80,8 @@ class BlindSR(nn.Module):
         estimate = self.estimate(lr)
         logits = estimate.seg_logits
         seg = None if logits is None else logits.argmax(dim=1)  # (N, K, H, W) -> (N, H, W)
-        return self.restorer(lr, estimate.blur, seg), estimate
+        unsure = {"blur_scale": estimate.blur_scale} if "blur_scale" in self.restorer.needs else {}
+        return self.restorer(lr, estimate.blur, seg, **unsure), estimate
 
 
 def needs_enlarging(estimator: nn.Module, restorer: nn.Module) -> bool:
@@ -130,8 +131,8 @@ def _check_pair(estimator: nn.Module, restorer: nn.Module) -> None:
                 "estimator",
                 found=f"one that estimates {' and '.join(given)} alone",
                 expected=f"one that estimates {name}, which the restorer needs",
-                fix=f"Choose another estimator, or build the restorer without {name} "
-                f"(RRDBSFT: {_OPTIONS[name]}=False).",
+                fix="Choose another estimator"
+                + (f", or RRDBSFT with {_OPTIONS[name]}=False." if name in _OPTIONS else "."),
             )
     classes = [getattr(network, "num_classes", 0) for network in (estimator, restorer)]
     if 0 not in classes and classes[0] != classes[1]:

@@ -11,13 +11,15 @@ from torch.nn.functional import avg_pool2d, gelu, pixel_shuffle
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import upsample
 
+from .roles import RestorerNetwork
+
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.1, 1.6, 2.3, 3.2)
 """Sigma in LR pixels at which the code of the blur map has a channel."""
 _QUANTILES = (-1.61, -0.51, 0.0, 0.51, 1.61)
 """10, 30, 50, 70 and 90 % of a Laplace distribution of scale 1."""
 
 
-class BlurSR(nn.Module):
+class BlurSR(RestorerNetwork):
     """LR image and blur map -> SR image; every block is modulated by a code of the map (SFT).
 
     The code of a pixel is how its sigma is distributed over :data:`LEVELS`: with an uncertainty of
@@ -36,6 +38,7 @@ class BlurSR(nn.Module):
     """
 
     levels: Tensor
+    needs = ("blur", "blur_scale")
 
     def __init__(
         self, *, scale: int = 4, features: int = 32, blocks: int = 8, phase: float = 1.5

@@ -17,13 +17,14 @@ from torch.nn.functional import gelu, interpolate, pixel_shuffle
 
 from blindsr.errors import ConfigError
 from blindsr.networks.blocks.gradient_energy import GradientEnergy
-from blindsr.networks.blur_fusion import SIGMA_OFFSET, fused, halved, leaning_on_neighbours
 from blindsr.networks.padding import any_size
 from blindsr.networks.roles import EstimatorNetwork
 from blindsr.types import Estimate
 
-STRIDE = 32
-"""Of the coarsest level of the picture at half its size, in pixels of the picture."""
+SIGMA_OFFSET = 0.25
+"""Sigma is estimated as log2(sigma + this), sigma in pixels of the picture given."""
+STRIDE = 16
+"""Of the coarsest level, in pixels of the picture."""
 _HALF = (torch.float16, torch.bfloat16)
 _LOG_SCALE = (-5.0, 3.0)  # of the Laplace scale, natural logarithm
 
@@ -79,8 +80,7 @@ class BlurUNet(EstimatorNetwork):
         Returns:
             ``blur`` and ``blur_scale``, both (N, 1, s*h, s*w) in HR pixels.
         """
-        # a multiple, so that halving is by 2 exactly and a tile sees what the whole picture shows
-        code = any_size(self._code, lr, scale=1, multiple=STRIDE)
+        code = self.log_sigma(lr)
         hr = interpolate(code, scale_factor=self.scale, mode="bilinear", align_corners=False)
         shifted = torch.exp2(hr[:, :1])
         # an error of log2 becomes one of sigma by the slope of the exponential
@@ -90,14 +90,8 @@ class BlurUNet(EstimatorNetwork):
             self.scale * blur, None, None, None, blur_scale=self.scale * error, kernels=None
         )
 
-    def _code(self, lr: Tensor) -> Tensor:
-        """Both looks at the picture, unsure pixels after their neighbours: (N, 2, h, w)."""
-        code = fused(self.log_sigma(lr), self.log_sigma(halved(lr)))
-        with torch.autocast(lr.device.type, enabled=False):
-            return leaning_on_neighbours(code)
-
     def log_sigma(self, lr: Tensor) -> Tensor:
-        """What is trained: one look at the picture.
+        """What is trained.
 
         Args:
             lr: (N, 3, h, w) in [0, 1], any size.
@@ -105,7 +99,7 @@ class BlurUNet(EstimatorNetwork):
         Returns:
             (N, 2, h, w): log2(sigma + 0.25) in pixels of ``lr``, and ln of its Laplace scale.
         """
-        return any_size(self._whole, lr, scale=1, multiple=STRIDE // 2)
+        return any_size(self._whole, lr, scale=1, multiple=STRIDE)
 
     def _whole(self, lr: Tensor) -> Tensor:
         features = [self.encoder[0](self.stem(self.energy(lr)))]
@@ -117,7 +111,7 @@ class BlurUNet(EstimatorNetwork):
             raised = interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
             coarse = block(torch.cat([fine, raised], dim=1))
         code = pixel_shuffle(self.head(coarse), 2)
-        code = code.float() if code.dtype in _HALF else code  # what follows adds up many pixels
+        code = code.float() if code.dtype in _HALF else code  # a thousandth of an octave counts
         log_sigma, log_scale = code.split(1, dim=1)
         return torch.cat([log_sigma, log_scale.clamp(*_LOG_SCALE)], dim=1)
 

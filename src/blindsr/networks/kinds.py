@@ -25,13 +25,20 @@ from blindsr.networks.fast.folding import fold_batchnorm
 from blindsr.networks.fast.rrdb_sft import fast_rrdb_sft
 
 from .blind import BlindSR
+from .blur_sr import BlurSR
 from .blur_unet import BlurUNet
 from .build import build
 from .cmos import CMOS
 from .roles import EstimatorNetwork, RestorerNetwork
 from .rrdb_sft import RRDBSFT
 from .settings import require_limits
-from .tile_needs import TileNeeds, blur_unet_needs, cmos_needs, rrdb_sft_needs
+from .tile_needs import (
+    TileNeeds,
+    blur_sr_needs,
+    blur_unet_needs,
+    cmos_needs,
+    rrdb_sft_needs,
+)
 
 Role = Literal["estimator", "restorer", "pipeline"]
 Network = EstimatorNetwork | RestorerNetwork | BlindSR
@@ -321,5 +328,14 @@ add(
         "BlurUNet",
         marks=("spread", "stem.", "decoder."),
         tile_needs=blur_unet_needs,
+    )
+)
+add(
+    NetworkKind(
+        "blur_sr",
+        BlurSR,
+        "BlurSR",
+        marks=("first.weight", "blocks.0.modulation."),
+        tile_needs=blur_sr_needs,
     )
 )

@@ -37,9 +37,12 @@ class EstimatorNetwork(nn.Module):
 class RestorerNetwork(nn.Module):
     """Base: ``forward(lr, blur, seg) -> sr``; a map that it does not need may be ``None``.
 
+    One that needs ``blur_scale`` takes it by this name.
+
     Attributes:
         scale: HR size over LR size.
-        needs: the maps that this network must be told, ``blur`` and ``seg`` in this order.
+        needs: the maps that this network must be told, of ``blur``, ``seg`` and ``blur_scale``, in
+            this order.
         num_classes: of ``seg``, where it matters.
         limits: as those of :class:`EstimatorNetwork`.
     """

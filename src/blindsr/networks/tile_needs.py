@@ -11,6 +11,7 @@ from torch import nn
 from blindsr.networks.blocks.channel import ChannelStream
 from blindsr.networks.blocks.spatial import SpatialStream
 
+from .blur_sr import BlurSR
 from .blur_unet import STRIDE, BlurUNet
 from .cmos import CMOS, MIN_SIZE
 from .rrdb_sft import RRDBSFT
@@ -18,11 +19,11 @@ from .rrdb_sft import RRDBSFT
 CMOS_OVERLAP = 96
 """The flow of its alignment looks far; smaller overlaps were measured to be further off."""
 RRDBSFT_OVERLAP = 32
-BLUR_UNET_REACH = 256
-"""Pixels from a cut to where it no longer shows. Its convolutions reach 700 pixels, most of them
-on the coarsest level of the halved picture; measured with trained weights, sigma is off by up to
-0.04 at 128 pixels, 1e-3 at 224 and 1e-5 at 256 (random weights: 1e-3 there)."""
+BLUR_UNET_REACH = 224
+"""Pixels from a cut to where it no longer shows: measured with trained weights, sigma is off by up
+to 0.01 at 128 pixels, 2e-4 at 192 and 1e-5 at 224 (random weights: 2e-5 there)."""
 BLUR_UNET_RAMP = 32
+BLUR_SR_RAMP = 16
 FLOAT = 4  # bytes
 
 
@@ -74,13 +75,22 @@ def rrdb_sft_needs(network: RRDBSFT) -> TileNeeds:
 
 
 def blur_unet_needs(network: BlurUNet) -> TileNeeds:
-    """Convolutions alone: tiles begin where the coarsest level of the halved picture does."""
+    """Convolutions alone: tiles begin where a pixel of the coarsest level does."""
     return TileNeeds(
         (STRIDE, STRIDE),
         2 * BLUR_UNET_REACH + BLUR_UNET_RAMP,
         BLUR_UNET_RAMP,
         bytes_per_pixel=FLOAT * (8 + 5 * network.stem.out_channels),
     )
+
+
+def blur_sr_needs(network: BlurSR) -> TileNeeds:
+    """Convolutions of three pixels: what lies beyond their reach makes no difference at all."""
+    reach = 2 * len(network.blocks) + 2
+    features, hr = network.first.out_channels, network.scale**2
+    overlap = 4 * math.ceil((2 * reach + BLUR_SR_RAMP) / 4)
+    bytes_ = FLOAT * (6 * features + 25 * hr)
+    return TileNeeds(overlap=overlap, ramp=BLUR_SR_RAMP, bytes_per_pixel=bytes_)
 
 
 def _takes_means(network: nn.Module) -> bool:

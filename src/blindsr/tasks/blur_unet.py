@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from blindsr.losses.pixel import laplace_nll
-from blindsr.networks.blur_fusion import SIGMA_OFFSET
-from blindsr.networks.blur_unet import BlurUNet
+from blindsr.networks.blur_unet import SIGMA_OFFSET, BlurUNet
 from blindsr.networks.build import build
 from blindsr.types import Batch, Estimate, counted
 

@@ -1,5 +1,7 @@
 """Blur that is meant to stay, with stand-ins for estimators and networks."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import torch
 from tests.helpers.told_blur import WIDEST, ToldBlur, inverting, texturing
 
 import blindsr.restore
+from blindsr.data.scenes.leaves.samples import defocused_scene, leaf_scene
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.inference import blur_in_box as box
@@ -184,19 +187,21 @@ def energy(image, where):
     return float(np.square(laplacian)[where].mean())
 
 
-def subject_before_defocus(sigma, side=96):
+@cache
+def sharp_scene(seed, side):
+    rng = np.random.default_rng(seed)
+    return defocused_scene(leaf_scene(rng, side, side), rng, with_sharp=True).sharp
+
+
+def subject_before_defocus(sigma, side=192):
     """A sharp subject in the middle of a background out of focus, and where each is at x4.
 
     (side, side, 3) uint8; the masks leave out the border between the two.
     """
-    rng = np.random.default_rng(0)
-    sharp = cv2.GaussianBlur(rng.random((side, side, 3), np.float32), (0, 0), 0.7)
-    sharp = np.clip((sharp - 0.5) * 3 + 0.5, 0, 1)
-    soft = cv2.GaussianBlur(rng.random((side, side, 3), np.float32), (0, 0), sigma)
-    soft = np.clip((soft - 0.5) * (0.15 / soft.std()) + 0.5, 0, 1)
+    background = cv2.GaussianBlur(sharp_scene(3, side), (0, 0), sigma)
     inside = np.zeros((side, side), np.float32)
     cv2.circle(inside, (side // 2, side // 2), side // 4, 1.0, -1, cv2.LINE_AA)
-    image = inside[..., None] * sharp + (1 - inside[..., None]) * soft
+    image = inside[..., None] * sharp_scene(103, side) + (1 - inside[..., None]) * background
     near = cv2.distanceTransform((inside > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     far = cv2.distanceTransform((inside < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     masks = [np.kron(distance > 6, np.ones((4, 4), bool)) for distance in (near, far)]

@@ -12,6 +12,9 @@ export OMP_WAIT_POLICY = passive
 # the time of a training with discriminators.
 export MALLOC_TRIM_THRESHOLD_ = 4000000000
 export MALLOC_MMAP_THRESHOLD_ = 4000000000
+# Keep compiled modules whatever the shell wants: without them each process that imports Lightning
+# compiles it, torch and SymPy anew, for eight seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-all lint clean
 

@@ -6,6 +6,8 @@ from pathlib import Path
 # libgomp threads that spin while they wait make small networks up to five times slower on a busy
 # machine; libgomp reads this once, when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# One thread: sums in one order, whatever the machine, and no time lost in handing small work round.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import pytest

@@ -2,11 +2,12 @@
 
 import errno
 import os
-import subprocess
-import sys
+import resource
+import signal
 
 import pytest
 import torch
+from tests.helpers.children import in_child
 
 from blindsr.callbacks import WholeCheckpointIO, checkpoint_file, sweep_parts
 from blindsr.errors import FileError
@@ -40,37 +41,24 @@ def test_a_full_disk_leaves_the_former_checkpoint_and_nothing_else(tmp_path, mon
     assert WholeCheckpointIO().load_checkpoint(path) == {"x": 1}
 
 
-LIMITED = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-from pathlib import Path
-from blindsr.callbacks.checkpoint_file import write_whole
-try:
-    write_whole(Path(sys.argv[1]), bytes(10000))
-except OSError as error:
-    sys.exit(error.errno)
-"""
-
-
 def test_a_limit_on_file_sizes_leaves_no_part(tmp_path):
-    done = subprocess.run([sys.executable, "-c", LIMITED, tmp_path / "a.ckpt"], check=False)
-    assert done.returncode == errno.EFBIG
+    def write():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        checkpoint_file.write_whole(tmp_path / "a.ckpt", bytes(10000))
+
+    assert in_child(write) == errno.EFBIG
     assert not list(tmp_path.iterdir())
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from blindsr.callbacks import checkpoint_file
-checkpoint_file.os.fsync = lambda _: os.kill(os.getpid(), 9)
-checkpoint_file.write_whole(Path(sys.argv[1]), b"abc")
-"""
 
 
 def test_what_a_killed_process_left_is_swept_and_that_of_a_living_one_is_not(tmp_path, monkeypatch):
     folder = tmp_path / "checkpoints"
-    subprocess.run([sys.executable, "-c", KILLED, folder / "a.ckpt"], check=False)
+
+    def die():
+        checkpoint_file.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+        checkpoint_file.write_whole(folder / "a.ckpt", b"abc")
+
+    assert in_child(die) == -signal.SIGKILL
     assert len(list(folder.iterdir())) == 1
     assert not (folder / "a.ckpt").exists()
     foreign = folder / ".blindsr.other-host.1.0.0123456789ab.part"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 from tests.helpers.configurations import write_config
+from tests.helpers.resumed_runs import equal
 
 import blindsr.cli.training.command as module
 from blindsr.cli.training.command import main
@@ -38,8 +39,22 @@ def fail():
     raise ZeroDivisionError("a defect")
 
 
+def refuse(*_):
+    raise AssertionError("the handler from before the training got its signal")
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """Known handlers, whatever started the tests: a script's background ignores SIGINT."""
+    known = dict.fromkeys((signal.SIGINT, signal.SIGTERM), refuse)
+    former = {number: signal.signal(number, handler) for number, handler in known.items()}
+    yield known
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
 def fit(folder, name, *words):
-    config = write_config(folder, name, max_epochs=EPOCHS)
+    config = write_config(folder, name, "rrdb_sft", max_epochs=EPOCHS)
     small = ["--data.val_count", "2", "--data.eval_batch_size", "1", "--data.on_the_fly", "true"]
     return main(["fit", "-c", str(config), *small, *words])
 
@@ -60,17 +75,10 @@ def content(path):
     return [stored["state_dict"], stored["optimizer_states"], stored["lr_schedulers"]]
 
 
-def equal(first, second):
-    leaves = [torch.utils._pytree.tree_leaves(x) for x in (first, second)]
-    return all(
-        torch.equal(a, b) if torch.is_tensor(a) else a == b for a, b in zip(*leaves, strict=True)
-    )
-
-
 def validations(folder, name, version=0):
     path = last(folder, name, version).parent.parent / "metrics.csv"
     with path.open() as file:
-        return [row["val/blur_psnr"] for row in csv.DictReader(file) if row.get("val/blur_psnr")]
+        return [row["val/psnr"] for row in csv.DictReader(file) if row.get("val/psnr")]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +111,7 @@ PLACES = {
     ],
 )
 def test_a_signal_saves_and_the_command_it_prints_goes_on_exactly(
-    place, number, whole, tmp_path, monkeypatch, capsys
+    place, number, whole, handlers, tmp_path, monkeypatch, capsys
 ):
     hook, call, steps = PLACES[place]
     status = interrupted(tmp_path, monkeypatch, hook, call, send(number))
@@ -121,8 +129,7 @@ def test_a_signal_saves_and_the_command_it_prints_goes_on_exactly(
     assert equal(content(last(tmp_path, "cut", 1)), content(last(whole, "whole")))
     both = validations(tmp_path, "cut", 0) + validations(tmp_path, "cut", 1)
     assert both == validations(whole, "whole")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert all(signal.getsignal(other) is handler for other, handler in handlers.items())
 
 
 @pytest.mark.parametrize(

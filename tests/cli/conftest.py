@@ -10,6 +10,6 @@ def trained(tmp_path_factory):
     from blindsr.cli.training.command import main
 
     folder = tmp_path_factory.mktemp("trained")
-    config = write_config(folder)
+    config = write_config(folder, pictures=True)
     assert main(["fit", "-c", str(config)]) == 0
     return config, folder / "logs" / "tiny" / "version_0"

@@ -1,6 +1,7 @@
 """Which checkpoint a command starts from, and what it says where there is none that is whole."""
 
 import errno
+import itertools
 import os
 import shutil
 
@@ -93,20 +94,26 @@ def test_a_disk_that_fills_up_ends_a_training_in_one_line(tmp_path, monkeypatch,
         assert torch.load(path, weights_only=True)["global_step"] == 3
 
 
-@pytest.mark.parametrize("command", ["test", "validate", "predict"])
+PARTS = {"cmos": "CMOSTask", "rrdb_sft": "RRDBSFTTask", "blind": "the estimator and the restorer"}
+EACH = (("cmos", "test"), ("rrdb_sft", "validate"), ("blind", "predict"))
+
+
 @pytest.mark.parametrize(
-    ("model", "parts"),
+    ("model", "command"),
     [
-        ("cmos", "CMOSTask"),
-        ("rrdb_sft", "RRDBSFTTask"),
-        ("blind", "the estimator and the restorer"),
+        *EACH,
+        *(
+            pytest.param(*pair, marks=pytest.mark.slow)
+            for pair in itertools.product(PARTS, ("test", "validate", "predict"))
+            if pair not in EACH
+        ),
     ],
 )
-def test_random_weights_are_not_scored_unasked(command, model, parts, tmp_path, capsys):
+def test_random_weights_are_not_scored_unasked(model, command, tmp_path, capsys):
     config = write_config(tmp_path, model=model)
     assert main([command, "-c", str(config)]) == 2
     (line,) = lines(capsys)
-    assert f"--ckpt_path: nothing, so that {parts} would have random weights" in line
+    assert f"--ckpt_path: nothing, so that {PARTS[model]} would have random weights" in line
     assert "--random-weights" in line
     assert not (tmp_path / "logs").exists()
 

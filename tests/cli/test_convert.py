@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from tests.helpers.convert_command import convert, refused
 
 from blindsr.cli import app
 from blindsr.imaging.files import write_png
@@ -35,20 +36,6 @@ def files(tmp_path_factory):
     (folder / "old_harm.pth").write_bytes(pickle.dumps({"x": Harm()}))
     torch.save({"fc.weight": torch.zeros(1), "fc.bias": torch.zeros(1)}, folder / "foreign.pth")
     return folder
-
-
-def convert(*words):
-    return app.main(["convert", *(str(word) for word in words)])
-
-
-def refused(capsys, *words):
-    """The one line that a refused conversion prints."""
-    assert convert(*words) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("blindsr: error: ")
-    return captured.err
 
 
 def test_official_to_safetensors_and_back(files, tmp_path, capsys):

@@ -4,23 +4,10 @@ import pytest
 import spandrel
 import torch
 from tests.helpers.anchors import TINY, bits, dialects, rrdb
+from tests.helpers.convert_command import convert, refused
 from tests.helpers.pbasr_files import mean_network, moved, released, run, sr
 
-from blindsr.cli import app
 from blindsr.weights import build_anchor
-
-
-def convert(*words):
-    return app.main(["convert", *(str(word) for word in words)])
-
-
-def refused(capsys, *words):
-    """The one line that a refused conversion prints."""
-    assert convert(*words) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 def plain_sr(path):

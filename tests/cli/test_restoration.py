@@ -7,32 +7,8 @@ import pytest
 import torch
 from tests.conftest import REPOSITORY
 from tests.helpers.configurations import write_config
-from tests.helpers.resumed_runs import Die, DiedError, equal, weights
 
 from blindsr.cli.training.command import main
-
-
-@pytest.mark.parametrize("model", ["rrdb_sft", "blind"])
-def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch):
-    import blindsr.cli.training.command as module
-
-    def fit(name, *words):
-        config = write_config(tmp_path, name, model, max_epochs=3)
-        status = main(["fit", "-c", str(config), "--data.on_the_fly", "true", *words])
-        return status, tmp_path / "logs" / name / "version_0" / "checkpoints" / "last.ckpt"
-
-    status, whole = fit("whole")
-    assert status == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "ScoreTable", Die)
-        with pytest.raises(DiedError):
-            fit("killed")
-    killed = tmp_path / "logs" / "killed" / "version_0" / "checkpoints" / "last.ckpt"
-    assert torch.load(killed, weights_only=True)["global_step"] == 4  # saved by the error itself
-    status, resumed = fit("resumed", "--ckpt_path", str(killed))
-    assert status == 0
-    assert equal(weights(resumed), weights(whole))
-    assert not equal(weights(killed), weights(whole))
 
 
 def test_three_stages_and_their_table(trained, tmp_path, capsys):

@@ -1,47 +1,29 @@
-"""``blindsr upscale`` and what is the user's: nothing of it is lost, none of it ends a batch."""
+"""``blindsr upscale`` and what is the user's: nothing of it is lost."""
 
 import json
 import os
 import signal
-import socket
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from tests.helpers.fake_model import FakeModel
+from tests.helpers.upscale_command import fake_for_any_name, flat, names, run
 
-from blindsr.cli import app
 from blindsr.cli.pictures.records import INDEX
 from blindsr.imaging.files import read_array, write_png
 
 
 @pytest.fixture
 def model(monkeypatch):
-    fake = FakeModel()
-    monkeypatch.setattr("blindsr.restore.load", lambda *_, **__: fake)
-    return fake
-
-
-def picture(level, height=16, width=20):
-    return np.full((height, width, 3), level, np.uint8)
-
-
-def run(*words):
-    return app.main(["upscale", *(str(word) for word in words)])
-
-
-def names(folder):
-    files = [path for path in folder.rglob("*") if path.name != INDEX and not path.is_dir()]
-    return sorted(str(path.relative_to(folder)) for path in files)
+    return fake_for_any_name(monkeypatch)
 
 
 def test_overwrite_replaces_no_other_picture(model, tmp_path, capsys):
     folder = tmp_path / "ow"
-    write_png(folder / "a.png", picture(9))
-    Image.fromarray(picture(80)).save(folder / "a.jpg")
-    write_png(folder / "b.bmp", picture(7))
+    write_png(folder / "a.png", flat(9))
+    Image.fromarray(flat(80)).save(folder / "a.jpg")
+    write_png(folder / "b.bmp", flat(7))
     before = (folder / "a.png").read_bytes()
     words = (folder / "a.jpg", folder / "b.bmp", "-o", folder)
     for more in ([], ["--overwrite"], ["--overwrite", "--format", "png"]):
@@ -56,7 +38,7 @@ def test_overwrite_replaces_no_other_picture(model, tmp_path, capsys):
 
 @pytest.mark.parametrize("extra", ["sigma", "classes", "preview", "compare"])
 def test_extra_files_are_guarded_too(model, tmp_path, capsys, extra):
-    write_png(tmp_path / "a.png", picture(9, 64, 64))
+    write_png(tmp_path / "a.png", flat(9, 64, 64))
     out = tmp_path / "out"
     out.mkdir()
     (out / f"a_{extra}.png").write_text("mine")
@@ -67,10 +49,10 @@ def test_extra_files_are_guarded_too(model, tmp_path, capsys, extra):
 
 
 def test_a_result_that_was_changed_is_the_users(model, tmp_path, capsys):
-    write_png(tmp_path / "a.png", picture(9))
+    write_png(tmp_path / "a.png", flat(9))
     out = tmp_path / "out"
     assert run(tmp_path / "a.png", "-o", out) == 0
-    write_png(out / "a.png", picture(200, 32, 40))
+    write_png(out / "a.png", flat(200, 32, 40))
     mine = (out / "a.png").read_bytes()
     for more in ([], ["--overwrite"]):
         capsys.readouterr()
@@ -83,7 +65,7 @@ def test_a_result_that_was_changed_is_the_users(model, tmp_path, capsys):
 
 def test_copies_and_moves_are_still_known(model, tmp_path, capsys):
     """A copy has another time of change; a moved picture another place."""
-    write_png(tmp_path / "a.png", picture(9))
+    write_png(tmp_path / "a.png", flat(9))
     out = tmp_path / "out"
     assert run(tmp_path / "a.png", "-o", out) == 0
     os.utime(out / "a.png", (1, 1))
@@ -95,10 +77,10 @@ def test_copies_and_moves_are_still_known(model, tmp_path, capsys):
 
 
 def test_a_picture_that_changed_is_made_again_when_told(model, tmp_path, capsys):
-    write_png(tmp_path / "a.png", picture(9))
+    write_png(tmp_path / "a.png", flat(9))
     out = tmp_path / "out"
     assert run(tmp_path / "a.png", "-o", out) == 0
-    write_png(tmp_path / "a.png", picture(90, 18))
+    write_png(tmp_path / "a.png", flat(90, 18))
     assert run(tmp_path / "a.png", "-o", out) == 1
     assert "--overwrite makes it again" in capsys.readouterr().err
     assert run(tmp_path / "a.png", "-o", out, "--overwrite") == 0
@@ -108,7 +90,7 @@ def test_a_picture_that_changed_is_made_again_when_told(model, tmp_path, capsys)
 
 def test_results_of_another_folder_with_the_same_names(model, tmp_path, capsys):
     for name, level in (("x", 9), ("y", 90)):
-        write_png(tmp_path / name / "a.png", picture(level))
+        write_png(tmp_path / name / "a.png", flat(level))
     out = tmp_path / "out"
     assert run(tmp_path / "x", "-o", out) == 0
     before = (out / "a.png").read_bytes()
@@ -119,7 +101,7 @@ def test_results_of_another_folder_with_the_same_names(model, tmp_path, capsys):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"results": {"a.png": {"was": 3}}}', "[" * 99999])
 def test_a_damaged_index_makes_nothing_ours(model, tmp_path, text, capsys):
-    write_png(tmp_path / "a.png", picture(9))
+    write_png(tmp_path / "a.png", flat(9))
     out = tmp_path / "out"
     out.mkdir()
     (out / "a.png").write_text("mine")
@@ -130,10 +112,10 @@ def test_a_damaged_index_makes_nothing_ours(model, tmp_path, text, capsys):
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_equal_stems_get_distinct_names_in_any_order(model, tmp_path, turn):
-    Image.fromarray(picture(9)).save(tmp_path / "photo.jpg")
-    write_png(tmp_path / "photo.png", picture(90))
-    write_png(tmp_path / "other.png", picture(90))
-    write_png(tmp_path / "deep" / "other.png", picture(50))
+    Image.fromarray(flat(9)).save(tmp_path / "photo.jpg")
+    write_png(tmp_path / "photo.png", flat(90))
+    write_png(tmp_path / "other.png", flat(90))
+    write_png(tmp_path / "deep" / "other.png", flat(50))
     words = [tmp_path / name for name in ("photo.jpg", "photo.png", "other.png", "deep/other.png")]
     out = tmp_path / "out"
     assert run(*words[::turn], "-o", out) == 0
@@ -145,14 +127,14 @@ def test_equal_stems_get_distinct_names_in_any_order(model, tmp_path, turn):
 
 
 def test_names_of_extra_files_are_distinct_too(model, tmp_path):
-    write_png(tmp_path / "a.png", picture(9))
-    write_png(tmp_path / "a_sigma.png", picture(90))
+    write_png(tmp_path / "a.png", flat(9))
+    write_png(tmp_path / "a_sigma.png", flat(90))
     assert run(tmp_path, "-o", tmp_path / "out", "--save-maps") == 0
     assert {"a_png.png", "a_png_sigma.png", "a_sigma_png.png"} <= set(names(tmp_path / "out"))
 
 
 def test_results_in_the_folder_of_the_pictures_are_no_pictures(model, tmp_path, capsys):
-    Image.fromarray(picture(9)).save(tmp_path / "a.jpg")
+    Image.fromarray(flat(9)).save(tmp_path / "a.jpg")
     assert run(tmp_path, "-o", tmp_path) == 0
     capsys.readouterr()
     assert run(tmp_path, "-o", tmp_path) == 0
@@ -162,126 +144,8 @@ def test_results_in_the_folder_of_the_pictures_are_no_pictures(model, tmp_path, 
     assert names(tmp_path) == ["a.jpg", "a.png"]
 
 
-def test_pipes_devices_and_sockets_are_refused_unread(model, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write_png(tmp_path / "zz.png", picture(9))
-    os.mkfifo("pipe.png")
-    (tmp_path / "link.png").symlink_to("pipe.png")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("socket.png")
-        words = ["pipe.png", "link.png", "socket.png", "/dev/zero", "zz.png"]
-        assert run(*words, "-o", "out") == 1
-    lines = capsys.readouterr().err.splitlines()
-    kinds = ("a named pipe", "a named pipe", "a socket", "a device")
-    for word, line, kind in zip(words, lines, kinds, strict=False):
-        assert f"{word}: {kind}, expected an ordinary file" in line
-    assert names(tmp_path / "out") == ["zz.png"]
-    assert run("zz.png", "-o", "pipe.png") == 2
-    assert "a named pipe, expected a file or a folder" in capsys.readouterr().err
-    os.mkfifo(tmp_path / "out" / "pipe2.png")
-    write_png(tmp_path / "pipe2.png", picture(9))
-    assert run("pipe2.png", "-o", "out", "--overwrite") == 1
-    assert "out/pipe2.png: a named pipe" in capsys.readouterr().err
-    assert run(".", "-o", "new") == 0
-    assert "2 named pipe" in capsys.readouterr().out
-
-
-def test_strange_names_are_done_and_printed(model, tmp_path, capfd):
-    folder = os.fsencode(tmp_path / "in") + b"/"
-    write_png(tmp_path / "in" / "a.png", picture(9, 64, 64))
-    strange = [b"no\xffutf8.png", b"new\nline.png", b"$\\frac$.png", "ä–中.png".encode(), b"%s.png"]
-    for name in strange:
-        os.link(folder + b"a.png", folder + name)
-    (tmp_path / "in" / "a.png").unlink()
-    (tmp_path / "in" / "bad\nname.png").write_text("no picture")
-    assert run(tmp_path / "in", "-o", tmp_path / "out", "--compare", "--save-maps") == 1
-    captured = capfd.readouterr()
-    assert "no\\udcffutf8.png" in captured.out
-    assert "new\\nline.png" in captured.out
-    assert "bad\\nname.png: not an image" in captured.err
-    assert captured.err.count("\n") == 1
-    assert {os.fsencode(path.name) for path in (tmp_path / "out").iterdir()} >= set(strange)
-
-
-def test_the_longest_names(model, tmp_path, capsys):
-    longest = "x" * 251 + ".png"
-    write_png(tmp_path / longest, picture(9))
-    assert run(tmp_path / longest, "-o", tmp_path / "out") == 0
-    assert names(tmp_path / "out") == [longest]
-    write_png(tmp_path / "in" / longest, picture(9))
-    write_png(tmp_path / "in" / "a.png", picture(9))
-    assert run(tmp_path / "in", "-o", tmp_path / "more", "--save-maps") == 1
-    err = capsys.readouterr().err
-    assert "file name too long). Give a shorter name" in err
-    assert err.count("\n") == 1
-    assert "a_sigma.png" in names(tmp_path / "more")
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (MemoryError(), "memory ran out"),
-        (RecursionError("deep"), "too deeply nested"),
-        (OSError(5, "no"), "cannot be used (input/output error)"),
-        (ValueError("a\nb"), "cannot be done (ValueError: a\\nb)"),
-        (KeyError("x"), "BLINDSR_DEBUG=1 tells where"),
-        (OverflowError("x"), "OverflowError"),
-        (Image.DecompressionBombError("large"), "DecompressionBombError"),
-    ],
-)
-def test_whatever_happens_while_reading_is_one_line(
-    model, tmp_path, capsys, monkeypatch, error, said
-):
-    from blindsr.cli.pictures import upscale_picture
-
-    for name in ("a.png", "b.png"):
-        write_png(tmp_path / name, picture(9))
-    read = upscale_picture.read_photo
-
-    def failing(path):
-        if path.name == "a.png":
-            raise error
-        return read(path)
-
-    monkeypatch.setattr(upscale_picture, "read_photo", failing)
-    assert run(tmp_path, "-o", tmp_path / "out") == 1
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert f"{tmp_path}/a.png: {said}" in err or ("a.png: " in err and said in err)
-    assert names(tmp_path / "out") == ["b.png"]
-    monkeypatch.setenv("BLINDSR_DEBUG", "1")
-    run(tmp_path, "-o", tmp_path / "out")
-    unexpected = isinstance(error, (ValueError, KeyError, OverflowError, RecursionError))
-    assert ("Traceback" in capsys.readouterr().err) >= unexpected
-
-
-def test_a_missing_picture_among_others(model, tmp_path, capsys):
-    write_png(tmp_path / "a.png", picture(9))
-    words = [tmp_path / "nowhere.png", tmp_path / "a.png", tmp_path / "none*.png"]
-    assert run(*words, "-o", tmp_path / "out") == 1
-    captured = capsys.readouterr()
-    assert "nowhere.png: no such file or folder" in captured.err
-    assert "none*.png: matches nothing" in captured.err
-    assert captured.out.endswith("1 of 3 done\n")
-    assert run(words[0], words[2], "-o", tmp_path / "out") == 2
-    assert capsys.readouterr().err.count("\n") == 2
-
-
-def test_paths_that_the_system_refuses(model, tmp_path, capsys):
-    write_png(tmp_path / "a.png", picture(9))
-    (tmp_path / "loop.png").symlink_to("loop.png")
-    words = [tmp_path / "loop.png", "a\0b.png", "y" * 300 + ".png", tmp_path / "a.png" / "b.png"]
-    assert run(*words, tmp_path / "a.png", "-o", tmp_path / "out") == 1
-    err = capsys.readouterr().err
-    assert err.count("\n") == 4
-    for part in ("links lead in a circle", "a\\x00b.png", "shorter name", "a part of the path"):
-        assert part.lower() in err.lower()
-    assert run(tmp_path / "a.png", "-o", tmp_path / "a.png" / "deep") == 1
-    assert "a part of the path is a file" in capsys.readouterr().err.lower()
-
-
 def test_the_index_says_which_input_made_what(model, tmp_path):
-    write_png(tmp_path / "a.png", picture(9))
+    write_png(tmp_path / "a.png", flat(9))
     assert run(tmp_path / "a.png", "-o", tmp_path / "out", "--save-maps") == 0
     index = json.loads((tmp_path / "out" / INDEX).read_text())
     made = ["a.png", "a_classes.png", "a_preview.png", "a_sigma.png"]
@@ -292,7 +156,7 @@ def test_the_index_says_which_input_made_what(model, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_it_with_their_status(model, tmp_path, capsys, monkeypatch, number):
     for name in ("a.png", "b.png", "c.png"):
-        write_png(tmp_path / "in" / name, picture(9, 20 if name == "b.png" else 16))
+        write_png(tmp_path / "in" / name, flat(9, 20 if name == "b.png" else 16))
     strips = model.strips
 
     def signalled(image, **options):
@@ -322,7 +186,7 @@ def test_a_kill_while_results_are_moved_is_made_good(
     """The index is written first, so that no result is taken for a file of the user's."""
     from blindsr.cli.pictures import results
 
-    write_png(tmp_path / "a.png", picture(9, 64, 64))
+    write_png(tmp_path / "a.png", flat(9, 64, 64))
     out = tmp_path / "out"
     words = (tmp_path / "a.png", "-o", out, "--compare")
     if overwrite:
@@ -345,46 +209,6 @@ def test_a_kill_while_results_are_moved_is_made_good(
     assert len(one.results) == len(two.results) == 1
 
 
-def test_folders_links_and_brackets(model, tmp_path, capsys):
-    photos = tmp_path / "photos[1]"
-    for name in ("a.png", "deep/b[2].png", "deep/c.png"):
-        write_png(photos / name, picture(9))
-    write_png(tmp_path / "else" / "d.png", picture(9))
-    (photos / "deep" / "up").symlink_to(photos)
-    (photos / "deep" / "self").symlink_to("self")
-    (photos / "linked").symlink_to(tmp_path / "else")
-    (photos / "again").symlink_to(photos / "deep")
-    (photos / "gone.png").symlink_to("nowhere.png")
-    for name in ("x.txt", "y.txt", "z.mov", "README"):
-        (photos / name).write_text("no picture")
-    assert run(photos, "-o", tmp_path / "all", "--recursive") == 0
-    assert names(tmp_path / "all") == ["a.png", "deep/b[2].png", "deep/c.png", "linked/d.png"]
-    out = capsys.readouterr().out
-    assert "6 files skipped: 1 .mov, 2 .txt, 2 broken link, 1 without a suffix" in out
-    assert run(photos / "deep" / "b[2].png", "-o", tmp_path / "one") == 0
-    assert run(photos / "deep" / "*.png", "-o", tmp_path / "some") == 0
-    assert names(tmp_path / "some") == ["b[2].png", "c.png"]
-    assert run(photos / "[a-d]*" / "[bc]*.png", "-o", tmp_path / "parts") == 0
-    assert names(tmp_path / "parts") == ["b[2].png", "c.png"]
-    assert run(tmp_path / "p*" / "**" / "c.png", "-o", tmp_path / "stars") == 0
-    assert names(tmp_path / "stars") == ["c.png"]
-
-
-@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".bmp", ".avif", ".jp2", ".gif"])
-def test_kinds_that_folders_hold(model, tmp_path, capsys, suffix):
-    kind = {".jfif": "JPEG", ".jpe": "JPEG", ".jp2": "JPEG2000"}.get(suffix, suffix[1:].upper())
-    (tmp_path / "in").mkdir()
-    Image.fromarray(picture(90)).save(tmp_path / "in" / f"a{suffix}", kind)
-    assert run(tmp_path / "in", "-o", tmp_path / "out") == 0
-    assert names(tmp_path / "out") == ["a.png"]
-    assert abs(int(read_array(tmp_path / "out" / "a.png")[0, 0, 0]) - 90) < 6
-    capsys.readouterr()
-    assert run(tmp_path / "in", "-o", tmp_path / "same", "--format", "same") == 0
-    jpeg = kind == "JPEG"
-    assert names(tmp_path / "same") == ["a.jpg" if jpeg else "a.png"]
-    assert (f"as PNG, since {suffix} is not written" in capsys.readouterr().out) != jpeg
-
-
 def test_runs_that_write_into_one_folder_keep_each_others_records(tmp_path):
     from blindsr.cli.pictures.records import read_records
     from blindsr.cli.pictures.results import Results
@@ -393,11 +217,11 @@ def test_runs_that_write_into_one_folder_keep_each_others_records(tmp_path):
     out = tmp_path / "out"
 
     def work(name):
-        write_png(tmp_path / name, picture(9))
+        write_png(tmp_path / name, flat(9))
         with Results(tmp_path / name, [out / name], replace_earlier=False).staged(
             StopSignals()
         ) as stage:
-            write_png(stage / name, picture(7))
+            write_png(stage / name, flat(7))
 
     threads = [threading.Thread(target=work, args=(f"{index}.png",)) for index in range(8)]
     for thread in threads:
@@ -408,7 +232,7 @@ def test_runs_that_write_into_one_folder_keep_each_others_records(tmp_path):
 
 
 def test_a_file_that_came_while_the_picture_was_made_stays(model, tmp_path, capsys, monkeypatch):
-    write_png(tmp_path / "a.png", picture(9))
+    write_png(tmp_path / "a.png", flat(9))
     strips = model.strips
 
     def slow(image, **options):

@@ -1,6 +1,6 @@
 """Run damaged files through the command line in a process with limits; print what went wrong.
 
-    python run_cases.py photographs|weights FOLDER FIRST COUNT
+    python run_cases.py FOLDER FIRST photographs=COUNT weights=COUNT
 
 Every case must end within ``SECONDS`` of processor time, below ``GIGABYTES`` of address space,
 with a status of 0, 1 or 2, no traceback, one line per file that could not be done, and nothing
@@ -114,13 +114,18 @@ def weights(folder, first, count):
 
 def main():
     """Read the arguments, set the limits, run."""
-    kind, folder, first, count = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:5])
+    folder, first = Path(sys.argv[1]), int(sys.argv[2])
+    counts = {kind: int(count) for kind, count in (word.split("=") for word in sys.argv[3:])}
     import blindsr.restore  # noqa: F401 - what it takes to load is not what a file takes
 
     resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
     signal.signal(signal.SIGVTALRM, too_slow)
-    run = {"photographs": photographs, "weights": weights}[kind]
-    sys.stdout.write(json.dumps({"cases": count, "faults": run(folder, first, count)}))
+    run = {"photographs": photographs, "weights": weights}
+    faults = []
+    for kind, count in counts.items():
+        (folder / kind).mkdir()
+        faults += run[kind](folder / kind, first, count)
+    sys.stdout.write(json.dumps({"cases": counts, "faults": faults}))
 
 
 if __name__ == "__main__":

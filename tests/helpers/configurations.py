@@ -25,12 +25,16 @@ TINY = {
                 "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
                 "init_args": {"filename": "last", "enable_version_counter": False},
             },
-            {"class_path": "blindsr.callbacks.Pictures", "init_args": {"count": 2}},
         ],
     },
     "model": {
         "class_path": "blindsr.tasks.CMOSTask",
-        "init_args": {"backbone": "pyramid_small", "warmup_steps": 1, "cosine_steps": 20},
+        "init_args": {
+            "backbone": "pyramid_small",
+            "gia_parts": "F",  # a third of the tensors, and of the time that checkpoints take
+            "warmup_steps": 1,
+            "cosine_steps": 20,
+        },
     },
     "data": {
         "class_path": "blindsr.data.Scenes",
@@ -76,9 +80,15 @@ MODELS = {
 }
 
 
-def write_config(folder, name="tiny", model="cmos", **trainer):
+PICTURES = {"class_path": "blindsr.callbacks.Pictures", "init_args": {"count": 2}}
+"""Not in every configuration: drawing takes longer than the training."""
+
+
+def write_config(folder, name="tiny", model="cmos", *, pictures=False, **trainer):
     """The tiny configuration with its runs under ``folder``; returns its path."""
     config = yaml.safe_load(yaml.safe_dump(TINY))
+    if pictures:
+        config["trainer"]["callbacks"].append(PICTURES)
     if model in MODELS:
         config["model"] = yaml.safe_load(yaml.safe_dump(MODELS[model]))
         config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"

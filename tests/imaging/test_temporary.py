@@ -2,28 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.helpers.children import in_child
 
 from blindsr.imaging.files import atomic_path, write_png
 from blindsr.imaging.temporary import is_temporary, start_of, sweep, temporary_beside
 from blindsr.photo.formats import Layout
 from blindsr.photo.writer import open_writer
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from blindsr.imaging.temporary import temporary_beside
-path = temporary_beside(Path(sys.argv[1]) / "a.png")
-path.write_text("half")
-(folder := temporary_beside(Path(sys.argv[1]) / "b", suffix="")).mkdir()
-(folder / "part").write_text("half")
-os.kill(os.getpid(), 9)
-"""
 
 
 def test_names_tell_the_process_and_do_not_grow_with_the_result(tmp_path):
@@ -42,8 +30,14 @@ def test_a_result_may_have_the_longest_name_there_is(tmp_path):
 
 
 def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=60)
-    assert done.returncode == -signal.SIGKILL
+    def die():
+        temporary_beside(tmp_path / "a.png").write_text("half")
+        folder = temporary_beside(tmp_path / "b", suffix="")
+        folder.mkdir()
+        (folder / "part").write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_child(die) == -signal.SIGKILL
     (tmp_path / ".hidden").write_text("mine")
     assert len(list(tmp_path.iterdir())) == 3
     with atomic_path(tmp_path / "now.png") as living:

@@ -21,14 +21,6 @@ from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def told(monkeypatch):
     """What stands in for the estimator in the box."""

@@ -35,7 +35,7 @@ def run(*words):
 def fitted(tmp_path_factory):
     """Folder of a run that two processes trained, three scenes each epoch and rank."""
     folder = tmp_path_factory.mktemp("ddp")
-    config = write_config(folder, "ddp", max_epochs=1)
+    config = write_config(folder, "ddp", pictures=True, max_epochs=1)
     done = run("fit", "-c", str(config), *TWO, *UNEVEN, "--data.batch_size", "1")
     assert done.returncode == 0, done.stderr[-3000:]
     return config, folder / "logs" / "ddp"
@@ -81,7 +81,7 @@ def restored(tmp_path_factory):
     """Folder of three restorers that two processes, started once, trained and tested."""
     folder = tmp_path_factory.mktemp("restored")
     for model in ("rrdb_sft", "blind"):
-        write_config(folder, model, model, max_epochs=1)
+        write_config(folder, model, model, pictures=True, max_epochs=1)
     states = {
         "class_path": "tests.integration.rank_state.RankState",
         "init_args": {"folder": str(folder)},

@@ -7,14 +7,6 @@ from blindsr.errors import ConfigError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def estimator(num_classes=8, **options):
     torch.manual_seed(0)
     network = CMOS(num_classes, backbone="pyramid_small", window=(6, 8), **options)

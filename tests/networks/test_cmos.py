@@ -7,15 +7,6 @@ from blindsr.networks import CMOS, GIA
 from blindsr.networks.backbones.by_name import BACKBONES, create_backbone
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Maps this small lose more to the hand-over between threads than they win."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def small(num_classes=5, **options):
     torch.manual_seed(0)
     return CMOS(num_classes, backbone="pyramid_small", **options)

@@ -8,6 +8,7 @@ With the legacy layout float32 results depend on the kernels: oneDNN's give erro
 direct ones, which round as the released run did, 7e-5 and 2e-4.
 """
 
+import copy
 import gzip
 import json
 
@@ -24,15 +25,15 @@ LR = ("nyu:lr", (1, 3, 96, 128))
 
 
 @pytest.fixture(scope="module")
-def state():
-    return official_state("cmos")
+def loaded():
+    network = CMOS()
+    load_official(network, official_state("cmos"), window_layout="fixed")
+    return network.eval()
 
 
 @pytest.fixture
-def network(state):
-    network = CMOS()
-    load_official(network, state, window_layout="fixed")
-    return network.eval()
+def network(loaded):
+    return copy.deepcopy(loaded)
 
 
 @torch.no_grad()
@@ -85,15 +86,56 @@ def test_names_shapes_and_parameter_counts(network):
     assert sum(p.numel() for p in CMOS(19).parameters()) == 15_969_776
 
 
-def test_training_step_in_float64(network):
-    golden = json.loads(gzip.decompress((GOLDEN / "cmos_nyu_train.json.gz").read_bytes()))
-    network.double().train()
-    losses = training_losses(network)
-    for name, loss in losses.items():
-        assert loss.item() == pytest.approx(golden["losses"][name], rel=1e-6), name
-    losses["total_half_aux"].backward()
+@pytest.fixture(scope="module")
+def golden_training():
+    return json.loads(gzip.decompress((GOLDEN / "cmos_nyu_train.json.gz").read_bytes()))
 
-    expected = golden["grad_norms"]
+
+@torch.no_grad()
+def test_losses_and_statistics_of_a_training_step(network, golden_training):
+    losses = training_losses(network.double().train())
+    for name, loss in losses.items():
+        assert loss.item() == pytest.approx(golden_training["losses"][name], rel=1e-6), name
+    buffers = dict(network.named_buffers())
+    for name, norm in golden_training["running_stat_norms"].items():
+        ours = buffers[name.removeprefix("cmos.")].norm().item()
+        assert ours == pytest.approx(norm, rel=1e-6), name
+
+
+def test_gradients_are_the_slope_of_the_losses(network, golden_training):
+    """With the losses above: no path that the released training learns through is cut off."""
+    network.double().train()
+    draw = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 40, (2, 64, 64), generator=draw)
+    inputs = (
+        image("nyu:slope_lr", (2, 3, 16, 16)).double(),
+        5 * image("nyu:slope_blur", (2, 1, 64, 64)).double(),
+        labels,
+    )
+    total_loss(network, *inputs).backward()
+    parameters = dict(network.named_parameters())
+    norms = {f"cmos.{name}": p.grad.norm().item() for name, p in parameters.items()}
+    learns = {name for name, norm in golden_training["grad_norms"].items() if norm > 1e-9}
+    assert learns <= {name for name, norm in norms.items() if norm > 0}
+    ways = {  # each tensor moves by a part of its own spread
+        name: torch.randn(p.shape, generator=draw).double() * p.detach().std(correction=0)
+        for name, p in parameters.items()
+    }
+    slope = sum(float((ways[name] * p.grad).sum()) for name, p in parameters.items())
+    step, found = 1e-10, []  # so small that hardly a rectifier turns
+    with torch.no_grad():
+        for shift in (step, -2 * step):  # to one side, then from there to the other
+            for name, parameter in parameters.items():
+                parameter += shift * ways[name]
+            found.append(float(total_loss(network, *inputs)))
+    assert (found[0] - found[1]) / (2 * step) == pytest.approx(slope, rel=1e-3)
+
+
+@pytest.mark.slow  # all that a backward pass keeps in float64: 5 GB
+def test_gradients_in_float64(network, golden_training):
+    losses = training_losses(network.double().train())
+    losses["total_half_aux"].backward()
+    expected = golden_training["grad_norms"]
     norms = {f"cmos.{n}": p.grad.norm().item() for n, p in network.named_parameters()}
     assert norms.keys() == expected.keys()
     floor = 1e-6 * np.linalg.norm(list(expected.values()))
@@ -101,18 +143,21 @@ def test_training_step_in_float64(network):
     assert np.median(errors) <= 5e-3
     assert np.quantile(errors, 0.95) <= 5e-2
 
-    buffers = dict(network.named_buffers())
-    for name, norm in golden["running_stat_norms"].items():
-        ours = buffers[name.removeprefix("cmos.")].norm().item()
-        assert ours == pytest.approx(norm, rel=1e-6), name
-
 
 def training_losses(network):
-    estimate = network(image("nyu:train_lr", (4, 3, 64, 96)).double())
     blur = 5 * image("nyu:train_blur", (4, 1, 256, 384)).double()
     labels = np.random.RandomState(1).randint(0, 40, (4, 1, 256, 384))[:, 0]
     labels[:, :16] = 255
-    seg = torch.from_numpy(labels)
+    lr = image("nyu:train_lr", (4, 3, 64, 96)).double()
+    return losses_of(network, lr, blur, torch.from_numpy(labels))
+
+
+def total_loss(network, lr, blur, seg):
+    return losses_of(network, lr, blur, seg)["total_half_aux"]
+
+
+def losses_of(network, lr, blur, seg):
+    estimate = network(lr)
     losses = {
         "aux_blur_l1": l1_loss(estimate.aux_blur, blur),
         "aux_semantic_ce": cross_entropy(estimate.aux_seg_logits, seg, ignore_index=255),

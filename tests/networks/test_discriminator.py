@@ -14,16 +14,6 @@ from blindsr.networks.blocks.spectral import SpectralConv2d
 SMALL = 8
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small lose more to the hand-over between threads than they win."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-
-
 class Reference(nn.Module):
     """The same network from torch's older spectral norm, which published files were made with."""
 

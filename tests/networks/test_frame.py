@@ -13,14 +13,6 @@ from blindsr.networks.blocks.whole_picture import Frame, PictureMeans, framed, p
 from blindsr.networks.kinds import tile_needs
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def random(*shape):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

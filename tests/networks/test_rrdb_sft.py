@@ -11,15 +11,6 @@ from blindsr.networks.condition import blur_input, class_input
 CLASSES, VOID = 6, 255
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Maps this small lose more to the hand-over between threads than they win."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def small(**options):
     sizes = {"features": 8, "growth": 4, "blocks": 2, "window": (4, 5), "num_classes": CLASSES}
     torch.manual_seed(0)

@@ -2,14 +2,20 @@ import math
 
 import pytest
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import LightningDataModule
+from tests.helpers.restoration_data import trainer
 from torch.utils.data import DataLoader
 
 from blindsr.errors import ConfigError
 from blindsr.tasks import CMOSTask
 from blindsr.types import DataFacts
 
-SMALL = {"backbone": "pyramid_small", "warmup_steps": 2, "learning_rate": 1e-3}
+SMALL = {
+    "backbone": "pyramid_small",
+    "gia_parts": "F",  # a third of the tensors; ablations train with all parts
+    "warmup_steps": 2,
+    "learning_rate": 1e-3,
+}
 
 
 class Fake(LightningDataModule):
@@ -38,19 +44,6 @@ class Fake(LightningDataModule):
         return DataLoader([self.sample(i) for i in range(8)], batch_size=4)
 
     val_dataloader = test_dataloader = predict_dataloader = train_dataloader
-
-
-def trainer(tmp_path, **options):
-    settings = {"max_epochs": 1, "accelerator": "cpu", "logger": False, "barebones": False}
-    return Trainer(
-        default_root_dir=tmp_path,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        **settings | options,
-    )
 
 
 def task(**changes):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
+from tests.helpers.restoration_data import ESTIMATOR, RESTORER
 from torch.utils.data import DataLoader
 
 import blindsr
@@ -18,15 +19,6 @@ from blindsr.weights.export import save_safetensors
 
 # the estimator of a pipeline is frozen: that it stays in evaluation mode is the point
 pytestmark = pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
-RESTORER = {
-    "code_length": 4,
-    "features": 8,
-    "growth": 4,
-    "blocks": 1,
-    "condition": "lr",
-    "window": (4, 4),
-}
-ESTIMATOR = {"backbone": "pyramid_small", "window": (4, 4), "gia_parts": "F"}
 FACTS = DataFacts(4, 1.5, "bicubic", 5.0, 21, 3, ("sky", "tree", "road"), metric_depth=True)
 
 

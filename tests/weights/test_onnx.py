@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from tests.helpers.anchors import TINY
+from tests.helpers.convert_command import convert, refused
 from tests.helpers.pbasr_files import mean_network, moved, run
 from torch import nn
 
-from blindsr.cli import app
 from blindsr.errors import WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.types import IGNORE_INDEX
@@ -64,19 +64,6 @@ def run_session(session, **inputs):
 
 def metadata(session):
     return session.get_modelmeta().custom_metadata_map
-
-
-def convert(*words):
-    return app.main(["convert", *(str(word) for word in words)])
-
-
-def refused(capsys, *words):
-    """The one line that a refused conversion prints."""
-    assert convert(*words) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 def model(graph):

@@ -10,14 +10,6 @@ from blindsr.networks.fast.rrdb_sft import FastRRDBSFT
 CLASSES = 7
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def small(**options):
     sizes = {"features": 8, "growth": 4, "blocks": 1, "window": (6, 8), "num_classes": CLASSES}
     return filled(RRDBSFT(8, **{**sizes, **options}))

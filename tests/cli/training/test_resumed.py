@@ -1,0 +1,34 @@
+"""A training that was killed in mid-epoch and resumed ends as one that was not."""
+
+import pytest
+import torch
+from tests.helpers.configurations import write_config
+from tests.helpers.resumed_runs import Die, DiedError, equal, weights
+
+from blindsr.cli.training import command
+
+
+@pytest.mark.parametrize(
+    ("model", "on_the_fly"), [("cmos", "true"), ("rrdb_sft", "false"), ("blind", "true")]
+)
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(
+    model, on_the_fly, tmp_path, monkeypatch
+):
+    def fit(name, *words):
+        config = write_config(tmp_path, name, model, max_epochs=3)
+        data = ["--data.on_the_fly", on_the_fly]
+        status = command.main(["fit", "-c", str(config), *data, *words])
+        return status, tmp_path / "logs" / name / "version_0" / "checkpoints" / "last.ckpt"
+
+    status, whole = fit("whole")
+    assert status == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "ScoreTable", Die)
+        with pytest.raises(DiedError):
+            fit("killed")
+    killed = tmp_path / "logs" / "killed" / "version_0" / "checkpoints" / "last.ckpt"
+    assert torch.load(killed, weights_only=True)["global_step"] == 4  # saved by the error itself
+    status, resumed = fit("resumed", "--ckpt_path", str(killed))
+    assert status == 0
+    assert equal(weights(resumed), weights(whole))
+    assert not equal(weights(killed), weights(whole))

@@ -1,0 +1,163 @@
+"""Tiles and strips of the restorer give the picture at once."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.helpers.made_pipeline import TILE, as_float, blind, equal, made_model, scene
+from torch import nn
+
+from blindsr.errors import ConfigError
+from blindsr.inference import tiled_run
+from blindsr.inference.model import Model, Upscaler
+from blindsr.inference.tile_sizes import lay_tiles
+from blindsr.networks.tile_needs import TileNeeds
+from blindsr.restore import Restorer
+
+
+def plain_upscaler(scale=2):
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3 * scale**2, 5, padding=2)]
+    network = nn.Sequential(*layers, nn.PixelShuffle(scale), nn.Sigmoid()).eval()
+    upscaler = Upscaler(lambda lr, *_: network(lr), TileNeeds((3, 5), overlap=16))
+    return Restorer(Model("plain", "here", scale, torch.device("cpu"), upscaler=upscaler))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (33, 200), (100, 31), (120, 150)])
+def test_convolutions_with_enough_overlap_do_not_notice_tiles(size):
+    image = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
+    model = plain_upscaler()
+    whole = model.upscale(image, tile=0)
+    assert whole.shape == (2 * size[0], 2 * size[1], 3)
+    for tile in (1, 24):
+        assert np.abs(model.upscale(image, tile=tile) - whole).max() < 1e-5
+
+
+@torch.inference_mode()
+def test_untiled_is_the_network_itself(model):
+    image = as_float(scene(40, 53))
+    sr, estimate = blind()(torch.from_numpy(image).permute(2, 0, 1)[None])
+    maps = model.estimate(image)
+    np.testing.assert_allclose(maps.sigma, estimate.blur[0, 0], atol=1e-4)
+    classes = estimate.seg_logits.argmax(1)[0].numpy()
+    assert (maps.classes == classes).mean() > 0.999
+    found = model.upscale(image)
+    expected = sr[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    assert np.quantile(np.abs(found - expected), 0.99) < 1e-4
+
+
+def errors(model, image, monkeypatch, rounds):
+    monkeypatch.setattr(tiled_run, "ROUNDS", rounds)
+    whole, tiled = (model.upscale(image, tile=tile) for tile in (0, TILE))
+    return 255 * np.abs(whole - tiled)
+
+
+@pytest.mark.parametrize("condition", ["hr", "lr"])
+def test_tiles_hardly_change_the_result(condition, monkeypatch):
+    monkeypatch.setattr("blindsr.networks.tile_needs.CMOS_OVERLAP", 64)
+    model = Restorer(made_model(blind(condition=condition)))
+    image = as_float(scene(*((100, 140) if condition == "hr" else (150, 200))))
+    difference = errors(model, image, monkeypatch, 1)
+    assert difference.max() > 0  # there are tiles
+    assert difference.mean() <= 0.001
+    assert np.quantile(difference, 0.999) <= 0.1
+    # Means of a tile instead of the picture's: what a tool that only cuts and blends would do.
+    without = errors(model, image, monkeypatch, 0)
+    assert without.mean() > 3 * difference.mean()
+
+
+def test_memory_is_that_of_a_tile(monkeypatch):
+    """No tensor that enters a network grows with the picture, and neither do the strips."""
+    model = Restorer(made_model(blind()))
+    largest, strips = [], []
+    for height, width in ((100, 130), (260, 130), (100, 300)):
+        seen = [0]
+
+        def watch(part, seen=seen):
+            def run(*inputs, **maps):
+                seen.append(max(x.numel() for x in (*inputs, *maps.values())))
+                return part.run(*inputs, **maps)
+
+            return run
+
+        inner = model._model
+        watched = replace(
+            inner,
+            estimator=replace(inner.estimator, run=watch(inner.estimator)),
+            upscaler=replace(inner.upscaler, run=watch(inner.upscaler)),
+        )
+        image = np.zeros((height, width, 3), np.uint8)
+        results = list(Restorer(watched).strips(image, tile=TILE))
+        largest.append(max(seen))
+        strips.append(max(len(strip.sr) for strip in results))
+    assert largest == [largest[0]] * 3
+    assert max(strips) <= 4 * (TILE + 2 * 32)
+
+
+def test_auto_follows_the_budget(model, monkeypatch):
+    needs = TileNeeds((48, 64), 32, bytes_per_pixel=1000)
+    assert len(lay_tiles((100, 100), needs, "auto", 10_000_000)) == 1
+    for size in ((1000, 2000), (3000, 90), (90, 3000)):
+        for budget in (20_000_000, 300_000_000):
+            grid = lay_tiles(size, needs, "auto", budget)
+            assert len(grid) > 1 or size[0] * size[1] * 1000 <= budget
+            seen = max((r.stop - r.start) * (c.stop - c.start) for r, c in grid)
+            assert seen * 1000 <= budget
+            grid = lay_tiles(size, needs, "auto", budget, strip_bytes=50)
+            rows, columns = grid.rows[0].stop, grid.columns[0].stop
+            assert rows * (1000 * columns + 50 * size[1]) <= budget
+    tiny = lay_tiles((1000, 1000), needs, "auto", 1)  # the least that the network can do
+    assert tiny.rows[0].stop == 48 + 32
+
+
+def test_wrong_tiles_are_refused(model):
+    for tile in (-1, 1.5, "big", True, None):
+        for call in (model.upscale, model.estimate, model.strips):
+            with pytest.raises(ConfigError, match="tile"):
+                call(scene(20, 20), tile=tile)
+
+
+def test_strips_are_the_picture_and_the_maps(model):
+    image, calls = scene(100, 130), []
+    strips = list(model.strips(image, tile=TILE, maps=True, on_progress=lambda *n: calls.append(n)))
+    assert len(strips) > 1
+    tops = np.cumsum([0, *(len(strip.sr) for strip in strips)])
+    assert [strip.top for strip in strips] == list(tops[:-1])
+    joined = [np.concatenate([strip[i] for strip in strips]) for i in (1, 2, 3)]
+    assert equal(np.rint(joined[0] * 255).astype(np.uint8), model.upscale(image, tile=TILE))
+    maps = model.estimate(image, tile=TILE)
+    # The last of the rounds that collect means saw no restorer here: the maps are the same.
+    assert equal(joined[1], maps.sigma)
+    assert equal(joined[2], maps.classes)
+    done, total = zip(*calls, strict=True)
+    assert done == tuple(range(1, total[0] + 1))
+    assert set(total) == {len(calls)}
+    assert next(model.strips(image, tile=TILE)).sigma is None
+
+
+def test_threads_get_what_they_would_get_alone(model):
+    images = [scene(100, 130, index) for index in (1, 2)]
+    alone = [model.upscale(image, tile=TILE) for image in images]
+    together = {}
+
+    def work(i):
+        together[i] = model.upscale(images[i], tile=TILE)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in (0, 1):
+        assert equal(together[i], alone[i])
+    assert not equal(alone[0], alone[1])
+
+
+def test_nothing_of_a_tile_stays_behind(model):
+    strips = model.strips(scene(100, 130), tile=TILE)
+    next(strips)
+    assert not torch.is_inference_mode_enabled()
+    small = scene(20, 24)
+    assert equal(model.upscale(small), Restorer(model._model).upscale(small))

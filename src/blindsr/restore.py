@@ -361,13 +361,12 @@ class Restorer:
         model, budget = self._model, self._model.budget()
         upscaler = model.upscaler if upscale else None
         looking = self._looking(given[0]) if finish is not None and finish.uses_blur else None
-        parts = ((model.estimator, MAP_BYTES), (upscaler, SR_BYTES), (looking, MAP_BYTES))
+        hr = model.scale**2
+        parts = ((model.estimator, MAP_BYTES * hr), (upscaler, SR_BYTES * hr), (looking, MAP_BYTES))
         grids = [
             None
             if part is None
-            else lay_tiles(
-                picture.padded, part.needs, tile, budget, strip_bytes=size * model.scale**2
-            )
+            else lay_tiles(picture.padded, part.needs, tile, budget, strip_bytes=size)
             for part, size in parts
         ]
         maps = given_maps(picture, model.scale, *given)
@@ -379,7 +378,7 @@ class Restorer:
         own = self._model.estimator
         if sigma is not None or (own is not None and own.sees_blur):
             return None
-        return blur_in_box(self.scale, self.device)
+        return blur_in_box(self.device)
 
     def _require_estimator(self) -> None:
         if self._model.untrusted_maps:

@@ -89,7 +89,7 @@ def test_kept_blur_is_not_put_back_a_second_time(monkeypatch):
     hr, _ = scene()
     blurred = gather_blur(hr, np.full(hr.shape[:2], 12, np.float32), sigma_max=40.0)
     lr = downsample(blurred, SCALE, "bicubic")
-    sees = ToldBlur(SCALE)
+    sees = ToldBlur(1)
     lr[..., 2] = 3 / 8  # sigma 12 HR pixels
     monkeypatch.setattr(blindsr.restore, "blur_in_box", lambda *_: sees.estimator())
 
@@ -118,7 +118,7 @@ def test_a_mixture_has_removed_less_than_the_whole():
 
 
 def test_every_kind_of_picture_comes_with_its_consistency(monkeypatch):
-    monkeypatch.setattr(blindsr.restore, "blur_in_box", lambda *_: ToldBlur(2).estimator())
+    monkeypatch.setattr(blindsr.restore, "blur_in_box", lambda *_: ToldBlur(1).estimator())
     model = inverting()
     image = np.random.default_rng(0).random((20, 30, 3), np.float32)
     large, report = model.upscale(image, consistency=True, keep_blur=0)

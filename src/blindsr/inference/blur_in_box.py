@@ -6,9 +6,12 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from blindsr.errors import WeightsError
+from blindsr.imaging.resize import upsample
+from blindsr.imaging.tiling import Arrays, RollingRows
 from blindsr.weights.checkpoint import NetworkFile, read_network
 
 from .kept_blur import DEFAULT_KEEP_BLUR
@@ -17,6 +20,7 @@ from .open_model import ASSETS, SMALL, engine_parts
 
 FILE = ASSETS / f"{SMALL}.safetensors"
 _PART = "estimator"
+_REACH = 3  # pixels to either side that a bilinear enlargement needs, and more
 
 
 def default_keep_blur() -> float:
@@ -25,11 +29,10 @@ def default_keep_blur() -> float:
 
 
 @lru_cache(maxsize=4)
-def blur_in_box(scale: int, device: torch.device) -> Estimator:
-    """Estimator of sigma and of its uncertainty in HR pixels.
+def blur_in_box(device: torch.device) -> Estimator:
+    """Estimator of sigma and of its uncertainty at the size and in the pixels of the picture.
 
     Args:
-        scale: HR size over LR size.
         device: where to put it.
 
     Raises:
@@ -44,10 +47,37 @@ def blur_in_box(scale: int, device: torch.device) -> Estimator:
             fix="Install the package again, or keep no blur: --keep-blur 0.",
         )
     # its scale is only the size and the unit of its maps
-    network = replace(file, settings={**file.settings, "scale": scale}).network()
+    network = replace(file, settings={**file.settings, "scale": 1}).network()
     estimator, _ = engine_parts(network, device)
     assert estimator is not None
     return estimator
+
+
+class EnlargedRows:
+    """Maps of a picture as rows of maps at HR size and in HR pixels.
+
+    At the size of the picture they take 1 / scale^2 of the memory.
+
+    Args:
+        maps: (rows, W, C) in pixels of the picture; asked for in order.
+        height: of the picture.
+        scale: HR size over LR size.
+        phase: where LR pixel 0 lies in HR pixels.
+    """
+
+    names: tuple[str, ...] = ("blur",)
+
+    def __init__(self, maps: RollingRows, height: int, scale: int, phase: float) -> None:
+        self._maps, self._height, self._scale, self._phase = maps, height, scale, phase
+
+    def rows(self, start: int, stop: int) -> Arrays:
+        """(stop - start, scale * W, C) of the one map."""
+        scale = self._scale
+        first = max(0, start // scale - _REACH)
+        last = min(self._height, -(-stop // scale) + _REACH)
+        map_ = self._maps.rows(first, last)[0]
+        part = upsample(map_, scale, phase=self._phase, method="bilinear")
+        return (part[start - scale * first : stop - scale * first] * np.float32(scale),)
 
 
 def _weights() -> NetworkFile | None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from blindsr.imaging.tiling import Arrays, Grid, RollingRows, Tile, blend
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 
+from .blur_in_box import EnlargedRows
 from .kept_blur import Blend
 from .model import Estimator, Model
 from .pictures import Picture
@@ -84,7 +85,8 @@ class Flow:
         upscaling: tiles of the upscaler; ``None`` leaves it out.
         given: maps of a user, instead of the estimator's.
         finish: what becomes of the upscaler's result; ``None`` leaves it as it is.
-        look: at blur for ``finish``, where neither ``given`` nor the model tells it.
+        look: estimator and tiles of blur for ``finish``, where neither ``given`` nor the model
+            tells it; its maps have the size of the picture.
         on_progress: called with tiles done and tiles in all after every tile.
     """
 
@@ -114,13 +116,18 @@ class Flow:
         rows = self._map_rows(recording=False)
         blur: MapRows | None = rows
         if self.look is not None:
-            blur = EstimatedRows(self.look[0], self._estimate(*self.look))
+            blur = self._look_rows(*self.look)
         upscale = self._upscale
         for top, (sr,) in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
             np.clip(sr, 0, 1, out=sr)
             removed = self._finish(top, sr, blur)
             shown = _named(rows, top, top + len(sr)) if maps else {}
             yield self._strip(top, sr, shown, removed)
+
+    def _look_rows(self, estimator: Estimator, grid: Grid) -> MapRows:
+        assert self.finish is not None
+        rows = RollingRows(self._estimate(estimator, grid, 1))
+        return EnlargedRows(rows, grid.size[0], self.model.scale, self.finish.phase)
 
     def _finish(
         self, top: int, sr: NDArray[np.float32], blur: MapRows | None
@@ -173,12 +180,13 @@ class Flow:
     def _estimate_own(self, *, recording: bool = False) -> Iterator[tuple[int, Arrays]]:
         assert self.estimating is not None
         assert self.model.estimator is not None
-        return self._estimate(self.model.estimator, self.estimating, recording=recording)
+        own, scale = self.model.estimator, self.model.scale
+        return self._estimate(own, self.estimating, scale, recording=recording)
 
     def _estimate(
-        self, estimator: Estimator, grid: Grid, *, recording: bool = False
+        self, estimator: Estimator, grid: Grid, scale: int, *, recording: bool = False
     ) -> Iterator[tuple[int, Arrays]]:
-        """Strips of the maps of :func:`map_names`."""
+        """Strips of the maps of :func:`map_names`, ``scale`` times the size of the picture."""
 
         def compute(tile: Tile) -> list[NDArray[Any]]:
             with self.model.running(self._frame(tile, grid, recording)):
@@ -194,7 +202,7 @@ class Flow:
             self._count()
             return [_channels_last(maps[name]) for name in map_names(estimator)]
 
-        return blend(grid, self.model.scale, compute)
+        return blend(grid, scale, compute)
 
     def _upscale(self, tile: Tile, rows: MapRows | None) -> list[NDArray[Any]]:
         grid, upscaler = self.upscaling, self.model.upscaler

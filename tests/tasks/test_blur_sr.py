@@ -52,7 +52,7 @@ def test_data_of_another_phase_are_refused(tmp_path, data):
 
 def test_a_share_above_one_is_refused():
     with pytest.raises(ConfigError, match="map_mix"):
-        BlurSRTask(map_mix={"true": 1.5})
+        BlurSRTask(map_mix={"truth": 1.5})
 
 
 def test_maps_of_an_estimator_are_learnt_with_and_it_stays_as_it_is(tmp_path, data):

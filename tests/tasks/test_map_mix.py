@@ -16,7 +16,7 @@ def maps():
 
 def test_one_source_alone_is_that_source(maps):
     truth, estimate, scale = maps
-    blur, spread = mixed_maps({"true": 1.0}, *maps)
+    blur, spread = mixed_maps({"truth": 1.0}, *maps)
     assert torch.equal(blur, truth)
     assert not spread.any()
     blur, spread = mixed_maps({"estimated": 1.0}, *maps)
@@ -26,7 +26,7 @@ def test_one_source_alone_is_that_source(maps):
 
 def test_shares_are_kept(maps):
     truth, estimate, _ = maps
-    blur, _ = mixed_maps({"true": 0.5, "estimated": 0.5}, *maps)
+    blur, _ = mixed_maps({"truth": 0.5, "estimated": 0.5}, *maps)
     true = sum(torch.equal(one, other) for one, other in zip(blur, truth, strict=True))
     estimated = sum(torch.equal(one, other) for one, other in zip(blur, estimate, strict=True))
     assert true + estimated == 64
@@ -47,8 +47,8 @@ def test_a_disturbed_map_is_as_far_off_as_its_uncertainty_says(maps):
     ("shares", "named"),
     [
         ({"guessed": 1.0}, "guessed"),
-        ({"true": 0.5}, "0.5"),
-        ({"true": 2.0, "estimated": -1.0}, "2"),
+        ({"truth": 0.5}, "0.5"),
+        ({"truth": 2.0, "estimated": -1.0}, "2"),
     ],
 )
 def test_wrong_shares_are_refused(shares, named):

@@ -38,8 +38,8 @@ class BlurSRTask(L1RestorerTask):
         blocks: residual blocks.
         phase: where LR pixel 0 lies in HR pixels; follows the data.
         estimator: file of an estimator of scale 1 that tells its uncertainty; it stays as it is.
-        map_mix: shares of the training pictures with ``true``, ``disturbed`` and ``estimated``
-            maps; half ``true`` and half ``disturbed`` if not given.
+        map_mix: shares of the training pictures with ``truth``, ``disturbed`` and ``estimated``
+            maps; half ``truth`` and half ``disturbed`` if not given.
         crop_border: pixels left out on every side before scoring.
         lpips: torchvision's AlexNet file, to score LPIPS in tests; ``None`` goes without.
         learning_rate: of Adam after warm-up.
@@ -79,7 +79,7 @@ class BlurSRTask(L1RestorerTask):
     ) -> None:
         super().__init__(crop_border)
         self.save_hyperparameters()
-        self._shares = map_mix or {"true": 0.5, "disturbed": 0.5}
+        self._shares = map_mix or {"truth": 0.5, "disturbed": 0.5}
         check_shares(self._shares)
         if estimator is None and self._shares.get("estimated"):
             raise ConfigError(

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from blindsr.errors import ConfigError
 
-SOURCES = ("estimated", "true", "disturbed")
+SOURCES = ("estimated", "truth", "disturbed")
 _GRID = 4  # rows and columns of the coarse field that disturbs a map
 _OCTAVES = 1.2  # largest mean disturbance
 _OFFSET = 0.5  # HR pixels, so that maps of zero are disturbed too

@@ -96,7 +96,7 @@ def test_contradictions_are_named(parts):
     *_, files = parts
     with pytest.raises(ConfigError, match=r"expected 'estimator', 'restorer' or 'blind'"):
         BlindSRTask(num_classes=6, weights={"cmos": files["estimator"]})
-    with pytest.raises(ConfigError, match="a rrdb_sft network, expected a cmos network"):
+    with pytest.raises(ConfigError, match="a rrdb_sft network, which is no estimator"):
         BlindSRTask(num_classes=6, weights={"estimator": files["restorer"]})
     with pytest.raises(ConfigError, match=r"features: 16 .* expected 8"):
         BlindSRTask(num_classes=6, weights=files, restorer={"features": 16}).preflight(

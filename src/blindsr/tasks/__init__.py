@@ -4,7 +4,16 @@ from .blind import BlindSRTask
 from .blur_sr import BlurSRTask
 from .blur_unet import BlurUNetTask
 from .cmos import CMOSTask
+from .estimation import EstimationTask
 from .pbasr import PBaSRTask
 from .rrdb_sft import RRDBSFTTask
 
-__all__ = ["BlindSRTask", "BlurSRTask", "BlurUNetTask", "CMOSTask", "PBaSRTask", "RRDBSFTTask"]
+__all__ = [
+    "BlindSRTask",
+    "BlurSRTask",
+    "BlurUNetTask",
+    "CMOSTask",
+    "EstimationTask",
+    "PBaSRTask",
+    "RRDBSFTTask",
+]

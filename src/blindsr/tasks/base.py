@@ -12,8 +12,11 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from blindsr.errors import ConfigError
+from blindsr.networks import kinds
+from blindsr.networks.build import network_settings
 from blindsr.networks.settings import FACTS_KEY, checked_facts
 from blindsr.types import DataFacts
+from blindsr.weights.checkpoint import NETWORK_KEY, stored
 
 from .batches import datamodule, facts_of
 from .schedules import Halving, WarmupCosine
@@ -125,6 +128,13 @@ class RestorationTask(LightningModule):
         facts = self.trained_on or self.facts
         checkpoint[FACTS_KEY] = None if facts is None else facts.plain()
         checkpoint["class_names"] = [] if facts is None else list(facts.class_names)
+        kind = kinds.kind_of(self.network)
+        if kind is not None:
+            checkpoint[NETWORK_KEY] = stored(kind.name, self.stored_settings(kind))
+
+    def stored_settings(self, kind: kinds.NetworkKind) -> dict[str, Any]:
+        """Arguments of the network's constructor, for files of weights."""
+        return network_settings(kind.network, self.hparams)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remember what the weights were trained on, unless a training on other data goes on.

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
+from blindsr.losses import pixel_l1
 from blindsr.metrics import EstimateScores
-from blindsr.networks import CMOS, RRDBSFT, BlindSR
-from blindsr.networks.build import build, network_settings
+from blindsr.networks import BlindSR, kinds
+from blindsr.networks.build import network_settings
+from blindsr.networks.kinds import DEFAULTS, KIND
 from blindsr.types import Batch, Estimate, counted
 from blindsr.weights.checkpoint import NetworkFile, read_network
 
 from .batches import group_names
+from .map_mix import check_shares, mixed_maps
 from .restoration import L1RestorerTask
 from .rrdb_sft import CONSTANT, compared, differ, load_others, with_constant_sigma, with_maps
 
@@ -21,9 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UPPER_BOUND = "true maps"
-PARTS = ("estimator", "restorer")
-KINDS = {"estimator": "cmos", "restorer": "rrdb_sft"}
-CLASSES: dict[str, type[nn.Module]] = {"estimator": CMOS, "restorer": RRDBSFT}
+PARTS: tuple[kinds.Role, ...] = ("estimator", "restorer")
 
 
 class BlindSRTask(L1RestorerTask):
@@ -40,9 +41,13 @@ class BlindSRTask(L1RestorerTask):
         weights: ``estimator`` and ``restorer``: the files both start from, checkpoints of
             :class:`CMOSTask` and :class:`RRDBSFTTask`, exports, or official files; or ``blind``
             alone: one file of both. What is not named starts from random weights.
-        estimator: arguments of :class:`blindsr.networks.CMOS` that replace the defaults, or those
-            of its file of weights; ``num_classes`` and ``scale`` are those above.
-        restorer: arguments of :class:`blindsr.networks.RRDBSFT`, likewise.
+        estimator: its ``kind`` (``cmos`` if not named, or that of its file) and arguments that
+            replace the defaults or those of its file; ``num_classes`` and ``scale`` are those
+            above, but for an estimator whose file has scale 1.
+        restorer: the same of the restorer, ``rrdb_sft`` if not named.
+        map_mix: shares of the training pictures whose restorer is told ``estimated``, ``truth`` and
+            ``disturbed`` maps; ``None`` for estimated maps alone. Needs an estimator that tells its
+            uncertainty and a restorer that takes it.
         compare: checkpoints to score beside it, by the name of their row.
         crop_border: pixels left out on every side before scoring; 0 as in the paper's test.
         lpips: torchvision's AlexNet file, to score LPIPS in tests; ``None`` goes without.
@@ -61,7 +66,8 @@ class BlindSRTask(L1RestorerTask):
         FileError, WeightsError: if a file of ``weights`` is missing or holds another network.
     """
 
-    title = "CMOS + RRDB-SFT"
+    network: BlindSR
+    title = "BlindSR"
     architecture = ("num_classes", "scale", "estimator", "restorer")
 
     def __init__(
@@ -73,6 +79,7 @@ class BlindSRTask(L1RestorerTask):
         weights: dict[str, str] | None = None,
         estimator: dict[str, Any] | None = None,
         restorer: dict[str, Any] | None = None,
+        map_mix: dict[str, float] | None = None,
         compare: dict[str, str] | None = None,
         crop_border: int = 0,
         lpips: str | None = None,
@@ -90,20 +97,31 @@ class BlindSRTask(L1RestorerTask):
         common = {"num_classes": num_classes, "scale": scale}
         given = {"estimator": estimator, "restorer": restorer}
         files = _read(weights)
-        estimator, restorer = (
-            network_settings(
-                CLASSES[part], {**_settings_of(files, part), **(given[part] or {}), **common}
-            )
-            for part in PARTS
-        )
+        check_shares(map_mix or {"estimated": 1.0})
+        estimator, restorer = (_resolved(part, files, given[part] or {}, common) for part in PARTS)
         self.save_hyperparameters()
         # Resolved, so that a checkpoint of this task needs no other file to be rebuilt. On the
         # command line the values saved above are those of the configuration.
         self.hparams.update({"estimator": estimator, "restorer": restorer})
-        self.network = BlindSR(build(CMOS, estimator), build(RRDBSFT, restorer))
+        self.network = cast("BlindSR", kinds.build_network(kinds.PIPELINE, self._pipeline()))
         self._files: dict[str, NetworkFile] | None = files
         self.others: dict[str, list[nn.Module]] = {}
         self.map_scores: dict[str, EstimateScores] = {}
+
+    def _pipeline(self) -> dict[str, Any]:
+        phase = self._of_restorer("phase", 0.0)
+        return {**{role: self.hparams[role] for role in PARTS}, "phase": phase}
+
+    def stored_settings(self, kind: kinds.NetworkKind) -> dict[str, Any]:
+        """Those of both parts, and what they share."""
+        settings = self._pipeline()
+        return {**settings, **kinds.shared(settings)}
+
+    def _of_restorer(self, name: str, without: Any) -> Any:
+        """An argument of the restorer or its default; ``without`` where it has no such argument."""
+        settings = self.hparams["restorer"]
+        kind = kinds.by_name(settings[KIND], "restorer")
+        return {name: without, **kinds.constructor(kind.network), **settings}[name]
 
     def random_parts(self) -> str:
         """The estimator or the restorer, where ``weights`` names no file for it."""
@@ -126,24 +144,20 @@ class BlindSRTask(L1RestorerTask):
             self.others = load_others(self.hparams["compare"])
 
     def _start(self, files: Mapping[str, NetworkFile]) -> None:
-        network = cast("BlindSR", self.network)
-        parts: dict[str, nn.Module] = {"estimator": network.estimator, "restorer": network.restorer}
-        for part, module in parts.items():
+        for part in PARTS:
+            module = kinds.networks(self.network)[part]
             file = files.get(part) or files.get("blind")
             if file is None:
                 continue
             wanted = self.hparams[part]
-            differ(file.path, _settings_of({part: file}, part), wanted)
+            differ(file.path, _settings_of({part: file}, part), {KIND: DEFAULTS[part], **wanted})
             loaded = file.network(wanted.get("window_layout", "fixed") if file.official else None)
-            if file.kind == "blind":
-                loaded = getattr(loaded, part)
-            module.load_state_dict(loaded.state_dict())
+            module.load_state_dict(kinds.networks(loaded)[part].state_dict())
 
     def decided_by_data(self) -> dict[str, Any]:
         """The phase of the restorer too, where it enlarges LR."""
-        restorer = self.hparams["restorer"]
-        skips = restorer.get("skip") == "bicubic"
-        own = {"restorer.phase": restorer.get("phase", 0.0)} if skips else {}
+        skips = self._of_restorer("skip", "bicubic") == "bicubic"
+        own = {"restorer.phase": self._of_restorer("phase", 0.0)} if skips else {}
         return super().decided_by_data() | own
 
     def setup(self, stage: str) -> None:
@@ -156,7 +170,31 @@ class BlindSRTask(L1RestorerTask):
 
     def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
         """(N, 3, h, w) in [0, 1] -> SR image and the maps it was restored with."""
-        return cast("tuple[Tensor, Estimate]", self.network(lr))
+        return self.network(lr)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """L1 between SR and HR, with the maps of ``map_mix``."""
+        shares = self.hparams["map_mix"]
+        if shares is None:
+            return super().training_step(batch, batch_idx)
+        self.require(batch, "lr", "hr", "blur")
+        estimate = self.network.estimate(batch["lr"])
+        if estimate.blur is None or estimate.blur_scale is None:
+            raise ConfigError(
+                "model.map_mix",
+                found="an estimator that does not tell its uncertainty",
+                expected="one that does, as blur_unet",
+                fix="Leave map_mix out.",
+            )
+        blur, scale = mixed_maps(shares, batch["blur"], estimate.blur, estimate.blur_scale)
+        told = {"blur": blur, "blur_scale": scale}
+        needs = self.network.restorer.needs
+        sr = self.network.restorer(
+            batch["lr"], **{name: map_ for name, map_ in told.items() if name in needs}
+        )
+        loss = pixel_l1(sr, batch["hr"])
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
+        return loss
 
     def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
         """Restore without knowing the maps."""
@@ -165,9 +203,9 @@ class BlindSRTask(L1RestorerTask):
     def rivals(self, batch: Batch) -> dict[str, Tensor]:
         """Bicubic, the restorer with a constant and with the true maps, and ``compare``."""
         results = super().rivals(batch)
-        restorer = cast("RRDBSFT", cast("BlindSR", self.network).restorer)
-        known = "blur" in batch and ("seg" in batch or not restorer.use_semantics)
-        if known and restorer.use_blur:
+        restorer = self.network.restorer
+        known = all(name in batch for name in restorer.needs if name != "blur_scale")
+        if known and "blur" in restorer.needs:
             results[CONSTANT] = with_maps(self, restorer, with_constant_sigma(batch))
             results[UPPER_BOUND] = with_maps(self, restorer, batch)
         return results | compared(self, self.others, batch)
@@ -199,20 +237,34 @@ def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:
                 "model.weights", found=f"{name!r}", expected="'estimator', 'restorer' or 'blind'"
             )
         files[name] = read_network(path)
-        wanted = KINDS.get(name, "blind")
-        if files[name].kind != wanted:
+        role, wanted = kinds.by_name(files[name].kind).role, "pipeline" if name == "blind" else name
+        if role != wanted:
             raise ConfigError(
                 f"model.weights.{name}",
-                found=f"{path}, a {files[name].kind} network",
-                expected=f"a {wanted} network",
+                found=f"{path}, a {files[name].kind} network, which is no {wanted}",
+                expected=" or ".join(kinds.names(cast("kinds.Role", wanted))),
             )
     return files
 
 
-def _settings_of(files: Mapping[str, NetworkFile], part: str) -> dict[str, Any]:
-    """Constructor settings of a part according to its file; none without a file."""
-    file = files.get(part) or files.get("blind")
+def _settings_of(files: Mapping[str, NetworkFile], role: kinds.Role) -> dict[str, Any]:
+    """Kind and constructor settings of a part according to its file; none without a file."""
+    file = files.get(role) or files.get("blind")
     if file is None:
         return {}
-    settings = file.settings[part] if file.kind == "blind" else file.settings
-    return network_settings(CLASSES[part], settings)
+    part = file.parts[role]
+    return {KIND: part.kind.name, **network_settings(part.kind.network, part.settings)}
+
+
+def _resolved(
+    role: kinds.Role,
+    files: Mapping[str, NetworkFile],
+    given: Mapping[str, Any],
+    common: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Kind and constructor settings of a part: its file's, those given, those of the data."""
+    settings = {KIND: DEFAULTS[role], **_settings_of(files, role), **given}
+    kind = kinds.by_name(settings[KIND], role)
+    low = role == "estimator" and settings.get("scale") == 1  # its maps are enlarged
+    decided = {name: value for name, value in common.items() if name != "scale" or not low}
+    return {KIND: kind.name, **network_settings(kind.network, {**settings, **decided})}

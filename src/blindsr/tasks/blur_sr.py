@@ -98,7 +98,7 @@ class BlurSRTask(L1RestorerTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """L1 between SR and HR, each picture with the map that it draws."""
-        self.require(cast("dict", batch), "lr", "hr", "blur")
+        self.require(batch, "lr", "hr", "blur")
         truth = batch["blur"]
         maps = mixed_maps(self._shares, truth, *self._estimate(batch))
         loss = (self(batch["lr"], *maps) - batch["hr"]).abs().mean()
@@ -147,7 +147,7 @@ class BlurSRTask(L1RestorerTask):
 
     def restore(self, batch: Batch) -> tuple[Tensor, None]:
         """Restore with the true maps."""
-        self.require(cast("dict", batch), "lr", "blur")
+        self.require(batch, "lr", "blur")
         return self(batch["lr"], batch["blur"]), None
 
     def rivals(self, batch: Batch) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -14,13 +13,15 @@ from blindsr.networks.blur_unet import SIGMA_OFFSET, BlurUNet
 from blindsr.networks.build import build
 from blindsr.types import Batch, Estimate, counted
 
-from .base import RestorationTask
+from .estimation import EstimationTask
 
+SIGMA_SCALE = 10.0
+"""Divides blur scores, pixels of the picture; true sigma goes up to it in the embedded scenes."""
 _LEVELS = (0.5, 0.9)
 """Intervals that the spread is fitted to."""
 
 
-class BlurUNetTask(RestorationTask):
+class BlurUNetTask(EstimationTask):
     """Train and score :class:`blindsr.networks.blur_unet.BlurUNet` by its likelihood.
 
     Validation also measures how much wider or narrower than estimated the errors are, and puts the
@@ -38,6 +39,7 @@ class BlurUNetTask(RestorationTask):
         restart: start a new annealing after each.
     """
 
+    network: BlurUNet
     title = "BlurUNet"
     architecture = tuple(inspect.signature(BlurUNet).parameters)
     linked_with_data = ("scale",)
@@ -55,20 +57,16 @@ class BlurUNetTask(RestorationTask):
         min_learning_rate: float = 4e-5,
         restart: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(0, SIGMA_SCALE * scale)
         self.save_hyperparameters()
         self.network = build(BlurUNet, self.hparams)
         self._seen: list[Tensor] = []
 
-    def forward(self, lr: Tensor) -> Estimate:
-        """(N, 3, h, w) in [0, 1] -> ``blur`` and ``blur_scale`` at HR size."""
-        return cast("Estimate", self.network(lr))
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Negative log likelihood of log2(sigma + 0.25), sigma in pixels of the picture."""
-        self.require(cast("dict", batch), "lr", "blur")
+        self.require(batch, "lr", "blur")
         target = torch.log2(self._sigma(batch) + SIGMA_OFFSET)
-        code = cast("BlurUNet", self.network).log_sigma(batch["lr"])
+        code = self.network.log_sigma(batch["lr"])
         loss = laplace_nll(code[:, :1], code[:, 1:], target)
         size = len(batch["lr"])
         self.log("train/loss", loss, prog_bar=True, batch_size=size)
@@ -78,7 +76,7 @@ class BlurUNetTask(RestorationTask):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
         """Collect errors; the estimate is returned for callbacks that draw it."""
-        self.require(cast("dict", batch), "lr", "blur")
+        self.require(batch, "lr", "blur")
         estimate = self(batch["lr"])
         kept = counted(batch)
         parts = (batch["blur"], estimate.blur, estimate.blur_scale)
@@ -86,7 +84,7 @@ class BlurUNetTask(RestorationTask):
         self._seen.append(
             torch.stack([p[kept][..., ::4, ::4].flatten().float().cpu() for p in parts])
         )
-        return cast("Estimate", estimate)
+        return estimate
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/correlation``, ``val/slope``, ``val/error``; set the spread."""
@@ -99,12 +97,7 @@ class BlurUNetTask(RestorationTask):
         slope = covariance / away.square().mean().clamp_min(1e-12)
         self.log("val/slope", slope.float())
         self.log("val/error", (truth - said).abs().mean().float(), prog_bar=True)
-        network = cast("BlurUNet", self.network)
-        network.spread.mul_(fitted_spread(truth, said, scale))
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Estimate:
-        """Estimate without targets."""
-        return cast("Estimate", self(batch["lr"]))
+        self.network.spread.mul_(fitted_spread(truth, said, scale))
 
     def _sigma(self, batch: Batch) -> Tensor:
         """(N, 1, h, w) in pixels of the picture."""

@@ -5,24 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Literal, cast
 
-from torch import Tensor
-
 from blindsr.errors import ConfigError
-from blindsr.losses import blur_semantic_losses
-from blindsr.metrics import EstimateScores, mean_over_groups
-from blindsr.metrics.table import metric_of
 from blindsr.networks import CMOS, load_imagenet
 from blindsr.networks.build import build
-from blindsr.types import Batch, Estimate, counted
 
-from .base import RestorationTask
-from .batches import group_names
-from .picture_samples import estimate_sample
+from .estimation import EstimationTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from blindsr.types import PictureSample
 
 LOSS_WEIGHTS = {
     "released": {"blur": 1.0, "seg": 1.0, "aux_blur": 0.5, "aux_seg": 0.5},
@@ -31,7 +21,7 @@ LOSS_WEIGHTS = {
 """Named weightings: that of the released code, and the plain sum of the paper's eq. 14."""
 
 
-class CMOSTask(RestorationTask):
+class CMOSTask(EstimationTask):
     """Train and score :class:`blindsr.networks.CMOS`.
 
     Args:
@@ -97,16 +87,11 @@ class CMOSTask(RestorationTask):
         min_learning_rate: float = 1e-7,
         restart: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(num_classes, sigma_max)
         self.save_hyperparameters()
         self.loss_weights = _merge_loss_weights(losses, loss_weights)
         self.network = build(CMOS, self.hparams)
         self._start_from = pretrained  # until they are loaded
-        self.val_scores = self._new_scores()
-        self.test_scores: dict[str, EstimateScores] = {}
-
-    def _new_scores(self) -> EstimateScores:
-        return EstimateScores(self.hparams["num_classes"], self.hparams["sigma_max"])
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
         """Give the backbone of a fresh training its ImageNet weights, once.
@@ -134,83 +119,6 @@ class CMOSTask(RestorationTask):
         """Check the data; in a fresh training load the ImageNet backbone."""
         super().setup(stage)
         self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
-        if stage == "test":
-            self.test_scores = {g: self._new_scores().to(self.device) for g in group_names(self)}
-
-    def forward(self, lr: Tensor) -> Estimate:
-        """(N, 3, h, w) in [0, 1] -> :class:`~blindsr.types.Estimate` at HR size."""
-        return cast("Estimate", self.network(lr))
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Weighted sum of the losses that the batch has targets for."""
-        self.require(batch, "lr", "blur")
-        parts = blur_semantic_losses(self(batch["lr"]), batch["blur"], batch.get("seg"))
-        total = sum(self.loss_weights[name] * value for name, value in parts.items())
-        size = len(batch["lr"])
-        self.log("train/loss", total, prog_bar=True, batch_size=size)
-        for name, value in parts.items():
-            main = not name.startswith("aux")
-            self.log(f"train/{name}", value.detach(), prog_bar=main, batch_size=size)
-        return cast("Tensor", total)
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
-        """Score a batch; the estimate is returned for callbacks that draw it."""
-        self.require(batch, "lr", "blur")
-        estimate = self(batch["lr"])
-        self._update(self.val_scores, estimate, batch, counted(batch))
-        return estimate
-
-    def picture_sample(self, batch: Batch, outputs: Estimate, index: int) -> PictureSample:
-        """LR and both maps beside the true ones, see :class:`blindsr.types.DrawsSamples`."""
-        facts = self.known_facts()
-        return estimate_sample(
-            batch,
-            outputs,
-            index,
-            scale=int(self.hparams["scale"]),
-            phase=facts.phase,
-            sigma_max=float(self.hparams["sigma_max"]),
-            class_names=facts.class_names,
-        )
-
-    def on_validation_epoch_end(self) -> None:
-        """Log ``val/<score>``: ``blur_psnr``, ``blur_ssim``, ``miou``."""
-        for name, value in self.val_scores.compute().items():
-            metric = metric_of(name)
-            self.log(f"val/{name}", value, prog_bar=metric is None or metric.in_progress)
-        self.val_scores.reset()
-
-    def on_test_start(self) -> None:
-        """Bring the scores of the groups to the device of the run."""
-        for scores in self.test_scores.values():
-            scores.to(self.device)
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Score each image into its test group."""
-        self.require(batch, "lr", "blur")
-        estimate = self(batch["lr"])
-        groups = batch.get("group", ["test"] * len(batch["lr"]))
-        for index in counted(batch):
-            self._update(self.test_scores[groups[index]], estimate, batch, [index])
-
-    def on_test_epoch_end(self) -> None:
-        """Log ``test/<group>/<score>`` and ``test/<score>``, the mean over the groups."""
-        table = {group: scores.compute() for group, scores in self.test_scores.items()}
-        for group, row in table.items():
-            self.log_dict({f"test/{group}/{name}": value for name, value in row.items()})
-        for name, mean in mean_over_groups(table).items():
-            self.log(f"test/{name}", mean)
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Estimate:
-        """Estimate maps without targets."""
-        return cast("Estimate", self(batch["lr"]))
-
-    def _update(
-        self, scores: EstimateScores, estimate: Estimate, batch: Batch, images: list[int]
-    ) -> None:
-        chosen = Estimate(*(None if part is None else part[images] for part in estimate))
-        seg = batch["seg"][images] if "seg" in batch else None
-        scores.update(chosen, batch["blur"][images], seg)
 
 
 def _merge_loss_weights(preset: str, changes: dict[str, float] | None) -> dict[str, float]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from blindsr.errors import ConfigError
 from blindsr.networks import RRDBSFT
 from blindsr.networks.build import build, network_settings
+from blindsr.networks.roles import RestorerNetwork
 from blindsr.weights.checkpoint import read_network
 
 from .restoration import L1RestorerTask, RestorerTask
@@ -66,6 +67,7 @@ class RRDBSFTTask(L1RestorerTask):
         ConfigError: if an option has an unknown value.
     """
 
+    network: RRDBSFT
     title = "RRDB-SFT, true maps"
     architecture = tuple(inspect.signature(RRDBSFT).parameters)
 
@@ -157,13 +159,12 @@ def with_constant_sigma(batch: Batch) -> Batch:
     return {**batch, "blur": blur.mean(dim=(1, 2, 3), keepdim=True).expand_as(blur)}
 
 
-def with_maps(task: RestorerTask, network: nn.Module, batch: Batch) -> Tensor:
+def with_maps(task: RestorerTask, network: RestorerNetwork, batch: Batch) -> Tensor:
     """SR image of a restorer that is told the maps of the batch which it uses."""
-    restorer_ = cast("RRDBSFT", network)
-    needs = {"blur": restorer_.use_blur, "seg": restorer_.use_semantics}
-    task.require(batch, "lr", *(key for key, used in needs.items() if used))
-    maps = [batch.get(key) if used else None for key, used in needs.items()]
-    return cast("Tensor", network(batch["lr"], *maps))
+    needs = [name for name in network.needs if name != "blur_scale"]  # true maps are sure
+    task.require(batch, "lr", *needs)
+    maps = [batch.get(name) if name in needs else None for name in ("blur", "seg")]
+    return network(batch["lr"], *maps)
 
 
 def compared(
@@ -176,7 +177,7 @@ def compared(
         if hasattr(network, "estimator"):
             results[name] = network(batch["lr"])[0]
         else:
-            results[name] = with_maps(task, network, batch)
+            results[name] = with_maps(task, cast("RestorerNetwork", network), batch)
     return results
 
 

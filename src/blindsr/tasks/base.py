@@ -128,9 +128,14 @@ class RestorationTask(LightningModule):
         facts = self.trained_on or self.facts
         checkpoint[FACTS_KEY] = None if facts is None else facts.plain()
         checkpoint["class_names"] = [] if facts is None else list(facts.class_names)
+        about = self.about_network()
+        if about is not None:
+            checkpoint[NETWORK_KEY] = about
+
+    def about_network(self) -> dict[str, Any] | None:
+        """Kind and settings of the network, for files of weights; ``None`` if it is of no kind."""
         kind = kinds.kind_of(self.network)
-        if kind is not None:
-            checkpoint[NETWORK_KEY] = stored(kind.name, self.stored_settings(kind))
+        return None if kind is None else stored(kind.name, self.stored_settings(kind))
 
     def stored_settings(self, kind: kinds.NetworkKind) -> dict[str, Any]:
         """Arguments of the network's constructor, for files of weights."""

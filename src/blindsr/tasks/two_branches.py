@@ -118,6 +118,9 @@ class TwoBranchTask(RestorerTask):
                 network = read_anchor(path).network.eval().requires_grad_(False)
                 self.others[name] = [network]
 
+    def about_network(self) -> None:
+        """Branches are of any class that spandrel knows, not of a kind of ours."""
+
     def forward(self, lr: Tensor) -> Tensor:
         """(N, 3, h, w) in [0, 1] -> SR image of the average, (N, 3, s*h, s*w), not clipped."""
         if not self._average:

@@ -39,15 +39,17 @@ def rounded(picture: np.ndarray) -> np.ndarray:
     return to_uint8(np.clip(picture, 0, 1)).astype(np.float32) / np.float32(255)
 
 
-def sharp_pictures(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, picture and depth of ``rgbd/`` (any unit, positive)."""
+def sharp_pictures(
+    folder: Path, largest: int = LARGEST
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, picture and depth of ``rgbd/`` (any unit, positive), no side above ``largest``."""
     files = [(p, None) for p in sorted((folder / "rgb").iterdir())]
     painted = folder / "nyu_inpainted"
     if painted.is_dir():
         files.append((painted / "rgb.png", painted / "depth_mm.png"))
     for path, depth_file in files:
         picture = read_rgb(path)
-        factor = min(1.0, LARGEST / max(picture.shape[:2]))
+        factor = min(1.0, largest / max(picture.shape[:2]))
         size = (round(picture.shape[1] * factor), round(picture.shape[0] * factor))
         sharp = np.clip(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), 0, 1)
         if depth_file is None:

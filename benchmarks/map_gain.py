@@ -25,17 +25,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from blur_maps_pictures import rounded, sharp_pictures
+from blur_maps_pictures import rounded
 from hardware import processor
+from originals import originals
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from blindsr.data.scenes.leaves.photographs import relief
 from blindsr.data.scenes.leaves.restoration import RestorationPictures
-from blindsr.degradation.defocus import sigma_from_depth
-from blindsr.degradation.gather import gather_blur
-from blindsr.degradation.layered import layered_blur
-from blindsr.imaging.files import atomic_path, read_rgb
+from blindsr.imaging.files import atomic_path
 from blindsr.imaging.resize import downsample, upsample
 from blindsr.inference.open_model import open_model
 from blindsr.networks.blur_sr import BlurSR
@@ -92,29 +89,11 @@ def tensor(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32))
 
 
-def originals(folder: Path, sigma_max: float) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
-    """RGB-D pictures under two focus planes, Set5 under made-up maps."""
-    for name, picture, depth in sharp_pictures(folder / "rgbd"):
-        height, width = (side // SCALE * SCALE for side in depth.shape)
-        sharp, near = np.ascontiguousarray(picture[:height, :width]), depth[:height, :width]
-        for rank in (0.1, 0.8):
-            sigma = np.round(sigma_from_depth(near, sigma_max=sigma_max, focus_rank=rank) * 8) / 8
-            seen = layered_blur(sharp, sigma, near, sigma_max=2 * sigma_max, merge_coc=0.5)
-            yield pair(f"{name} {rank:g}", sharp, seen, sigma)
-    for number, path in enumerate(sorted((folder / "sr" / "set5").glob("*"))):
-        picture = read_rgb(path)
-        height, width = (side // SCALE * SCALE for side in picture.shape[:2])
-        sharp = np.ascontiguousarray(picture[:height, :width])
-        depth = relief(np.random.default_rng(number), height, width)
-        sigma = np.round(sigma_max * depth * 8) / np.float32(8)
-        yield pair(path.stem, sharp, gather_blur(sharp, sigma, sigma_max=2 * sigma_max), sigma)
-
-
-def pair(
-    name: str, sharp: np.ndarray, seen: np.ndarray, sigma: np.ndarray
-) -> tuple[str, Tensor, Tensor, Tensor]:
-    lr = rounded(downsample(seen, SCALE, "area"))
-    return name, tensor(sharp), tensor(lr), torch.from_numpy(sigma[None].astype(np.float32))
+def blurred(folder: Path, sigma_max: float) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
+    for one in originals(folder, sigma_max, scale=SCALE):
+        lr = rounded(downsample(one.seen, SCALE, "area"))
+        sigma = torch.from_numpy(one.sigma[None].astype(np.float32))
+        yield one.name, tensor(one.sharp), tensor(lr), sigma
 
 
 def trained(arm: str, seed: int, steps: int, data: list[Picture]) -> BlurSR:
@@ -237,7 +216,7 @@ def main() -> int:
     tests = {"held-out scenes": estimated(scenes(40, held_out=True), model)}
     if (arguments.folder / "rgbd").is_dir():
         for largest in RANGES:
-            items = estimated(originals(arguments.folder, largest), model)
+            items = estimated(blurred(arguments.folder, largest), model)
             tests[f"originals, sigma 0 to {largest:g}"] = items
     data: list[Picture] = []
     for seed in range(arguments.seeds):

@@ -115,12 +115,13 @@ def head(given: argparse.Namespace, with_peers: bool) -> list[str]:
         f"{datetime.date.today().isoformat()}, {processor()}, torch {torch.__version__}; "
         f"`python benchmarks/small_model.py FOLDER {options}`",
         "",
-        f"x{SCALE}, {given.downsampler} reduction, 8 bit, pictures of at most {given.largest} "
-        f"pixels; all rows in phase {phase(given.downsampler, SCALE):g}. PSNR of RGB, SSIM of luma, "
-        f"{BORDER} pixels left out on every side. Intervals: bootstrap over pictures, paired; maps "
-        "of one picture are averaged before. Sharp originals are RGB-D pictures, each under two "
-        f"focus planes, and Set5 under made-up maps (without {', '.join(NOT_COUNTED)}); sigma in "
-        "HR pixels. Photographs that a training looked at are left out.",
+        f"x{SCALE}, {given.downsampler} reduction, 8 bit, all rows in phase "
+        f"{phase(given.downsampler, SCALE):g}; pictures of at most {given.largest} pixels. PSNR of "
+        f"RGB, SSIM of luma, {BORDER} pixels left out on every side. Intervals: bootstrap over "
+        "pictures, paired; maps of one picture are averaged before. Sharp originals are RGB-D "
+        "pictures, each under two focus planes, and Set5 under made-up maps (without "
+        f"{', '.join(NOT_COUNTED)}); sigma in HR pixels. Photographs that a training looked at are "
+        "left out.",
         "",
         f"The unsharp mask is the rival at its best: of {len(RADII)} radii and {len(AMOUNTS)} "
         "amounts the pair with the best mean PSNR on the very pictures of its table. A row that "

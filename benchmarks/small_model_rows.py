@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,10 @@ from torch import nn
 
 import blindsr
 from blindsr.imaging.resize import phase, upsample
-from blindsr.restore import Restorer
+from blindsr.inference.blur_in_box import FILE as BLUR_FILE
+from blindsr.inference.blur_in_box import default_keep_blur
 
+ASSETS = BLUR_FILE.parent
 RADII = (1.0, 1.5, 2.0, 3.0, 4.0)  # sigma of the mask, HR pixels
 AMOUNTS = tuple(np.arange(0, 4.01, 0.25))
 DEFAULT = ", default"
@@ -92,7 +93,7 @@ def network_run(network: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def model_rows(name: str, file: Path | None) -> list[Row]:
-    """A model that removes all blur it sees and, where it can keep blur, its default as well.
+    """A model that removes all blur it sees, and one that keeps blur as it does unasked.
 
     Raises:
         SystemExit: it does not enlarge by 4.
@@ -100,12 +101,13 @@ def model_rows(name: str, file: Path | None) -> list[Row]:
     model = blindsr.load(file)
     if model.scale != SCALE or not model.can_upscale:
         raise SystemExit(f"{name}: {model.describe()}; expected a model that enlarges by {SCALE}")
-    identity = fingerprint(file or Path(blindsr.__file__).parent / "assets" / "small.safetensors")
-    if "keep_blur" not in inspect.signature(Restorer.upscale).parameters:
-        return [Row(name, identity, model.upscale)]
+    identity = fingerprint(file or ASSETS / "small.safetensors")
+    kept = f"{identity} keeps {default_keep_blur():g}"
+    if BLUR_FILE.is_file():  # who says where blur is, if the model does not
+        kept += f" by {fingerprint(BLUR_FILE)}"
     return [
         Row(name, identity, lambda lr: model.upscale(lr, keep_blur=0.0)),
-        Row(name + DEFAULT, identity, model.upscale),
+        Row(name + DEFAULT, kept, model.upscale),
     ]
 
 

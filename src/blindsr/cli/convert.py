@@ -69,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "photographs hold softness that is none of the camera's blur",
     )
     export.add_argument(
+        "--estimator",
+        metavar="FILE",
+        type=Path,
+        help="put this estimator in front of the restorer of CHECKPOINT: one file that restores "
+        "pictures by themselves",
+    )
+    export.add_argument(
         "--trained-for",
         metavar="TEXT",
         default="",
@@ -130,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
         UNTRUSTED_MAPS,
         cautious,
         from_official,
+        pipeline,
         read_official,
         read_own,
         save_official,
@@ -141,6 +149,8 @@ def run(arguments: argparse.Namespace) -> int:
         file = from_official(file, arguments.layout or ask_layout())
     else:
         file = read_own(arguments.source)
+        if arguments.estimator is not None:
+            file = pipeline(read_own(arguments.estimator), file)
         if arguments.caution is not None:
             file = cautious(file, arguments.caution)
     if kind == "safetensors":

@@ -123,6 +123,39 @@ def save_safetensors(
     return network
 
 
+def pipeline(estimator: NetworkFile, restorer: NetworkFile) -> NetworkFile:
+    """An estimator in front of a restorer, as one file.
+
+    Args:
+        estimator: of the restorer's scale, or of scale 1.
+        restorer: its facts and range of sigma are those of the pipeline.
+
+    Raises:
+        WeightsError: if one of them has another role, or uses official names.
+        ConfigError: if the two do not fit each other.
+    """
+    parts = {"estimator": estimator, "restorer": restorer}
+    settings: dict[str, Any] = {}
+    for role, file in parts.items():
+        _require(file, official=False)
+        kind = kinds.by_name(file.kind)
+        if kind.role != role:
+            raise WeightsError(file.path, found=f"a {kind.role}", expected=f"an own {role}")
+        settings[role] = {kinds.KIND: kind.name, **network_settings(kind.network, file.settings)}
+    facts = restorer.facts
+    own = settings["restorer"].get("phase", 0.0)
+    settings["phase"] = own if facts is None else facts.phase
+    made = replace(
+        restorer,
+        kind=kinds.PIPELINE,
+        settings={**settings, **kinds.shared(settings)},
+        state={f"{role}.{k}": v for role, file in parts.items() for k, v in file.state.items()},
+        class_names=estimator.class_names or restorer.class_names,
+    )
+    made.network()
+    return made
+
+
 def cautious(file: NetworkFile, share: float) -> NetworkFile:
     """A pipeline whose restorer is told a share of the estimated sigma.
 

@@ -1,0 +1,54 @@
+"""An estimator and a restorer become one file."""
+
+import numpy as np
+import pytest
+import torch
+
+import blindsr
+from blindsr.cli.app import main
+from blindsr.networks import BlindSR, BlurUNet
+from blindsr.networks.blur_sr import BlurSR
+from blindsr.weights.checkpoint import NetworkFile
+from blindsr.weights.export import save_safetensors
+
+ESTIMATOR = {"scale": 1, "width": 4}
+RESTORER = {"scale": 4, "features": 4, "blocks": 1, "phase": 1.5}
+
+
+@pytest.fixture
+def files(tmp_path):
+    torch.manual_seed(0)
+    made = {}
+    for name, kind, network, settings in (
+        ("estimator", "blur_unet", BlurUNet(**ESTIMATOR), ESTIMATOR),
+        ("restorer", "blur_sr", BlurSR(**RESTORER), RESTORER),
+    ):
+        for tensor in network.parameters():
+            torch.nn.init.normal_(tensor, std=0.05)
+        path = tmp_path / f"{name}.safetensors"
+        save_safetensors(path, NetworkFile("made", kind, settings, network.state_dict()))
+        made[name] = (path, network.eval())
+    return made
+
+
+def test_one_file_computes_what_both_do(files, tmp_path, capsys):
+    (estimator, first), (restorer, second) = files["estimator"], files["restorer"]
+    out = tmp_path / "both.safetensors"
+    words = ["convert", "export", str(restorer), "--estimator", str(estimator), "-o", str(out)]
+    assert main(words) == 0
+    assert "BlurUNet + BlurSR" in capsys.readouterr().out
+    picture = torch.rand(1, 3, 20, 24)
+    with torch.inference_mode():
+        sr, _ = BlindSR(first, second, phase=1.5).eval()(picture)
+    given = np.ascontiguousarray(picture[0].permute(1, 2, 0).numpy())
+    found = blindsr.load(out, device="cpu").upscale(given, keep_blur=0, tile=0)
+    np.testing.assert_allclose(found, sr[0].permute(1, 2, 0).clamp(0, 1).numpy(), atol=1e-5)
+
+
+def test_parts_in_each_others_place_are_named(files, tmp_path, capsys):
+    (estimator, _), (restorer, _) = files["estimator"], files["restorer"]
+    words = ["convert", "export", str(estimator), "--estimator", str(restorer), "-o"]
+    assert main([*words, str(tmp_path / "a.safetensors")]) == 2
+    error = capsys.readouterr().err
+    assert f"{restorer}: a restorer, expected an own estimator" in error.replace("\n", " ")
+    assert not (tmp_path / "a.safetensors").exists()

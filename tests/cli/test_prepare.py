@@ -1,20 +1,9 @@
 import argparse
-import importlib.util
-from pathlib import Path
 
 import pytest
 
 from blindsr.cli import prepare
 from blindsr.errors import ConfigError, FileError
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    path = Path(__file__).parents[1] / "helpers" / "make_nyuv2.py"
-    spec = importlib.util.spec_from_file_location("make_nyuv2", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.make(tmp_path_factory.mktemp("source"))
 
 
 def parse(sources, out, *options):

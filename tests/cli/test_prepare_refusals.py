@@ -1,7 +1,6 @@
 """``blindsr prepare`` with nonsense options, places and disks: one line, status 2, nothing left."""
 
 import errno
-import importlib.util
 import os
 import shutil
 from concurrent.futures.process import BrokenProcessPool
@@ -16,15 +15,6 @@ from blindsr.data.prepare.nyuv2 import prepare_nyuv2
 from blindsr.imaging.files import read_png_text, write_png
 
 HUGE = "9" * 30
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    path = Path(__file__).parents[1] / "helpers" / "make_nyuv2.py"
-    spec = importlib.util.spec_from_file_location("make_nyuv2", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.make(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A checkpoint is whole or absent: written beside its final name, on disk before it gets it.
+"""Atomic writing of checkpoints: a reader sees a whole file or none, even after a power failure.
 
 Lightning writes to the folder for temporary files and moves the result. Where that is another disk
 the move is a copy, and a full disk or a kill leaves a part of it under the final name.

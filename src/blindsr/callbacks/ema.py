@@ -1,4 +1,4 @@
-"""An exponential average of the weights that leaves frozen parts exactly as they are."""
+"""Exponential moving average of the weights; frozen parts stay bit-identical."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loss that is not finite costs one step; ten in a row stop the run and name the samples."""
+"""Skip steps whose loss is NaN or infinite; stop after ten in a row and name the samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress that tells the truth: loss parts, rate, time left, share of time spent waiting for data.
+"""Progress of a training: loss parts, rate, time left, share of time spent waiting for data.
 
 On a terminal a rich bar, elsewhere (log files, batch systems) one line now and then.
 """

@@ -74,7 +74,7 @@ def title_of(name: str) -> str:
 def by_region(rows: list[Row]) -> list[Row]:
     """Put scores of a region into a row of their own, below that of the whole images.
 
-    A region nobody scored gets none. The mean gets some only if several groups have the region.
+    A region without scores gets none. The mean gets some only if several groups have the region.
     """
     result: list[Row] = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""SIGTERM, Ctrl-C and errors cost no training: it is saved as it was after its last batch."""
+"""Stop a training at SIGTERM, Ctrl-C or an error, and save its state after the last whole batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights & Biases without surprises: offline when there is no account, and never a prompt."""
+"""Weights & Biases logger that is offline without an account and never asks for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PBaSR's cross-branch step while training: two branches of one shape drift together."""
+"""PBaSR's weight interpolation during training: mix two branches of one architecture."""
 
 from __future__ import annotations
 

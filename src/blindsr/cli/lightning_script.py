@@ -1,4 +1,4 @@
-"""The ``lightning`` script: ours for training commands, anybody else's for other words.
+"""The ``lightning`` script: training commands are ours, other words go to another distribution.
 
 The lightning package installs no script of that name today, and the unrelated ``lightning-sdk``
 does. Both are written to the same file, so whichever was installed last wins; when that is ours,

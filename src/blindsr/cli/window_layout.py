@@ -1,4 +1,4 @@
-"""The window layout of released files, which they do not say: asked for, or refused elsewhere."""
+"""Window layout of released files, which do not state it: ask for it, refuse it elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The defocus of a real lens, for depth in metres."""
+"""Sigma of the defocus of a real lens, from depth in metres."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def gather_torch(image: Tensor, sigma: Tensor, levels: Levels) -> Tensor:
     dtype = torch.promote_types(image.dtype, torch.float32)  # half precision would lose the blend
     position = _level_position(sigma.to(dtype), levels)
     windows = [trimmed_window(node, levels.sigma_max) for node in levels.nodes]
-    # One look at the range costs a synchronisation and saves the levels nobody needs.
+    # Reading the range costs a synchronisation and saves levels that are not needed.
     first, last = (int(bound) for bound in torch.aminmax(position.detach()))
     last = min(last + 1, len(windows) - 1)
     pad = max(len(window) for window in windows[first : last + 1]) // 2

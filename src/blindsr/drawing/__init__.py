@@ -1,1 +1,1 @@
-"""Drawings of maps and restorations, for people."""
+"""Pictures for people: maps of estimators, restorations, comparisons."""

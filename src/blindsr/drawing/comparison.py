@@ -1,4 +1,4 @@
-"""A comparison of bicubic enlargement and restoration, gathered while a picture is restored.
+"""Comparison of bicubic enlargement and restoration, gathered strip by strip.
 
 The restored picture waits on disk, since where to look closer is known at the end only.
 """

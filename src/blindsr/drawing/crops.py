@@ -1,4 +1,4 @@
-"""Where to look closer: square crops in which restorations differ and there is something to see."""
+"""Choice of crops: squares in which restorations differ and the picture has detail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that compare restorations: the whole picture, where we look closer, and what each made.
+"""Pages that compare restorations: the whole picture, its sigma maps, enlarged crops per method.
 
 Crops are enlarged by a whole factor, so that every pixel seen is one that the method made.
 """

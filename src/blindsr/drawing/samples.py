@@ -1,4 +1,4 @@
-"""Pictures of samples that carry their own scale: strips of maps, or pages of restorations."""
+"""Pictures of validation samples: strips of maps, or pages of restorations."""
 
 from __future__ import annotations
 

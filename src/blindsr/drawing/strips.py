@@ -1,4 +1,4 @@
-"""Strips that show what an estimator saw, should have said and said.
+"""Strips of an estimator's samples: LR, true and estimated maps, errors, classes.
 
 Sigma maps share one fixed scale and error maps another, so that strips of different runs can be
 laid side by side.

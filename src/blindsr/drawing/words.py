@@ -1,4 +1,4 @@
-"""Lines of text: how wide they are, cut and broken where their room ends."""
+"""Lines of text: measured, shortened and wrapped to a width in pixels."""
 
 from __future__ import annotations
 

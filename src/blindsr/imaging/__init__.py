@@ -1,4 +1,4 @@
-"""Pure functions on pictures: files, colour, resizing, drawings of maps."""
+"""Pure functions on pictures: files, colour, resizing, tiling."""
 
 from blindsr.imaging.color import rgb_to_y
 from blindsr.imaging.files import (

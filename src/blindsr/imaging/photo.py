@@ -1,4 +1,4 @@
-"""Photographs as they are: depth, grey or colour, transparency, colour profile, EXIF."""
+"""A photograph: pixels at their depth, transparency, colour profile, EXIF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening files that strangers made: ordinary ones only, and every failure in one line."""
+"""Open picture files from any source: ordinary files only, every failure as one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporary files that say whose they are, so that what a killed process left can be swept.
+"""Temporary files named after their process, so that those of killed processes can be removed.
 
 Their names carry the machine, the process and when it started. They are short whatever the name of
 the result is, which may be as long as the file system allows.
@@ -27,7 +27,7 @@ _living: set[Path] = set()
 
 
 def temporary_beside(path: Path, *, suffix: str | None = None) -> Path:
-    """Return a hidden name in the same folder that nobody else has.
+    """Return a hidden, unused name in the same folder.
 
     Args:
         path: of the result; the suffix is kept, because writers choose the format by it.
@@ -77,7 +77,7 @@ def host_name() -> str:
 
 
 def start_of(pid: int) -> str:
-    """When a process started, in ticks; "0" for a living one where nobody says; "" if gone.
+    """When a process started, in ticks; "0" if it runs but no start is known; "" if gone.
 
     Numbers of processes are given out again: the start tells whether it is still the same.
     """

@@ -1,7 +1,7 @@
 """Colours where a picture is transparent.
 
 Under alpha 0 files hold anything, mostly black. A network and a bicubic filter look at neighbours,
-so what nobody sees darkens the edge of what one sees, unless it has the colours of the edge.
+so invisible black darkens the visible edge, unless it is given the colours of the edge.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""FeMaSR's supervision by codes: features of LR are drawn to the codes of the true image."""
+"""FeMaSR's codebook loss: features of LR are pulled to the codes of the true image."""
 
 from __future__ import annotations
 

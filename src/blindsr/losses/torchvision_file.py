@@ -1,4 +1,4 @@
-"""Losses in ImageNet features: the network from a local file, nothing is downloaded; its images."""
+"""Weights of torchvision's ImageNet networks from a local file, and a check of compared images."""
 
 from __future__ import annotations
 

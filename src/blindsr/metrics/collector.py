@@ -1,4 +1,4 @@
-"""Scores by name that are added up together, and their means over test groups."""
+"""Scores by name, accumulated over a set, and their means over test groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the formats of photographs can hold, and an enlarged picture in the form of its original."""
+"""What each photo format can hold, and the layout nearest to that of the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gentle filters for photographs before a model that has only seen clean ones.
+"""Mild denoising and deblocking of photographs before a model trained on clean pictures.
 
 They remove detail with the faults. A model that was trained on noise or compression needs none.
 """

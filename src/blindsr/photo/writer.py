@@ -1,4 +1,4 @@
-"""Photographs written in strips, whatever the format.
+"""Write photographs in strips, whatever the format.
 
 PNG, TIFF and JPEG are encoded as rows come. The encoder of WebP wants the whole picture: it waits
 in a temporary file on disk. Memory does not grow with the picture, but for WebP.

@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         estimator, estimate_scores = train_estimator(arguments, console)
         wait(restorers, console)
     restorer, no_maps = (best_of(arguments.out / name) for name in ("rrdb_sft", "no_maps"))
-    console.print("stage 3: the restorer learns to live with the estimate")
+    console.print("stage 3: the restorer is trained with estimated maps")
     blind = fit(
         arguments,
         "blind_demo",

@@ -1,4 +1,4 @@
-"""The demonstration's first half: how good is the estimated sigma map, and how does it look."""
+"""First half of the demonstration: scores and pictures of the estimated sigma map."""
 
 from __future__ import annotations
 

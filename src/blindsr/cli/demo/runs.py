@@ -1,4 +1,4 @@
-"""Steps that the demonstrations share: trainings of a configuration, their results, a picture."""
+"""What the demonstrations share: training runs in this and other processes, pictures, scores."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What ``upscale`` and ``estimate`` share: inputs, names of results, the batch, files of maps."""
+"""What ``upscale`` and ``estimate`` share: inputs, the batch, results, files of maps."""

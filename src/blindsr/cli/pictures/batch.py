@@ -1,4 +1,4 @@
-"""What is done for many pictures one after another: none of them ends the rest."""
+"""Process many pictures one after another; a failure of one does not stop the others."""
 
 from __future__ import annotations
 

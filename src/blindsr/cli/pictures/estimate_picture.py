@@ -78,7 +78,7 @@ def estimate_picture(
         BlindSRError: the picture cannot be read, estimated or written; no map of it is left.
     """
     photo = read_photo(path)
-    color = bled(photo.color, photo.alpha)  # what nobody sees would look like sharp edges
+    color = bled(photo.color, photo.alpha)  # invisible pixels would look like sharp edges
     image = np.repeat(color[..., None], 3, axis=2) if photo.grey else color
     if options.pyramid:
         return _by_pyramid(model, image, base, options, tell)

@@ -95,7 +95,7 @@ def find_pictures(
     """Expand files, folders and patterns to pictures, in order and each once.
 
     Of a folder these are the files in it whose suffix is one of :data:`IMAGES`, without hidden ones
-    and results of an earlier run; of a pattern (``*``, ``?``, ``[...]``, ``**``) likewise. A file
+    and results of an earlier run; of a pattern (``*``, ``?``, ``[...]``, ``**``) the same. A file
     that is named is taken whatever its suffix, and what exists is never a pattern.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which input made each result: a hidden index beside the results, so that none is mistaken.
+"""Index of which input made each result, so that no other file is overwritten or skipped.
 
 A file that is not in the index, was made from another picture, or was changed since is the user's:
 it is neither replaced nor counted as done.

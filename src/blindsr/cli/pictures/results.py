@@ -1,4 +1,4 @@
-"""Results of one picture: made in a hidden folder, put in their places together."""
+"""Results of one picture: written to a hidden folder, then moved into place together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGHUP and Ctrl-C end a command between two steps, and nothing half-written stays."""
+"""Stop ``upscale`` and ``estimate`` at SIGTERM, SIGHUP or Ctrl-C; nothing half-written stays."""
 
 from __future__ import annotations
 

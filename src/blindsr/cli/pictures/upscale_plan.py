@@ -1,4 +1,4 @@
-"""Which files ``blindsr upscale`` is to write."""
+"""Output files of ``blindsr upscale``, planned before any work."""
 
 from __future__ import annotations
 

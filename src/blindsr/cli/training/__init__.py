@@ -1,1 +1,1 @@
-"""``lightning {fit,validate,test,predict}`` with this library's manners."""
+"""``lightning {fit,validate,test,predict}`` with this library's checks and one-line errors."""

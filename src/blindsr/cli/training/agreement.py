@@ -59,9 +59,9 @@ def compare_hyper_parameters(
 
 
 def refuse_random_weights(model: LightningModule, command: str) -> None:
-    """Raise a ConfigError where nobody would learn that the scores are those of random weights."""
+    """Raise a ConfigError where scores would be those of random weights without a word about it."""
     if not isinstance(model, RestorationTask):
-        return  # nobody knows what another module reads by itself
+        return  # another module may read weights by itself
     parts = model.random_parts()
     if parts:
         raise ConfigError(
@@ -161,7 +161,7 @@ def refuse_trainer_values(trainer: Mapping[str, Any]) -> None:
 def allow_open_files(workers: int) -> None:
     """Let this process open as many files as it may; refuse to start workers with too few.
 
-    Every tensor that a worker hands over is an open file for a while; where one is missing, its
+    Every tensor that a worker sends is an open file for a while; where one is missing, its
     batch never arrives and the training waits for ever.
 
     Raises:

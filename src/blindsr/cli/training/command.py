@@ -1,4 +1,4 @@
-"""``lightning {fit,validate,test,predict}``: Lightning's command line with this library's manners.
+"""``lightning {fit,validate,test,predict}``: Lightning's command line with this library's checks.
 
 Class count, scale and sigma range follow the data; an unusable configuration ends in one line and
 status 2 before anything is written; ``--ckpt_path`` never changes the configuration silently.

@@ -1,4 +1,4 @@
-"""Turn what a parser says into one line: which key, what was found, what is allowed, did you mean.
+"""Errors of the parser as one line: which key, what was found, what is allowed, did you mean.
 
 jsonargparse reports a wrong value of a nested class as a tree of attempts over ten lines; the cause
 stands somewhere in the middle. The patterns here pick it out.
@@ -182,7 +182,7 @@ def _value(message: str, known_keys: Sequence[str]) -> ConfigError | None:
     # the value of the innermost key comes first, those of what holds it follow
     given = [got for _, got in expected if got] or _GIVEN.findall(message)[:1]
     types = [readable_type(kind) for kind, _ in expected]
-    if len(types) > 1:  # "or nothing" of an optional argument helps nobody
+    if len(types) > 1:  # "or null" of an optional argument does not help
         types = [kind for kind in types if kind != "null"]
     return ConfigError(
         ".".join(keys),

@@ -1,4 +1,4 @@
-"""``lightning predict`` writes what it predicts, in the files of ``upscale`` and ``estimate``."""
+"""Files of ``lightning predict``: the same that ``upscale`` and ``estimate`` write."""
 
 from __future__ import annotations
 

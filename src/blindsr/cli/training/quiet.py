@@ -1,4 +1,4 @@
-"""What Lightning says that tells a user nothing."""
+"""Messages of Lightning that are silenced, each with its reason."""
 
 from __future__ import annotations
 

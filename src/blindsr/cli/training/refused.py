@@ -1,4 +1,4 @@
-"""What Lightning, torch, loggers and the system refuse, as one line: which key, why, what to do.
+"""Errors of Lightning, torch, loggers and the system as one line: which key, why, what to do.
 
 These packages complain with exceptions of general kinds. It is their complaint, and not a defect of
 this library, if one of them raised it on purpose: the error left their own code, and they check

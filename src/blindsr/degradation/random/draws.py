@@ -1,4 +1,4 @@
-"""Random numbers that several degradation models share. All come from the generator handed in."""
+"""Random draws that several degradation models share; all come from the generator passed in."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From image files to pixels, at the depth that they hold: one way for training and upscaling."""
+"""Decoders of image files at their full depth."""

@@ -1,4 +1,4 @@
-"""From an image file to pixels, at the depth that it holds: one way for training and upscaling."""
+"""Decode an image file at its own depth; training and upscaling read files the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every decoder hands over, and samples of any depth at the full range of 8 or 16 bit."""
+"""Result of every decoder, and scaling of samples to the full range of 8 or 16 bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a picture fits into memory, asked before it is decoded."""
+"""Check that a picture fits into memory before it is decoded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_room(
 
 
 def free_memory() -> int | None:
-    """Return the bytes that this process may still take, ``None`` where nobody says."""
+    """Return the bytes that this process may still take, ``None`` where the system does not tell."""
     known = [value for value in (_machine(), _container(), _limit()) if value is not None]
     return min(known) if known else None
 

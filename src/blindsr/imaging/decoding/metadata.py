@@ -1,4 +1,4 @@
-"""What files say beside the pixels; damage here never costs the picture."""
+"""Profile, EXIF, resolution and text of picture files; damaged ones are dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Pillow decodes, without its limit for the whole process, and what OpenCV does better."""
+"""Decoding by Pillow, without its size limit for the whole process, and by OpenCV for 16 bit."""
 
 from __future__ import annotations
 

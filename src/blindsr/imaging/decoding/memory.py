@@ -49,7 +49,7 @@ def check_room(
 
 
 def free_memory() -> int | None:
-    """Return the bytes that this process may still take, ``None`` where the system does not tell."""
+    """Return the bytes that this process may still take, ``None`` where that is unknown."""
     known = [value for value in (_machine(), _container(), _limit()) if value is not None]
     return min(known) if known else None
 

@@ -12,7 +12,7 @@ import numpy as np
 from blindsr.degradation.defocus import sigma_from_depth
 from blindsr.degradation.gather import gather_blur
 from blindsr.degradation.layered import layered_blur
-from blindsr.degradation.random.noise import gaussian_noise
+from blindsr.degradation.random.noise import GaussianNoise
 from blindsr.degradation.random.operators import compress_jpeg
 from blindsr.imaging.files import read_array, read_rgb, to_uint8
 
@@ -99,7 +99,7 @@ def even(sharp: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def noisy(picture: np.ndarray) -> np.ndarray:
-    return rounded(gaussian_noise(picture, kind="colour", level=5.0, seed=0))
+    return rounded(GaussianNoise("colour", level=5.0, seed=0)(picture))
 
 
 def compressed(picture: np.ndarray) -> np.ndarray:

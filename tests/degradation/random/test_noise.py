@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from blindsr.degradation.random.noise import (
-    gaussian_noise,
-    poisson_noise,
-    scaled_poisson_noise,
-    speckle_noise,
+    GaussianNoise,
+    PoissonNoise,
+    ScaledPoissonNoise,
+    SpeckleNoise,
 )
 
 
@@ -19,14 +19,14 @@ def moments(noise):
 
 
 def test_colour_noise_is_independent_in_the_channels():
-    noise = gaussian_noise(flat(0.5), kind="colour", level=12.0, seed=3) - flat(0.5)
+    noise = GaussianNoise(kind="colour", level=12.0, seed=3)(flat(0.5)) - flat(0.5)
     mean, covariance = moments(noise)
     np.testing.assert_allclose(mean, 0, atol=4 * 12 / 255 / 160)
     np.testing.assert_allclose(covariance / (12 / 255) ** 2, np.eye(3), atol=0.04)
 
 
 def test_grey_noise_is_the_same_in_the_channels():
-    noise = gaussian_noise(flat(0.5), kind="grey", level=20.0, seed=3) - flat(0.5)
+    noise = GaussianNoise(kind="grey", level=20.0, seed=3)(flat(0.5)) - flat(0.5)
     np.testing.assert_array_equal(noise[..., 0], noise[..., 2])
     assert noise.std() == pytest.approx(20 / 255, rel=0.03)
 
@@ -35,8 +35,8 @@ def test_grey_noise_is_the_same_in_the_channels():
 def test_correlated_noise_has_the_covariance_asked_for(rank):
     basis = np.random.default_rng(rank).random((3, rank)) * 0.5
     mixing = basis @ basis.T
-    noise = gaussian_noise(
-        flat(0.5), kind="correlated", level=25.0, seed=1, mixing=tuple(mixing.ravel())
+    noise = GaussianNoise(kind="correlated", level=25.0, seed=1, mixing=tuple(mixing.ravel()))(
+        flat(0.5)
     )
     _, covariance = moments(noise - flat(0.5))
     np.testing.assert_allclose(covariance / (25 / 255) ** 2, mixing, atol=0.03)
@@ -44,16 +44,16 @@ def test_correlated_noise_has_the_covariance_asked_for(rank):
 
 def test_speckle_scales_with_the_picture():
     for value in (0.2, 0.6):
-        noise = speckle_noise(flat(value), kind="colour", level=10.0, seed=2) - flat(value)
+        noise = SpeckleNoise(kind="colour", level=10.0, seed=2)(flat(value)) - flat(value)
         assert noise.std() == pytest.approx(value * 10 / 255, rel=0.02)
-    black = speckle_noise(flat(0.0), kind="grey", level=25.0, seed=2)
+    black = SpeckleNoise(kind="grey", level=25.0, seed=2)(flat(0.0))
     np.testing.assert_array_equal(black, 0)
 
 
 @pytest.mark.parametrize("photons", [100.0, 3000.0])
 def test_photon_noise_has_the_variance_of_its_mean(photons):
     value = 102 / 255
-    noise = poisson_noise(flat(value), photons=photons, grey=False, seed=4) - flat(value)
+    noise = PoissonNoise(photons=photons, grey=False, seed=4)(flat(value)) - flat(value)
     mean, covariance = moments(noise)
     np.testing.assert_allclose(mean, 0, atol=4 * np.sqrt(value / photons) / 160)
     np.testing.assert_allclose(covariance * photons / value, np.eye(3), atol=0.04)
@@ -63,10 +63,10 @@ def test_grey_photon_noise_follows_the_luma():
     image = flat(0.0)
     image[...] = np.array([51, 102, 204], np.float32) / 255
     luma = np.rint(0.299 * 51 + 0.587 * 102 + 0.114 * 204) / 255
-    noise = poisson_noise(image, photons=2000.0, grey=True, seed=4) - image
+    noise = PoissonNoise(photons=2000.0, grey=True, seed=4)(image) - image
     np.testing.assert_allclose(noise[..., 0], noise[..., 1], atol=1e-6)
     assert noise.var() == pytest.approx(luma / 2000, rel=0.04)
-    other = scaled_poisson_noise(image, strength=0.02, grey=True, seed=4) - image
+    other = ScaledPoissonNoise(strength=0.02, grey=True, seed=4)(image) - image
     assert other.std() > 0.01
     np.testing.assert_allclose(other[..., 1], other[..., 2], atol=1e-6)
 
@@ -74,11 +74,11 @@ def test_grey_photon_noise_follows_the_luma():
 def test_scaled_photon_noise_counts_the_levels_of_the_picture():
     """Two grey levels give two photons at white, 100 levels give 128."""
     image = np.tile(np.arange(100, 200, dtype=np.float32)[:, None, None] / 255, (1, 200, 3))
-    noise = scaled_poisson_noise(image, strength=0.7, grey=False, seed=5) - image
+    noise = ScaledPoissonNoise(strength=0.7, grey=False, seed=5)(image) - image
     assert noise.var() == pytest.approx(0.7**2 * image.mean() / 128, rel=0.03)
     few = flat(102 / 255)
     few[:80] = 153 / 255
-    noise = scaled_poisson_noise(few, strength=0.1, grey=False, seed=5) - few
+    noise = ScaledPoissonNoise(strength=0.1, grey=False, seed=5)(few) - few
     assert noise.var() == pytest.approx(0.1**2 * 0.5 / 2, rel=0.03)
 
 
@@ -86,11 +86,11 @@ def test_seed_decides_and_the_range_holds():
     image = np.random.default_rng(0).random((32, 32, 3)).astype(np.float32)
     before = image.copy()
     for noisy in (
-        lambda seed: gaussian_noise(image, kind="colour", level=25.0, seed=seed),
-        lambda seed: gaussian_noise(image, kind="grey", level=25.0, seed=seed),
-        lambda seed: speckle_noise(image, kind="colour", level=25.0, seed=seed),
-        lambda seed: poisson_noise(image, photons=100.0, grey=False, seed=seed),
-        lambda seed: scaled_poisson_noise(image, strength=3.0, grey=True, seed=seed),
+        lambda seed: GaussianNoise(kind="colour", level=25.0, seed=seed)(image),
+        lambda seed: GaussianNoise(kind="grey", level=25.0, seed=seed)(image),
+        lambda seed: SpeckleNoise(kind="colour", level=25.0, seed=seed)(image),
+        lambda seed: PoissonNoise(photons=100.0, grey=False, seed=seed)(image),
+        lambda seed: ScaledPoissonNoise(strength=3.0, grey=True, seed=seed)(image),
     ):
         first = noisy(7)
         assert first.dtype == np.float32

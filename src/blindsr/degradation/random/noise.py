@@ -1,4 +1,4 @@
-"""Noise fields: Gaussian, speckle and Poisson, each reproducible from one seed.
+"""Steps that add noise: Gaussian, speckle and Poisson, each reproducible from one seed.
 
 The fields come from PCG64, numpy's default, named here because replaying a recipe depends on it.
 All results are clipped to [0, 1].
@@ -7,108 +7,97 @@ All results are clipped to [0, 1].
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsr.degradation.random.operators import Size
 from blindsr.imaging.files import to_uint8
+
+Image = NDArray[np.float32]
 
 NoiseKind = Literal["colour", "grey", "correlated"]
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def gaussian_noise(
-    image: NDArray[np.float32],
-    *,
-    kind: NoiseKind,
-    level: float,
-    seed: int,
-    mixing: tuple[float, ...] = (),
-) -> NDArray[np.float32]:
-    """Add Gaussian noise.
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Additive noise of standard deviation ``level`` in 8 bit levels.
 
-    Args:
-        image: (H, W, 3) float32.
-        kind: independent in the channels, equal in them, or correlated.
-        level: standard deviation in 8 bit levels.
-        seed: of the noise field.
-        mixing: for ``correlated``: 9 numbers, the covariance of the channels divided by
-            ``(level / 255) ** 2``, positive semi-definite.
-
-    Returns:
-        (H, W, 3) float32 in [0, 1].
+    ``kind``: independent in the channels, equal in them, or correlated with ``mixing``: 9 numbers,
+    the covariance of the channels divided by ``(level / 255) ** 2``, positive semi-definite.
     """
-    field = _gaussian_field(image.shape, kind, level, seed, mixing)
-    return _clipped(image + field)
+
+    kind: NoiseKind
+    level: float
+    seed: int
+    mixing: tuple[float, ...] = ()
+
+    def __call__(self, image: Image, _lr_size: Size = (0, 0), /) -> Image:
+        """Return the noisy image (H, W, 3) in [0, 1]."""
+        return _clipped(image + self.field(image.shape))
+
+    def field(self, shape: tuple[int, ...]) -> Image:
+        """Return the noise, (H, W, 3), or (H, W, 1) for grey."""
+        drawn = (*shape[:2], 1) if self.kind == "grey" else shape
+        field = _generator(self.seed).standard_normal(drawn, dtype=np.float32)
+        field *= np.float32(self.level / 255)
+        if self.kind == "correlated":
+            field = np.asarray(cv2.transform(field, _root(self.mixing)), dtype=np.float32)
+        return field
 
 
-def speckle_noise(
-    image: NDArray[np.float32],
-    *,
-    kind: NoiseKind,
-    level: float,
-    seed: int,
-    mixing: tuple[float, ...] = (),
-) -> NDArray[np.float32]:
-    """Add Gaussian noise multiplied by the picture; arguments as in :func:`gaussian_noise`."""
-    image = _clipped(image)
-    return _clipped(image + image * _gaussian_field(image.shape, kind, level, seed, mixing))
+@dataclass(frozen=True)
+class SpeckleNoise(GaussianNoise):
+    """:class:`GaussianNoise` multiplied by the image."""
+
+    def __call__(self, image: Image, _lr_size: Size = (0, 0), /) -> Image:
+        """Return the noisy image (H, W, 3) in [0, 1]."""
+        image = _clipped(image)
+        return _clipped(image + image * self.field(image.shape))
 
 
-def poisson_noise(
-    image: NDArray[np.float32], *, photons: float, grey: bool, seed: int
-) -> NDArray[np.float32]:
-    """Replace the picture, rounded to 8 bit, by photon counts (BSRGAN-plus).
+@dataclass(frozen=True)
+class PoissonNoise:
+    """The image, rounded to 8 bit, as photon counts with a mean of ``photons`` at white.
 
-    Args:
-        image: (H, W, 3) float32.
-        photons: mean count of a white pixel.
-        grey: the noise of the luma is added to all channels instead.
-        seed: of the noise field.
-
-    Returns:
-        (H, W, 3) float32 in [0, 1].
+    (BSRGAN-plus.) ``grey`` adds the noise of the luma to all channels instead.
     """
-    rounded = _rounded(image)
-    base = _rounded(_luma(rounded)) if grey else rounded
-    return _clipped(rounded + _poisson_field(base, photons, seed))
+
+    photons: float
+    grey: bool
+    seed: int
+
+    def __call__(self, image: Image, _lr_size: Size = (0, 0), /) -> Image:
+        """Return the noisy image (H, W, 3) in [0, 1]."""
+        rounded = _rounded(image)
+        base = _rounded(_luma(rounded)) if self.grey else rounded
+        return _clipped(rounded + _poisson_field(base, self.photons, self.seed))
 
 
-def scaled_poisson_noise(
-    image: NDArray[np.float32], *, strength: float, grey: bool, seed: int
-) -> NDArray[np.float32]:
-    """Add ``strength`` times photon noise (Real-ESRGAN).
+@dataclass(frozen=True)
+class ScaledPoissonNoise:
+    """Photon noise times ``strength`` (Real-ESRGAN); ``grey``: that of the luma for all channels.
 
     A white pixel counts as many photons as the picture has distinct values after rounding to
     8 bit, rounded up to a power of two: noisier where there are few levels.
-
-    Args:
-        image: (H, W, 3) float32.
-        strength: factor of the noise.
-        grey: noise of the luma for all channels.
-        seed: of the noise field.
-
-    Returns:
-        (H, W, 3) float32 in [0, 1].
     """
-    base = _rounded(_luma(image) if grey else image)
-    levels = np.count_nonzero(np.bincount(to_uint8(base).ravel(), minlength=256))
-    photons = 2.0 ** math.ceil(math.log2(levels))
-    return _clipped(image + np.float32(strength) * _poisson_field(base, photons, seed))
 
+    strength: float
+    grey: bool
+    seed: int
 
-def _gaussian_field(
-    shape: tuple[int, ...], kind: NoiseKind, level: float, seed: int, mixing: tuple[float, ...]
-) -> NDArray[np.float32]:
-    """Return (H, W, 3), or (H, W, 1) for grey."""
-    drawn = (*shape[:2], 1) if kind == "grey" else shape
-    field = _generator(seed).standard_normal(drawn, dtype=np.float32)
-    field *= np.float32(level / 255)
-    if kind == "correlated":
-        field = np.asarray(cv2.transform(field, _root(mixing)), dtype=np.float32)
-    return field
+    def __call__(self, image: Image, _lr_size: Size = (0, 0), /) -> Image:
+        """Return the noisy image (H, W, 3) in [0, 1]."""
+        base = _rounded(_luma(image) if self.grey else image)
+        levels = np.count_nonzero(np.bincount(to_uint8(base).ravel(), minlength=256))
+        photons = 2.0 ** math.ceil(math.log2(levels))
+        return _clipped(
+            image + np.float32(self.strength) * _poisson_field(base, photons, self.seed)
+        )
 
 
 def _root(mixing: tuple[float, ...]) -> NDArray[np.float64]:

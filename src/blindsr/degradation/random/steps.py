@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from blindsr.degradation.random import kernel_shapes as shapes
 from blindsr.degradation.random.noise import (
-    NoiseKind,
-    gaussian_noise,
-    poisson_noise,
-    scaled_poisson_noise,
-    speckle_noise,
+    GaussianNoise,
+    Image,
+    PoissonNoise,
+    ScaledPoissonNoise,
+    SpeckleNoise,
 )
 from blindsr.degradation.random.operators import (
     Interpolation,
@@ -34,8 +34,6 @@ from blindsr.degradation.random.operators import (
 )
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import downsample
-
-Image = NDArray[np.float32]
 
 
 @runtime_checkable
@@ -147,68 +145,6 @@ class TorchResize:
         if self.relative_to == "lr":
             return resize_torch(image, self.mode, size=scaled_size(lr_size, self.factor))
         return image if self.factor == 1 else resize_torch(image, self.mode, factor=self.factor)
-
-
-@dataclass(frozen=True)
-class GaussianNoise:
-    """Additive noise of standard deviation ``level`` / 255.
-
-    ``mixing`` (correlated noise only): covariance of the channels over ``(level / 255) ** 2``, row
-    by row.
-    """
-
-    kind: NoiseKind
-    level: float
-    seed: int
-    mixing: tuple[float, ...] = ()
-
-    def __call__(self, image: Image, _lr_size: Size, /) -> Image:
-        """Return the noisy image in [0, 1]."""
-        return gaussian_noise(
-            image, kind=self.kind, level=self.level, seed=self.seed, mixing=self.mixing
-        )
-
-
-@dataclass(frozen=True)
-class SpeckleNoise:
-    """:class:`GaussianNoise` multiplied by the image."""
-
-    kind: NoiseKind
-    level: float
-    seed: int
-    mixing: tuple[float, ...] = ()
-
-    def __call__(self, image: Image, _lr_size: Size, /) -> Image:
-        """Return the noisy image in [0, 1]."""
-        return speckle_noise(
-            image, kind=self.kind, level=self.level, seed=self.seed, mixing=self.mixing
-        )
-
-
-@dataclass(frozen=True)
-class PoissonNoise:
-    """Photon noise with ``photons`` counted at white (BSRGAN-plus)."""
-
-    photons: float
-    grey: bool
-    seed: int
-
-    def __call__(self, image: Image, _lr_size: Size, /) -> Image:
-        """Return the noisy image in [0, 1]."""
-        return poisson_noise(image, photons=self.photons, grey=self.grey, seed=self.seed)
-
-
-@dataclass(frozen=True)
-class ScaledPoissonNoise:
-    """Photon noise times ``strength`` (Real-ESRGAN)."""
-
-    strength: float
-    grey: bool
-    seed: int
-
-    def __call__(self, image: Image, _lr_size: Size, /) -> Image:
-        """Return the noisy image in [0, 1]."""
-        return scaled_poisson_noise(image, strength=self.strength, grey=self.grey, seed=self.seed)
 
 
 @dataclass(frozen=True)

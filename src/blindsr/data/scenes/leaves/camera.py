@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.degradation.random.noise import NoiseKind, gaussian_noise
+from blindsr.degradation.random.noise import GaussianNoise, NoiseKind
 from blindsr.degradation.random.operators import compress_jpeg
 from blindsr.imaging.files import to_uint8
 
@@ -68,4 +68,4 @@ def recorded(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
 def _noisy(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     level = float(np.exp(rng.uniform(*np.log(_NOISE))))
     kind: NoiseKind = "grey" if rng.random() < 0.4 else "colour"
-    return gaussian_noise(picture, kind=kind, level=level, seed=int(rng.integers(2**31)))
+    return GaussianNoise(kind, level, seed=int(rng.integers(2**31)))(picture)

@@ -1,9 +1,10 @@
-"""Draw docs/small_model.png: what the model in the box makes of a public-domain photograph.
+"""Draw docs/small_model.png: what a model makes of pictures whose blur is known.
 
-    python benchmarks/small_model_picture.py [-o docs/small_model.png]
+    python benchmarks/small_model_picture.py [--model FILE] [-o docs/small_model.png]
 
-The photograph is scikit-image's `astronaut` (NASA, public domain), which no training saw. It is
-blurred by a made-up depth, reduced by 4 with the antialiased bicubic filter and rounded to 8 bit.
+It is the first page of `make demo`: scikit-image's `astronaut` (NASA, public domain), overlapping
+leaves and a room, none of which a training saw; blurred by up to 8 pixels, reduced by 4 with the
+antialiased bicubic filter and rounded to 8 bit.
 """
 
 from __future__ import annotations
@@ -11,51 +12,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-import torch
-from skimage import data
+from rich.console import Console
 
 import blindsr
-from blindsr.data.scenes.photographs import made_up_depth
-from blindsr.degradation.defocus import sigma_from_depth
-from blindsr.degradation.paired import degrade
-from blindsr.drawing.restorations import restoration_page
-from blindsr.imaging.resize import phase, upsample
-from blindsr.metrics import psnr_y
-
-SCALE, SIGMA_MAX = 4, 5.0
-FOCUS_RANK = 0.35
-SEED = 8
+from blindsr.cli.demo.box import as_table, box_page, cases, look
 
 
 def main() -> None:
+    """Draw the picture, and print its scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="default: the model in the box")
+    parser.add_argument("--count", type=int, default=3, help="of pictures (default: %(default)s)")
     parser.add_argument("-o", "--out", type=Path, default=Path("docs/small_model.png"))
     arguments = parser.parse_args()
-    hr = data.astronaut().astype(np.float32) / np.float32(255)
-    depth = made_up_depth(hr.shape[:2], np.random.default_rng(SEED))
-    sigma = sigma_from_depth(depth, sigma_max=SIGMA_MAX, focus_rank=FOCUS_RANK)
-    lr = degrade(hr, sigma, scale=SCALE, sigma_max=SIGMA_MAX, downsampler="bicubic")
-    lr = np.rint(np.clip(lr, 0, 1) * 255).astype(np.float32) / np.float32(255)
     model = blindsr.load(arguments.model)
-    image, target = (torch.from_numpy(x).permute(2, 0, 1)[None] for x in (lr, hr))
-    position = phase("bicubic", SCALE)
-    results = {
-        "LR": upsample(image, SCALE, phase=position, method="nearest"),
-        "bicubic": upsample(image, SCALE, phase=position, method="bicubic"),
-        "model": torch.as_tensor(model.upscale(image)),
-        "HR": target,
-    }
-    sample = {
-        "name": "astronaut",
-        "images": {n: x[0].clamp(0, 1).permute(1, 2, 0).numpy() for n, x in results.items()},
-        "blur": sigma,
-        "blur_estimate": np.asarray(model.estimate(image)[0]).squeeze(),
-        "scores": {n: f"{float(psnr_y(results[n], target)):.2f} dB" for n in ("bicubic", "model")},
-    }
-    page = restoration_page([sample], sigma_max=SIGMA_MAX, crops=3)
-    page.save(arguments.out)
+    looks = [look(model, case) for case in cases()[: arguments.count]]
+    Console().print(as_table(looks))
+    box_page(looks, "").save(arguments.out)
 
 
 if __name__ == "__main__":

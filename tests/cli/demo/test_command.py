@@ -46,7 +46,8 @@ class InThisProcess(Background):
 def test_three_stages_end_in_tables_pictures_and_scores(configs, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(runs, "Background", InThisProcess)  # PBaSR below starts its process
     out = tmp_path / "demo"
-    assert main(["demo", "-c", configs, "-o", str(out), "--seed", "3", "--", *TINY]) == 0
+    words = ["--full", "-c", configs, "-o", str(out), "--seed", "3", "--", *TINY]
+    assert main(["demo", *words]) == 0
     printed = capsys.readouterr().out
     for row in ("best constant", "bicubic", "constant sigma", "true maps", "no maps", "mIoU"):
         assert row in printed
@@ -61,9 +62,26 @@ def test_three_stages_end_in_tables_pictures_and_scores(configs, tmp_path, capsy
     assert "epoch 1/1" in (out / "restorers.log").read_text()
 
 
+def test_the_first_look_shows_the_box_and_an_estimator_that_learns(
+    configs, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("blindsr.cli.demo.box.SIZE", (96, 128))
+    out = tmp_path / "demo"
+    assert main(["demo", "-c", configs, "-o", str(out), "--", *TINY]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Takes about")
+    for word in ("astronaut", "dead leaves", "room", "bicubic", "no map", "estimated map"):
+        assert word in printed
+    for picture in ("box.png", "learning.png", "blur_maps.png"):
+        assert read_array(out / picture).std() > 10
+    content = json.loads((out / "scores.json").read_text())
+    assert set(content["box"]) == {"astronaut", "dead leaves", "room"}
+    assert not (out / "rrdb_sft").exists()
+
+
 def test_a_restorer_that_fails_is_one_line(configs, tmp_path, capsys):
     words = ["--", *TINY, "--trainer.gradient_clip_val=x"]
-    assert main(["demo", "-c", configs, "-o", str(tmp_path / "demo"), *words]) == 2
+    assert main(["demo", "--full", "-c", configs, "-o", str(tmp_path / "demo"), *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -93,7 +111,12 @@ def test_pbasr_compares_four_trainings(configs, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "name"), [([], "cmos_demo"), (["--method", "pbasr"], "pbasr_demo_anchor")]
+    ("words", "name"),
+    [
+        ([], "cmos_demo"),
+        (["--full"], "cmos_demo"),
+        (["--method", "pbasr"], "pbasr_demo_anchor"),
+    ],
 )
 def test_missing_configurations_are_one_line(words, name, tmp_path, capsys):
     assert main(["demo", *words, "-c", str(tmp_path), "-o", str(tmp_path / "demo")]) == 2
@@ -103,9 +126,9 @@ def test_missing_configurations_are_one_line(words, name, tmp_path, capsys):
     assert not (tmp_path / "demo").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["--method", "pbasr"]])
+@pytest.mark.parametrize("words", [["--full"], ["--method", "pbasr"]])
 def test_a_folder_of_the_users_own_is_never_removed(words, configs, tmp_path, capsys):
-    name = "pbasr_anchor" if words else "cmos"
+    name = "cmos" if words == ["--full"] else "pbasr_anchor"
     for mine in ("cmos", "rrdb_sft", "no_maps", name, "anchor", "unified"):
         (tmp_path / mine).mkdir(exist_ok=True)
         (tmp_path / mine / "thesis.txt").write_text("mine")

@@ -20,6 +20,7 @@ ANNOUNCED = (
 def first_look(arguments: argparse.Namespace, console: Any) -> int:
     """Show the model in the box, then train CMOS from scratch; tables, two pages of pictures."""
     from blindsr.drawing.samples import save_samples
+    from blindsr.networks.build import build
 
     from .box import METHODS, as_table, box_page, cases, look
     from .estimate import as_table as estimate_table
@@ -40,9 +41,9 @@ def first_look(arguments: argparse.Namespace, console: Any) -> int:
     page.save(arguments.out / "box.png")
     console.print(f"picture: {arguments.out / 'box.png'}\n\n2. an estimator from scratch")
     cli = fit(arguments, CONFIG, "cmos")
-    fresh = type(cli.model)(**cli.model.hparams).eval()
     checkpoint = best_of(arguments.out / "cmos")
     trained = type(cli.model).load_from_checkpoint(checkpoint, map_location="cpu").eval()
+    fresh = build(type(trained.network), trained.hparams).eval()
     scores, samples = score(trained, cli.datamodule)
     console.print(estimate_table(scores))
     first = next(iter(cli.datamodule.test_dataloader()))["lr"][: len(samples)]

@@ -19,6 +19,8 @@ ANNOUNCED = (
 
 def first_look(arguments: argparse.Namespace, console: Any) -> int:
     """Show the model in the box, then train CMOS from scratch; tables, two pages of pictures."""
+    import numpy as np
+
     from blindsr.drawing.samples import save_samples
     from blindsr.networks.build import build
 
@@ -46,11 +48,15 @@ def first_look(arguments: argparse.Namespace, console: Any) -> int:
     fresh = build(type(trained.network), trained.hparams).eval()
     scores, samples = score(trained, cli.datamodule)
     console.print(estimate_table(scores))
-    first = next(iter(cli.datamodule.test_dataloader()))["lr"][: len(samples)]
+    batches = list(cli.datamodule.test_dataloader())
+    truth = np.concatenate([batch["blur"].flatten().numpy() for batch in batches])
+    constant = float(np.abs(truth - np.median(truth)).mean())
+    first = batches[0]["lr"][: len(samples)]
     shown = samples[: len(first)]
     curve = loss_curve(arguments.out / "cmos" / "metrics.csv")
     title = "CMOS from scratch, on scenes that it never saw"
-    learning_page(shown, maps_of(fresh, first), curve, title).save(arguments.out / "learning.png")
+    page = learning_page(shown, maps_of(fresh, first), curve, constant, title)
+    page.save(arguments.out / "learning.png")
     save_samples(arguments.out / "blur_maps.png", samples, title="Held-out scenes")
     restored = {one.case.name: {name: one.psnr[name] for name in METHODS} for one in looks}
     write_scores(arguments, {"box": restored, "estimate": scores})

@@ -2,7 +2,7 @@
 
     python benchmarks/demo.py [--seeds 0 1 2] [--work FOLDER] [-o benchmarks/results/demo.md]
 
-Runs ``blindsr demo --stage all --seed S -o FOLDER/seedS`` for every seed that is not there yet, and
+Runs ``blindsr demo --full --seed S -o FOLDER/seedS`` for every seed that is not there yet, and
 writes the report. A seed decides weights, order, blur and the scenes themselves.
 """
 
@@ -51,7 +51,7 @@ def main() -> None:
     for seed in arguments.seeds:
         folder = arguments.work / f"seed{seed}"
         if not (folder / "restoration.png").exists():
-            status = blindsr(["demo", "--stage", "all", "--seed", str(seed), "-o", str(folder)])
+            status = blindsr(["demo", "--full", "--seed", str(seed), "-o", str(folder)])
             if status:
                 sys.exit(status)
         contents.append(scores_of(folder))

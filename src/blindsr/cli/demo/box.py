@@ -111,8 +111,9 @@ def _room() -> Case:
     sharp = frame.rgb.astype(np.float32) / np.float32(255)
     sigma = sigma_from_depth(frame.depth, sigma_max=SIGMA_MAX, focus_rank=_FOCUS_RANK)
     sigma = np.round(sigma * 8) / np.float32(8)  # few layers
-    wide = {"sigma_max": 2 * SIGMA_MAX, "merge_coc": 0.5}  # a window that cuts nothing off
-    return _case("room", sharp, layered_blur(sharp, sigma, frame.depth, **wide), sigma)
+    wide = 2 * SIGMA_MAX  # a window that cuts nothing off
+    blurred = layered_blur(sharp, sigma, frame.depth, sigma_max=wide, merge_coc=0.5)
+    return _case("room", sharp, blurred, sigma)
 
 
 def _case(name: str, hr: Image, blurred: Image, sigma: Image) -> Case:
@@ -142,8 +143,10 @@ def _psnr(image: Image, hr: Image) -> float:
 
     from blindsr.metrics import psnr_y
 
-    both = (torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None] for x in (image, hr))
-    return float(psnr_y(*both))
+    one, other = (
+        torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None] for x in (image, hr)
+    )
+    return float(psnr_y(one, other))
 
 
 def as_table(looks: Sequence[Look]) -> Table:

@@ -1,7 +1,5 @@
 """What the estimator in the box sees, held by embedded pictures that it was not trained on."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -10,25 +8,20 @@ import torch
 import blindsr
 from blindsr.data.scenes.leaves.dataset import BlurredPictures
 from blindsr.data.scenes.photographs import HELD_OUT, photograph
-from blindsr.networks import BlurUNet
-from blindsr.weights.reading import read_state_dict
-
-WEIGHTS = Path(blindsr.__file__).parent / "assets" / "blur.safetensors"
-pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="the box holds no BlurUNet yet")
+from blindsr.inference.blur_in_box import FILE
+from blindsr.weights.checkpoint import read_network
 
 
 @pytest.fixture(scope="module")
 def network():
-    weights, _ = read_state_dict(WEIGHTS)
-    network = BlurUNet(scale=1, width=len(weights["stem.weight"]))
-    network.load_state_dict(weights)
-    return network.eval()
+    """That of the model in the box, with maps at the size of the picture."""
+    return read_network(FILE).network().estimator
 
 
 @pytest.fixture(scope="module")
 def held_out(network):
     """Truth, estimate and scale of many pixels of held-out scenes."""
-    data = BlurredPictures(seed=101, count=40, size=160, scenes=40, held_out=True)
+    data = BlurredPictures(seed=23, count=100, size=160, scenes=100, held_out=True)
     columns = []
     with torch.inference_mode():
         for index in range(len(data)):
@@ -80,6 +73,6 @@ def test_hue_does_not_matter(network):
 
 def test_tiles_are_the_whole_picture():
     sharp = np.tile(sharp_photograph(), (1, 4, 1))
-    model = blindsr.load(WEIGHTS, device="cpu")
+    model = blindsr.load(device="cpu")
     whole, tiled = (model.estimate(sharp, tile=tile).sigma for tile in (0, 1))
     assert 0 < abs(whole - tiled).max() < 1e-4

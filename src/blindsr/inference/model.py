@@ -43,6 +43,8 @@ class Upscaler:
     needs: TileNeeds
     uses: tuple[str, ...] = ()
     """Of ``blur``, ``blur_scale`` and ``seg``."""
+    told_max: float | None = None
+    """Largest sigma that it is told, HR pixels."""
     condition: Callable[..., object] | None = None
     """The part that takes means over the whole picture, for collecting them alone."""
 

@@ -115,7 +115,7 @@ def engine_parts(
     if "restorer" in named:
         needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
         condition = copy.encode if needs.picture_means else None
-        upscaler = Upscaler(copy, needs, copy.needs, condition)
+        upscaler = Upscaler(copy, needs, copy.needs, getattr(network, "told_max", None), condition)
     return estimator, upscaler
 
 

@@ -245,6 +245,8 @@ class Flow:
                 continue
             for one, channel in zip(("blur", "blur_scale"), part.unbind(dim=2), strict=False):
                 found[one] = channel[None, None]
+        if "blur" in found and upscaler.told_max is not None:
+            found["blur"] = found["blur"].clamp(max=upscaler.told_max)
         return {name: map_ for name, map_ in found.items() if name in upscaler.uses}
 
     def _frame(self, tile: Tile, grid: Grid, recording: bool) -> Frame | None:

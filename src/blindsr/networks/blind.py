@@ -30,6 +30,8 @@ class BlindSR(nn.Module):
             HR size and HR pixels, see :func:`at_hr`.
         restorer: ``forward(lr, blur, seg) -> sr``, for instance :class:`blindsr.networks.RRDBSFT`.
         phase: of the data, where LR pixel 0 lies in HR pixels; matters to an estimator of scale 1.
+        told_max: largest sigma that the restorer is told, HR pixels: an estimator that was trained
+            apart may see wider blur than the restorer ever learnt to remove.
 
     Raises:
         ConfigError: if the two differ in scale, or the restorer needs a map or a number of classes
@@ -40,17 +42,24 @@ class BlindSR(nn.Module):
     restorer: RestorerNetwork
     __call__: Callable[..., tuple[Tensor, Estimate]]
 
-    def __init__(self, estimator: nn.Module, restorer: nn.Module, *, phase: float = 0.0) -> None:
+    def __init__(
+        self,
+        estimator: nn.Module,
+        restorer: nn.Module,
+        *,
+        phase: float = 0.0,
+        told_max: float | None = None,
+    ) -> None:
         super().__init__()
         _check_pair(estimator, restorer)
         self.estimator = cast("EstimatorNetwork", estimator.requires_grad_(False).eval())
         self.restorer = cast("RestorerNetwork", restorer)
-        self.phase = phase
+        self.phase, self.told_max = phase, told_max
         self.enlarges = needs_enlarging(estimator, restorer)
 
     def with_parts(self, estimator: nn.Module, restorer: nn.Module) -> BlindSR:
         """The same pipeline of two other networks, in evaluation mode."""
-        return BlindSR(estimator, restorer, phase=self.phase).eval()
+        return BlindSR(estimator, restorer, phase=self.phase, told_max=self.told_max).eval()
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of the restorer; the estimator stays in evaluation mode."""
@@ -81,7 +90,10 @@ class BlindSR(nn.Module):
         logits = estimate.seg_logits
         seg = None if logits is None else logits.argmax(dim=1)  # (N, K, H, W) -> (N, H, W)
         unsure = {"blur_scale": estimate.blur_scale} if "blur_scale" in self.restorer.needs else {}
-        return self.restorer(lr, estimate.blur, seg, **unsure), estimate
+        blur = estimate.blur
+        if blur is not None and self.told_max is not None:
+            blur = blur.clamp(max=self.told_max)
+        return self.restorer(lr, blur, seg, **unsure), estimate
 
 
 def needs_enlarging(estimator: nn.Module, restorer: nn.Module) -> bool:

@@ -220,6 +220,7 @@ def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     The scale is that of the restorer, since an estimator may have 1; the phase is that of the data.
     """
     both = {"scale": settings["restorer"].get("scale"), "phase": settings.get("phase", 0.0)}
+    both["told_max"] = settings.get("told_max")
     classes = {"num_classes": settings["estimator"].get("num_classes")}
     return {key: value for key, value in {**classes, **both}.items() if value is not None}
 
@@ -241,7 +242,8 @@ def build_network(name: str, settings: Mapping[str, Any]) -> Network:
     """
     built: list[Any]
     built = [build(found.kind.network, found.settings) for found in parts(name, settings).values()]
-    return built[0] if len(built) == 1 else BlindSR(*built, phase=settings.get("phase", 0.0))
+    both = {"phase": settings.get("phase", 0.0), "told_max": settings.get("told_max")}
+    return built[0] if len(built) == 1 else BlindSR(*built, **both)
 
 
 def fast_copy(network: NetworkT) -> NetworkT:

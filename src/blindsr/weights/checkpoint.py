@@ -170,7 +170,10 @@ def _checked_settings(file: NetworkFile) -> dict[str, Any]:
         return checked_settings(kind.network, file.settings, path)
     settings = {role: _part(file.settings.get(role), role, path) for role in kinds.DEFAULTS}
     phase = checked_number("phase", file.settings.get("phase", 0.0), path, "phase")
-    return settings | kinds.shared(settings | {"phase": float(phase)})
+    told = file.settings.get("told_max")
+    if told is not None:
+        told = _sigma_max(told, path)
+    return settings | kinds.shared(settings | {"phase": float(phase), "told_max": told})
 
 
 def _part(settings: object, role: str, path: str) -> dict[str, Any]:

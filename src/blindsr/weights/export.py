@@ -145,6 +145,7 @@ def pipeline(estimator: NetworkFile, restorer: NetworkFile) -> NetworkFile:
     facts = restorer.facts
     own = settings["restorer"].get("phase", 0.0)
     settings["phase"] = own if facts is None else facts.phase
+    settings["told_max"] = restorer.sigma_max
     made = replace(
         restorer,
         kind=kinds.PIPELINE,
@@ -208,7 +209,9 @@ def describe(file: NetworkFile) -> dict[str, Any]:
             role: {kinds.KIND: part.kind.name, **complete[role]}
             for role, part in file.parts.items()
         }
-        settings |= kinds.shared(settings | {"phase": file.settings.get("phase", 0.0)})
+        settings |= kinds.shared(
+            settings | {key: file.settings.get(key) for key in ("phase", "told_max")}
+        )
     else:
         (settings,) = complete.values()
     return {

@@ -52,3 +52,15 @@ def test_parts_in_each_others_place_are_named(files, tmp_path, capsys):
     error = capsys.readouterr().err
     assert f"{restorer}: a restorer, expected an own estimator" in error.replace("\n", " ")
     assert not (tmp_path / "a.safetensors").exists()
+
+
+def test_the_restorer_of_a_pipeline_gets_another_estimator(files, tmp_path):
+    (estimator, _), (restorer, _) = files["estimator"], files["restorer"]
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    words = ["convert", "export", str(restorer), "--estimator", str(estimator), "-o", str(first)]
+    assert main(words) == 0
+    words = ["convert", "export", str(first), "--estimator", str(first), "-o", str(second)]
+    assert main(words) == 0
+    picture = np.random.default_rng(0).random((20, 24, 3), np.float32)
+    one, two = (blindsr.load(path, device="cpu").upscale(picture) for path in (first, second))
+    np.testing.assert_array_equal(one, two)

@@ -13,13 +13,13 @@ from blindsr.errors import WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.imaging.tiling import Arrays, RollingRows
 from blindsr.weights.checkpoint import NetworkFile, read_network
+from blindsr.weights.export import part_of
 
 from .kept_blur import DEFAULT_KEEP_BLUR
 from .model import Estimator
 from .open_model import ASSETS, SMALL, engine_parts
 
 FILE = ASSETS / f"{SMALL}.safetensors"
-_PART = "estimator"
 _REACH = 3  # pixels to either side that a bilinear enlargement needs, and more
 
 
@@ -84,13 +84,8 @@ def _weights() -> NetworkFile | None:
     """The estimator of the model in the box, if that one says how far off it may be."""
     if not FILE.is_file():
         return None
-    file = _box(FILE)
-    part = file.parts.get(_PART)
-    if part is None or part.kind.name != "blur_unet":
-        return None
-    start = f"{_PART}."
-    state = {k.removeprefix(start): v for k, v in file.state.items() if k.startswith(start)}
-    return replace(file, kind=part.kind.name, settings=dict(part.settings), state=state)
+    estimator = part_of(_box(FILE), "estimator")
+    return estimator if estimator.kind == "blur_unet" else None
 
 
 @lru_cache(maxsize=1)

@@ -127,14 +127,18 @@ def pipeline(estimator: NetworkFile, restorer: NetworkFile) -> NetworkFile:
     """An estimator in front of a restorer, as one file.
 
     Args:
-        estimator: of the restorer's scale, or of scale 1.
-        restorer: its facts and range of sigma are those of the pipeline.
+        estimator: of the restorer's scale, or of scale 1; of a pipeline its estimator is taken.
+        restorer: its facts and range of sigma are those of the pipeline; of a pipeline its restorer
+            is taken.
 
     Raises:
         WeightsError: if one of them has another role, or uses official names.
         ConfigError: if the two do not fit each other.
     """
-    parts = {"estimator": estimator, "restorer": restorer}
+    parts = {
+        "estimator": part_of(estimator, "estimator"),
+        "restorer": part_of(restorer, "restorer"),
+    }
     settings: dict[str, Any] = {}
     for role, file in parts.items():
         _require(file, official=False)
@@ -155,6 +159,15 @@ def pipeline(estimator: NetworkFile, restorer: NetworkFile) -> NetworkFile:
     )
     made.network()
     return made
+
+
+def part_of(file: NetworkFile, role: kinds.Role) -> NetworkFile:
+    """One network of a pipeline; any other file as it is."""
+    if not file.is_pipeline:
+        return file
+    part, start = file.parts[role], f"{role}."
+    state = {k.removeprefix(start): v for k, v in file.state.items() if k.startswith(start)}
+    return replace(file, kind=part.kind.name, settings=dict(part.settings), state=state)
 
 
 def cautious(file: NetworkFile, share: float) -> NetworkFile:

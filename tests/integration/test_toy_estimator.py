@@ -62,7 +62,7 @@ class ToyTask(EstimationTask):
 def toy_kind():
     kinds.add(kinds.NetworkKind("toy", Toy, "Toy", marks=("toy_layers.",)))
     yield
-    kinds._KINDS.pop("toy")
+    kinds.remove("toy")
 
 
 def run(folder):
@@ -119,7 +119,7 @@ def test_a_file_of_it_is_refused_where_the_kind_is_unknown(tmp_path):
     trainer = run(tmp_path)
     trainer.strategy.connect(task)
     trainer.save_checkpoint(tmp_path / "toy.ckpt")
-    kinds._KINDS.pop("toy")
+    kinds.remove("toy")
     with pytest.raises(blindsr.errors.WeightsError, match="toy"):
         blindsr.load(tmp_path / "toy.ckpt", device="cpu")
     kinds.add(kinds.NetworkKind("toy", Toy, "Toy"))

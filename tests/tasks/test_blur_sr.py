@@ -7,7 +7,7 @@ from lightning import Trainer
 from blindsr.data import RestorationScenes
 from blindsr.errors import ConfigError
 from blindsr.networks import BlurUNet
-from blindsr.tasks import BlurSRTask
+from blindsr.tasks import BlindSRTask, BlurSRTask
 from blindsr.tasks.blur_sr import NO_MAP
 from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
@@ -72,3 +72,30 @@ def test_maps_of_an_estimator_are_learnt_with_and_it_stays_as_it_is(tmp_path, da
 def test_estimated_maps_need_an_estimator():
     with pytest.raises(ConfigError, match=r"map_mix\.estimated: no estimator"):
         BlurSRTask(map_mix={"estimated": 1.0})
+
+
+def test_a_mix_of_maps_needs_networks_that_know_uncertainty():
+    small = {"features": 8, "growth": 4, "blocks": 1, "code_length": 8, "use_semantics": False}
+    with pytest.raises(ConfigError, match=r"model\.map_mix: BlurUNet \+ RRDB-SFT"):
+        BlindSRTask(
+            estimator={"kind": "blur_unet", "scale": 1, "width": 4},
+            restorer=small,
+            map_mix={"truth": 1.0},
+        )
+
+
+@pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
+def test_a_pipeline_learns_with_a_mix_of_maps(tmp_path, data):
+    torch.manual_seed(0)
+    task = BlindSRTask(
+        num_classes=0,
+        sigma_max=8.0,
+        estimator={"kind": "blur_unet", "scale": 1, "width": 4},
+        restorer={"kind": "blur_sr", "features": 8, "blocks": 1},
+        map_mix={"estimated": 0.4, "truth": 0.3, "disturbed": 0.3},
+        learning_rate=1e-3,
+    )
+    before = task.network.restorer.last.weight.clone()
+    trainer(tmp_path, max_steps=2).fit(task, data)
+    assert not torch.equal(before, task.network.restorer.last.weight)
+    assert task.title == "BlurUNet + BlurSR"

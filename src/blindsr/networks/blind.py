@@ -89,7 +89,8 @@ class BlindSR(nn.Module):
         estimate = self.estimate(lr)
         logits = estimate.seg_logits
         seg = None if logits is None else logits.argmax(dim=1)  # (N, K, H, W) -> (N, H, W)
-        unsure = {"blur_scale": estimate.blur_scale} if "blur_scale" in self.restorer.needs else {}
+        needs = getattr(self.restorer, "needs", ())  # networks that say nothing take two maps
+        unsure = {"blur_scale": estimate.blur_scale} if "blur_scale" in needs else {}
         blur = estimate.blur
         if blur is not None and self.told_max is not None:
             blur = blur.clamp(max=self.told_max)

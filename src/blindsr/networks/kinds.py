@@ -150,6 +150,11 @@ def add(kind: NetworkKind) -> None:
     _KINDS[kind.name] = kind
 
 
+def remove(name: str) -> None:
+    """Take a kind out of the table."""
+    del _KINDS[name]
+
+
 def names(role: Role | None = None) -> tuple[str, ...]:
     """Names of all kinds, or of those of a role."""
     return tuple(name for name, kind in _KINDS.items() if role in (None, kind.role))

@@ -104,9 +104,25 @@ class BlindSRTask(L1RestorerTask):
         # command line the values saved above are those of the configuration.
         self.hparams.update({"estimator": estimator, "restorer": restorer})
         self.network = cast("BlindSR", kinds.build_network(kinds.PIPELINE, self._pipeline()))
+        parts = kinds.parts(kinds.PIPELINE, self._pipeline()).values()
+        self.title = " + ".join(part.kind.title for part in parts)
+        if map_mix is not None:
+            self._require_uncertainty()
         self._files: dict[str, NetworkFile] | None = files
         self.others: dict[str, list[nn.Module]] = {}
         self.map_scores: dict[str, EstimateScores] = {}
+
+    def _require_uncertainty(self) -> None:
+        """For ``map_mix``, which tells the restorer how far off a map may be."""
+        estimator, restorer = self.network.estimator, self.network.restorer
+        if "blur_scale" not in estimator.estimates or "blur_scale" not in restorer.needs:
+            raise ConfigError(
+                "model.map_mix",
+                found=self.title,
+                expected="an estimator that tells its uncertainty and a restorer that takes it, as "
+                "blur_unet and blur_sr",
+                fix="Leave map_mix out.",
+            )
 
     def _pipeline(self) -> dict[str, Any]:
         phase = self._of_restorer("phase", 0.0)
@@ -179,19 +195,10 @@ class BlindSRTask(L1RestorerTask):
             return super().training_step(batch, batch_idx)
         self.require(batch, "lr", "hr", "blur")
         estimate = self.network.estimate(batch["lr"])
-        if estimate.blur is None or estimate.blur_scale is None:
-            raise ConfigError(
-                "model.map_mix",
-                found="an estimator that does not tell its uncertainty",
-                expected="one that does, as blur_unet",
-                fix="Leave map_mix out.",
-            )
+        assert estimate.blur is not None
+        assert estimate.blur_scale is not None
         blur, scale = mixed_maps(shares, batch["blur"], estimate.blur, estimate.blur_scale)
-        told = {"blur": blur, "blur_scale": scale}
-        needs = self.network.restorer.needs
-        sr = self.network.restorer(
-            batch["lr"], **{name: map_ for name, map_ in told.items() if name in needs}
-        )
+        sr = self.network.restorer(batch["lr"], blur, blur_scale=scale)
         loss = pixel_l1(sr, batch["hr"])
         self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
         return loss

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 from blindsr.cli.app import main
-from blindsr.cli.demo import runs
+from blindsr.cli.demo import pbasr, runs
 from blindsr.cli.demo.box import Case
 from blindsr.cli.demo.runs import Background
 from blindsr.cli.training.command import main as lightning
@@ -35,7 +35,7 @@ class InThisProcess(Background):
     """The same commands, without the seconds that a process takes to import Lightning."""
 
     def __enter__(self):
-        self.log.parent.mkdir(parents=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w") as log, contextlib.redirect_stdout(log):
             for command in self.commands:
                 assert lightning(command[command.index("fit") :]) == 0
@@ -46,7 +46,8 @@ class InThisProcess(Background):
 
 
 def test_three_stages_end_in_tables_pictures_and_scores(configs, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(runs, "Background", InThisProcess)  # PBaSR below starts its process
+    assert pbasr.Background is Background  # loaded before, so PBaSR starts its process
+    monkeypatch.setattr(runs, "Background", InThisProcess)
     out = tmp_path / "demo"
     words = ["--full", "-c", configs, "-o", str(out), "--seed", "3", "--", *TINY]
     assert main(["demo", *words]) == 0

@@ -21,7 +21,7 @@ from blindsr.inference.blur_in_box import FILE as BLUR_FILE
 from blindsr.inference.blur_in_box import default_keep_blur
 
 ASSETS = BLUR_FILE.parent
-RADII = (1.0, 1.5, 2.0, 3.0, 4.0)  # sigma of the mask, HR pixels
+RADII = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # sigma of the mask, HR pixels
 AMOUNTS = tuple(np.arange(0, 4.01, 0.25))
 DEFAULT = ", default"
 """Ends the row of a model that keeps blur as the upscale command does unasked."""

@@ -83,7 +83,7 @@ def score(model, path: Path, number: int) -> dict[str, float]:
         lr = np.rint(np.clip(lr, 0, 1) * 255).astype(np.float32) / np.float32(255)
         image = torch.from_numpy(lr).permute(2, 0, 1)[None]
         cubic = upsample(image, SCALE, phase=phase("bicubic", SCALE), method="bicubic")
-        sr = torch.as_tensor(model.upscale(image))
+        sr = torch.as_tensor(model.upscale(image, keep_blur=0))
         for name, result in (("bicubic", cubic), ("model", sr)):
             for metric in ("psnr", "ssim"):
                 value = METRICS[metric].score(result, target, crop=CROP)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
-from blindsr.losses import pixel_l1
 from blindsr.metrics import EstimateScores
 from blindsr.networks import BlindSR, kinds
 from blindsr.networks.build import network_settings
@@ -188,20 +187,17 @@ class BlindSRTask(L1RestorerTask):
         """(N, 3, h, w) in [0, 1] -> SR image and the maps it was restored with."""
         return self.network(lr)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """L1 between SR and HR, with the maps of ``map_mix``."""
+    def restore_to_learn(self, batch: Batch) -> Tensor:
+        """Restore with the maps of ``map_mix``."""
         shares = self.hparams["map_mix"]
         if shares is None:
-            return super().training_step(batch, batch_idx)
-        self.require(batch, "lr", "hr", "blur")
+            return super().restore_to_learn(batch)
+        self.require(batch, "blur")
         estimate = self.network.estimate(batch["lr"])
         assert estimate.blur is not None
         assert estimate.blur_scale is not None
         blur, scale = mixed_maps(shares, batch["blur"], estimate.blur, estimate.blur_scale)
-        sr = self.network.restorer(batch["lr"], blur, blur_scale=scale)
-        loss = pixel_l1(sr, batch["hr"])
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
-        return loss
+        return self.network.restorer(batch["lr"], blur, blur_scale=scale)
 
     def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
         """Restore without knowing the maps."""

@@ -96,14 +96,10 @@ class BlurSRTask(L1RestorerTask):
         """LR image and maps as in :class:`~blindsr.networks.blur_sr.BlurSR` -> SR image."""
         return cast("Tensor", self.network(lr, blur, None, blur_scale))
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """L1 between SR and HR, each picture with the map that it draws."""
-        self.require(batch, "lr", "hr", "blur")
-        truth = batch["blur"]
-        maps = mixed_maps(self._shares, truth, *self._estimate(batch))
-        loss = (self(batch["lr"], *maps) - batch["hr"]).abs().mean()
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(truth))
-        return loss
+    def restore_to_learn(self, batch: Batch) -> Tensor:
+        """Restore each picture with the map that it draws."""
+        self.require(batch, "blur")
+        return self(batch["lr"], *mixed_maps(self._shares, batch["blur"], *self._estimate(batch)))
 
     def _estimate(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Sigma and its scale; where no estimated map is wanted any will do."""

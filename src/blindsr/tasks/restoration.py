@@ -188,7 +188,11 @@ class L1RestorerTask(RestorerTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """L1 between SR and HR."""
         self.require(batch, "lr", "hr")
-        sr, _ = self.restore(batch)
+        sr = self.restore_to_learn(batch)
         loss = pixel_l1(sr, batch["hr"])
         self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
         return loss
+
+    def restore_to_learn(self, batch: Batch) -> Tensor:
+        """The SR image that the loss looks at: that of :meth:`restore`, unless maps are mixed."""
+        return self.restore(batch)[0]

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from blindsr.data.loading.samplers import Draw
 from blindsr.data.scenes.leaves.camera import photographed
+from blindsr.data.scenes.leaves.numbered import NumberedPictures
 from blindsr.data.scenes.leaves.samples import (
     BlurredPicture,
     defocused_photograph,
     defocused_room,
     defocused_scene,
-    leaf_scene,
 )
-from blindsr.data.scenes.leaves.scene import LeafScene
 from blindsr.types import Sample
 
 _LEAVES, _PHOTOGRAPHS = 0.52, 0.38  # shares; the rest are rooms
 _KEPT = 1200  # scenes in memory; about 0.4 MB each at 160 pixels
 
 
-class BlurredPictures(Dataset[Sample]):
+class BlurredPictures(NumberedPictures):
     """Dead leaves, photographs under made-up maps, and rooms, seen through a camera.
 
     Scenes are drawn once and kept; focus, aperture and camera are drawn for every picture. Picture
@@ -40,22 +36,16 @@ class BlurredPictures(Dataset[Sample]):
         held_out: no scene and no photograph that a training sees.
     """
 
+    series, kept = 1, _KEPT
+
     def __init__(
         self, *, seed: int, count: int, size: int = 160, scenes: int = 600, held_out: bool = False
     ) -> None:
-        self.seed, self.count, self.size = seed, count, size
-        self.scenes, self.held_out = scenes, held_out
-        self._scene = lru_cache(maxsize=_KEPT)(self._draw_scene)
-
-    def __len__(self) -> int:
-        return self.count
+        self.scenes = scenes
+        super().__init__(seed=seed, count=count, size=size, held_out=held_out)
 
     def __getitem__(self, index: int | Draw) -> Sample:
-        position, *epoch = index if isinstance(index, Draw) else (index,)
-        if not 0 <= position < self.count:
-            message = f"picture {position} of {self.count}"
-            raise IndexError(message)
-        rng = np.random.default_rng([self.seed, int(self.held_out), position, *epoch])
+        position, rng = self.numbered(index)
         seen = self._blurred(rng)
         picture, sigma = photographed(seen.picture, rng), seen.sigma
         if rng.random() < 0.5:
@@ -73,15 +63,3 @@ class BlurredPictures(Dataset[Sample]):
         if kind < _LEAVES + _PHOTOGRAPHS:
             return defocused_photograph(rng, *size, held_out=self.held_out)
         return defocused_room(rng, *size, held_out=self.held_out)
-
-    def _draw_scene(self, number: int) -> LeafScene:
-        rng = np.random.default_rng([self.seed, int(self.held_out), number, 1])
-        return leaf_scene(rng, self.size, self.size, held_out=self.held_out)
-
-    def __getstate__(self) -> dict[str, object]:
-        """A worker starts with an empty memory."""
-        return {name: value for name, value in vars(self).items() if name != "_scene"}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        vars(self).update(state)
-        self._scene = lru_cache(maxsize=_KEPT)(self._draw_scene)

@@ -8,18 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from blindsr.data.loading.samplers import Draw
 from blindsr.data.scenes.leaves.camera import recorded
+from blindsr.data.scenes.leaves.numbered import NumberedPictures
 from blindsr.data.scenes.leaves.samples import (
     BlurredPicture,
     defocused_photograph,
     defocused_room,
     defocused_scene,
-    leaf_scene,
 )
-from blindsr.data.scenes.leaves.scene import LeafScene
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import Downsampler, downsample
 from blindsr.types import Sample
@@ -35,7 +33,7 @@ class _Pair(NamedTuple):
     sigma: NDArray[np.float16]
 
 
-class RestorationPictures(Dataset[Sample]):
+class RestorationPictures(NumberedPictures):
     """Dead leaves, photographs and rooms: ``lr``, ``hr`` and ``blur``, each from its number.
 
     A number of pictures is drawn once and kept (1.3 MB each at 384 pixels); samples are crops of
@@ -56,6 +54,8 @@ class RestorationPictures(Dataset[Sample]):
         held_out: no scene and no photograph that a training sees.
     """
 
+    series, kept = 3, _KEPT
+
     def __init__(
         self,
         *,
@@ -70,21 +70,13 @@ class RestorationPictures(Dataset[Sample]):
         clean: bool = False,
         held_out: bool = False,
     ) -> None:
-        self.seed, self.count, self.scale, self.sigma_max = seed, count, scale, sigma_max
+        self.scale, self.sigma_max = scale, sigma_max
         self.downsampler: Downsampler = downsampler
-        self.pictures, self.size, self.crop = pictures, size, crop
-        self.clean, self.held_out = clean, held_out
-        self._remember()
-
-    def __len__(self) -> int:
-        return self.count
+        self.pictures, self.crop, self.clean = pictures, crop, clean
+        super().__init__(seed=seed, count=count, size=size, held_out=held_out)
 
     def __getitem__(self, index: int | Draw) -> Sample:
-        position, *epoch = index if isinstance(index, Draw) else (index,)
-        if not 0 <= position < self.count:
-            message = f"picture {position} of {self.count}"
-            raise IndexError(message)
-        rng = np.random.default_rng([self.seed, int(self.held_out), position, *epoch])
+        position, rng = self.numbered(index)
         number = position if self.crop is None else int(rng.integers(self.pictures))
         pair = self._pair(number % self.pictures)
         lr, hr, sigma = self._cropped(pair, rng)
@@ -110,7 +102,7 @@ class RestorationPictures(Dataset[Sample]):
         return pair.lr[rows, columns], pair.hr[fine], pair.sigma[fine]
 
     def _draw_pair(self, number: int) -> _Pair:
-        rng = np.random.default_rng([self.seed, int(self.held_out), number, 2])
+        rng = self.random(number, 2)
         seen = self._blurred(rng, number)
         assert seen.sharp is not None
         lr = np.clip(downsample(seen.picture, self.scale, self.downsampler), 0, 1)
@@ -125,21 +117,8 @@ class RestorationPictures(Dataset[Sample]):
             return defocused_photograph(rng, *size, sigma_max, held_out=self.held_out)
         return defocused_room(rng, *size, sigma_max, held_out=self.held_out)
 
-    def _draw_scene(self, number: int) -> LeafScene:
-        rng = np.random.default_rng([self.seed, int(self.held_out), number, 3])
-        return leaf_scene(rng, self.size, self.size, held_out=self.held_out)
-
     def _remember(self) -> None:
-        self._scene = lru_cache(maxsize=_KEPT)(self._draw_scene)
+        super()._remember()
         # whole pictures are seen once in an epoch, crops many times
         kept = None if self.crop is not None else 0
         self._pair = lru_cache(maxsize=kept)(self._draw_pair)
-
-    def __getstate__(self) -> dict[str, object]:
-        """A worker starts with an empty memory."""
-        left_out = ("_scene", "_pair")
-        return {name: value for name, value in vars(self).items() if name not in left_out}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        vars(self).update(state)
-        self._remember()

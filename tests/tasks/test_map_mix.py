@@ -1,10 +1,47 @@
 """Which blur maps a restorer learns with."""
 
+import copy
+
 import pytest
 import torch
+import yaml
+from lightning import Trainer
+from tests.conftest import REPOSITORY
 
+from blindsr.cli.training.command import main
+from blindsr.data import RestorationScenes
 from blindsr.errors import ConfigError
+from blindsr.tasks import BlindSRTask
 from blindsr.tasks.map_mix import check_shares, mixed_maps
+
+ESTIMATOR = {"kind": "blur_unet", "scale": 1, "width": 4}
+RESTORER = {"kind": "blur_sr", "features": 8, "blocks": 1}
+EVERY = {"estimated": 0.4, "truth": 0.3, "disturbed": 0.3}
+
+
+def trainer(path, **options):
+    return Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=path,
+        **options,
+    )
+
+
+def pipeline(**options):
+    torch.manual_seed(0)
+    arguments = {"num_classes": 0, "estimator": ESTIMATOR, "restorer": RESTORER, "map_mix": EVERY}
+    return BlindSRTask(sigma_max=8.0, learning_rate=1e-3, **(arguments | options))
+
+
+@pytest.fixture
+def data():
+    return RestorationScenes(
+        count=4, pictures=2, val_count=1, size=64, crop=16, batch_size=2, num_workers=0
+    )
 
 
 @pytest.fixture
@@ -54,3 +91,51 @@ def test_a_disturbed_map_is_as_far_off_as_its_uncertainty_says(maps):
 def test_wrong_shares_are_refused(shares, named):
     with pytest.raises(ConfigError, match=named):
         check_shares(shares)
+
+
+def test_a_mix_of_maps_needs_networks_that_know_uncertainty():
+    small = {"features": 8, "growth": 4, "blocks": 1, "code_length": 8, "use_semantics": False}
+    with pytest.raises(ConfigError, match=r"model\.map_mix: BlurUNet \+ RRDB-SFT"):
+        pipeline(num_classes=40, restorer=small)
+
+
+def test_a_wrong_share_is_named_by_its_key():
+    with pytest.raises(ConfigError, match=r"model\.map_mix\.truth: 1\.5"):
+        pipeline(map_mix={"truth": 1.5})
+
+
+@pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
+def test_a_restorer_learns_from_a_mix_and_the_estimator_stays_as_it_is(tmp_path, data):
+    task = pipeline()
+    assert task.title == "BlurUNet + BlurSR"
+    before = copy.deepcopy(task.network)
+    trainer(tmp_path, max_steps=2).fit(task, data)
+    assert not torch.equal(before.restorer.last.weight, task.network.restorer.last.weight)
+    for name, tensor in before.estimator.state_dict().items():
+        assert torch.equal(task.network.estimator.state_dict()[name], tensor), name
+    (scores,) = trainer(tmp_path).test(task, data, verbose=False)
+    rows = {key.split("/")[-2] for key in scores if key.startswith("test/mean/")}
+    assert rows == {"bicubic", "constant sigma", "true maps"}
+
+
+def test_data_of_another_phase_than_the_restorers_are_refused(tmp_path, data):
+    task = pipeline(restorer=RESTORER | {"phase": 0.0})
+    with pytest.raises(ConfigError, match=r"restorer\.phase: 0\.0"):
+        trainer(tmp_path, max_steps=1).fit(task, data)
+
+
+@pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
+def test_the_configuration_of_the_small_restorer_trains(tmp_path, monkeypatch):
+    """As written, but for its sizes and the file of its estimator."""
+    path = REPOSITORY / "experiments" / "small_blur_sr.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    arguments = content["model"]["init_args"]
+    del arguments["weights"]
+    arguments["estimator"] = ESTIMATOR
+    arguments["restorer"] |= RESTORER
+    content["trainer"] |= {"max_steps": 1, "limit_val_batches": 1, "callbacks": []}
+    small = {"count": 3, "pictures": 2, "val_count": 1, "size": 64, "crop": 16, "num_workers": 0}
+    content["data"]["init_args"] |= small
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "-c", "run.yaml", "--trainer.enable_progress_bar", "false"]) == 0

@@ -1,7 +1,6 @@
 """LightningModules: one per system. They meet data only in ``blindsr.types`` and in the YAML."""
 
 from .blind import BlindSRTask
-from .blur_sr import BlurSRTask
 from .blur_unet import BlurUNetTask
 from .cmos import CMOSTask
 from .estimation import EstimationTask
@@ -10,7 +9,6 @@ from .rrdb_sft import RRDBSFTTask
 
 __all__ = [
     "BlindSRTask",
-    "BlurSRTask",
     "BlurUNetTask",
     "CMOSTask",
     "EstimationTask",

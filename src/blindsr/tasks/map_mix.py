@@ -24,12 +24,16 @@ def check_shares(shares: Mapping[str, float]) -> None:
     """
     for name, value in shares.items():
         if name not in SOURCES:
-            raise ConfigError("map_mix", found=repr(name), expected=" or ".join(SOURCES))
+            raise ConfigError("model.map_mix", found=repr(name), expected=" or ".join(SOURCES))
         if not 0 <= value <= 1:
-            raise ConfigError(f"map_mix.{name}", found=f"{value}", expected="a share from 0 to 1")
+            raise ConfigError(
+                f"model.map_mix.{name}", found=f"{value}", expected="a share from 0 to 1"
+            )
     if not 0.999 < sum(shares.values()) < 1.001:
         raise ConfigError(
-            "map_mix", found=f"a sum of {sum(shares.values()):g}", expected="shares that sum to 1"
+            "model.map_mix",
+            found=f"a sum of {sum(shares.values()):g}",
+            expected="shares that sum to 1",
         )
 
 

@@ -21,6 +21,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the netwo
 
 COMMANDS = {
     "prepare": "make a training set from downloaded data",
+    "configs": "list the training configurations of the package; copy one to change it",
     "demo": "train a small network on embedded scenes and show what it sees",
     "upscale": "restore pictures at several times their size",
     "estimate": "sigma map and class map of pictures",

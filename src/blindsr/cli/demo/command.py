@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-c",
         "--configs",
         type=Path,
-        default=Path("experiments"),
-        help=f"folder of {', '.join(f'{name}.yaml' for name in STAGES)} (default: %(default)s)",
+        help=f"folder of {', '.join(f'{name}.yaml' for name in STAGES)} (those that "
+        "`lightning fit -c` finds by these names)",
     )
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("demo"), help="folder to write into (%(default)s)"
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     if not (arguments.full or arguments.stage == "1"):
         return first_look(arguments, console)
-    require(arguments.configs, STAGES[:1] if arguments.stage == "1" else STAGES)
+    require(arguments, STAGES[:1] if arguments.stage == "1" else STAGES)
     console.print(ANNOUNCED[arguments.stage])
     if arguments.stage == "1":
         train_estimator(arguments, console)

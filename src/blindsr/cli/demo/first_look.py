@@ -30,7 +30,7 @@ def first_look(arguments: argparse.Namespace, console: Any) -> int:
     from .learning import learning_page, loss_curve, maps_of
 
     start = time.monotonic()
-    require(arguments.configs, [CONFIG])
+    require(arguments, [CONFIG])
     console.print(ANNOUNCED)
     console.print("\n1. the model in the box")
     import blindsr

@@ -12,6 +12,7 @@ from .runs import (
     Background,
     best_of,
     clear,
+    config_file,
     draw_restorations,
     fit,
     require,
@@ -44,8 +45,8 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     from blindsr.metrics.table import split_region
 
     console = table_console()
-    require(arguments.configs, (ANCHOR, CONFIG))
-    apart = f"--trainer.callbacks={json.dumps(callbacks_without_mixing(arguments.configs))}"
+    require(arguments, (ANCHOR, CONFIG))
+    apart = f"--trainer.callbacks={json.dumps(callbacks_without_mixing(config_file(arguments, CONFIG)))}"
     console.print("training: the anchor, from which all others start, by L1 alone")
     anchor_file = train_anchor(arguments)
     anchor = f"--model.init_args.anchor={json.dumps({'weights': str(anchor_file)})}"
@@ -91,11 +92,10 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def callbacks_without_mixing(configs: Path) -> list[dict[str, Any]]:
+def callbacks_without_mixing(path: Path) -> list[dict[str, Any]]:
     """The callbacks of the configuration but for WeightInterpolation."""
     import yaml
 
-    path = configs / f"{CONFIG}.yaml"
     every = yaml.safe_load(path.read_text(encoding="utf-8"))["trainer"]["callbacks"]
     kept = [one for one in every if not one["class_path"].endswith(MIXING)]
     if len(kept) == len(every):

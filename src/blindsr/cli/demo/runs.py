@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from blindsr.cli.configs import find
 from blindsr.errors import BlindSRError, ConfigError, FileError
 
 if TYPE_CHECKING:
@@ -20,16 +21,25 @@ SHOWN = 3
 _RUN_FILES = ("checkpoints", "metrics.csv", "hparams.yaml", "config.yaml")
 
 
-def require(folder: Path, names: Sequence[str]) -> None:
+def require(arguments: argparse.Namespace, names: Sequence[str]) -> None:
     """Refuse to begin without one of the configurations."""
     for name in names:
-        if not (folder / f"{name}.yaml").is_file():
+        path = config_file(arguments, name)
+        if not path.is_file():
             raise ConfigError(
-                folder / f"{name}.yaml",
+                path,
                 found="no such file",
                 expected="a training configuration",
-                fix="Run this in the repository's folder, or name theirs with -c.",
+                fix="Leave -c out to take the one of the package.",
             )
+
+
+def config_file(arguments: argparse.Namespace, name: str) -> Path:
+    """The configuration of a stage: in the folder that was asked for, or where it is found."""
+    file = f"{name}.yaml"
+    if arguments.configs is not None:
+        return Path(arguments.configs, file)
+    return find(file) or Path(file)
 
 
 def words(arguments: argparse.Namespace, config: str, name: str) -> list[str]:
@@ -38,7 +48,7 @@ def words(arguments: argparse.Namespace, config: str, name: str) -> list[str]:
     place = {"save_dir": str(arguments.out), "name": name, "version": ""}
     kind = "lightning.pytorch.loggers.CSVLogger"
     logger = json.dumps([{"class_path": kind, "init_args": place}])
-    path = arguments.configs / f"{config}.yaml"
+    path = config_file(arguments, config)
     return ["fit", "-c", str(path), *seed, f"--trainer.logger={logger}", *arguments.overrides]
 
 

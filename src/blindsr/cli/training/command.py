@@ -32,6 +32,7 @@ from blindsr.callbacks import (
     sweep_parts,
     use_whole_checkpoints,
 )
+from blindsr.cli.configs import located
 from blindsr.cli.terminal import print_error
 from blindsr.errors import BlindSRError, ConfigError, FileError
 from blindsr.tasks.base import RestorationTask
@@ -105,7 +106,7 @@ class BlindSRCLI(LightningCLI):
             if isinstance(args, (dict, Namespace)):
                 self.config = parser.parse_object(args)
             else:
-                self.config = parser.parse_args(args)
+                self.config = parser.parse_args(located(self.words) if self.words else args)
         except ArgumentError as error:
             chosen = next((word for word in self.words if word in COMMANDS), None)
             known = known_keys(self._subcommand_parsers[chosen]) if chosen else []

@@ -1,0 +1,144 @@
+"""Configurations that come with the package: found anywhere, listed, copied, and all of them valid."""
+
+import os
+import shutil
+
+import pytest
+import yaml
+from tests.conftest import REPOSITORY
+
+from blindsr.cli import configs
+from blindsr.cli.app import main
+
+TRAININGS = (
+    *("blind_demo.yaml", "blind_nyu.yaml", "blind_nyu_released.yaml", "cmos_demo.yaml"),
+    *("cmos_nyu.yaml", "cmos_nyu_paper.yaml", "cmos_nyu_released.yaml", "pbasr_demo.yaml"),
+    *("pbasr_demo_anchor.yaml", "pbasr_femasr.yaml", "pbasr_realesrgan.yaml"),
+    *("pbasr_srformer.yaml", "rrdb_sft_demo.yaml", "rrdb_sft_nyu.yaml"),
+    *("rrdb_sft_nyu_released.yaml", "small_blind.yaml", "small_blur.yaml", "small_blur_sr.yaml"),
+    *("small_estimator.yaml", "small_restorer.yaml"),
+)
+ON_TOP = (
+    *("ablations/blur_only.yaml", "ablations/gia_f.yaml", "ablations/gia_fc.yaml"),
+    *("ablations/gia_fcs.yaml", "ablations/gia_none.yaml", "ablations/iva_only.yaml"),
+    *("ablations/no_auxiliary.yaml", "ablations/seg_only.yaml", "overlays/bf16.yaml"),
+    *("overlays/cpu.yaml", "overlays/ddp.yaml", "overlays/ema.yaml", "overlays/overfit.yaml"),
+    "overlays/wandb.yaml",
+)
+"""What is put on top of a training; test_ablations.py trains with the first kind."""
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder that is no clone, as of one who has installed the package."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_configuration_is_named_by_a_test():
+    files = (REPOSITORY / "experiments").rglob("*.y*ml")
+    found = {path.relative_to(REPOSITORY / "experiments").as_posix() for path in files}
+    assert found == {*TRAININGS, *ON_TOP}
+
+
+def test_every_configuration_says_in_its_first_line_what_it_is():
+    for name in (*TRAININGS, *ON_TOP):
+        text = configs.summary(REPOSITORY / "experiments" / name)
+        assert text[:1].isupper() or text.startswith("bfloat16"), name
+        assert text.endswith("." if "wandb" not in name else ".yaml"), name
+        assert len(text) < 110, name
+
+
+def parsed(capsys, *words):
+    """What a training command takes its configuration to be."""
+    assert main(["fit", *words, "--print_config"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return yaml.safe_load(out)
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_is_found_anywhere_and_is_valid(name, elsewhere, capsys):
+    content = yaml.safe_load((REPOSITORY / "experiments" / name).read_text(encoding="utf-8"))
+    config = parsed(capsys, "-c", name)
+    assert config["model"]["class_path"] == content["model"]["class_path"]
+    assert config["data"]["class_path"] == content["data"]["class_path"]
+    assert not any(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("name", [name for name in ON_TOP if name.startswith("overlays")])
+def test_an_overlay_is_found_anywhere_and_is_valid(name, elsewhere, capsys):
+    over = yaml.safe_load((REPOSITORY / "experiments" / name).read_text(encoding="utf-8"))
+    config = parsed(capsys, "-c", "experiments/cmos_nyu.yaml", f"--config={name}")
+    for key, value in over["trainer"].items():
+        if key.endswith("+"):
+            assert config["trainer"][key[:-1]][-1]["class_path"] == value[-1]["class_path"]
+        else:
+            assert config["trainer"][key] == value
+
+
+@pytest.mark.parametrize("name", ["cmos_nyu.yaml", "experiments/cmos_nyu.yaml"])
+def test_a_local_file_wins(name, elsewhere):
+    package = REPOSITORY / "experiments" / "cmos_nyu.yaml"
+    assert configs.find(name) == package
+    local = elsewhere / name
+    local.parent.mkdir(exist_ok=True)
+    local.write_text("# mine\n")
+    assert configs.find(name).resolve() == local
+    assert configs.find("cmos_nyu").resolve() == local  # also by its short name, as in a clone
+    assert configs.find(str(package)) == package
+
+
+@pytest.mark.parametrize("word", ["../secret.yaml", "/etc/x.yaml", "experiments/../x", "{a: 1}"])
+def test_only_names_of_the_package_are_looked_up_there(word, elsewhere):
+    assert configs.find(word) is None
+
+
+def test_words_that_name_no_file_are_left_alone(elsewhere):
+    words = ["fit", "-c", "{trainer: {max_epochs: 1}}", "--model.weights", "cmos_nyu.yaml", "-c"]
+    assert configs.located(words) == words
+
+
+@pytest.mark.parametrize("words", [["-c", "cmos_nyuu.yaml"], ["--config=x/cmos_nyu"]])
+def test_a_name_that_is_nowhere_is_one_line(words, elsewhere, capsys):
+    assert main(["fit", *words]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "no such file" in line
+    assert "cmos_nyu.yaml?" in line
+    assert not any(elsewhere.iterdir())
+
+
+def test_configs_lists_each_with_its_first_line(elsewhere, capsys):
+    assert main(["configs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [*TRAININGS, *sorted(ON_TOP)]
+    assert lines[4].endswith("CMOS, stage 1, on NYUv2-BSR: our setting.")
+
+
+@pytest.mark.parametrize("name", ["cmos_nyu", "experiments/cmos_nyu.yaml", "overlays/cpu.yaml"])
+def test_a_copy_lies_where_its_name_finds_it(name, elsewhere, capsys):
+    assert main(["configs", "copy", name]) == 0
+    (made,) = (path for path in elsewhere.rglob("*") if path.is_file())
+    assert configs.find(name).resolve() == made
+    made.write_text("# changed\n")
+    assert main(["configs", "copy", name]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert made.read_text() == "# changed\n"
+
+
+def test_a_copy_of_what_there_is_not_is_one_line(elsewhere, capsys):
+    assert main(["configs", "copy", "cmos_nyuu"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "Did you mean cmos_nyu.yaml?" in err
+    assert not any(elsewhere.iterdir())
+
+
+def test_the_installed_package_has_its_own(elsewhere, monkeypatch):
+    """As in a wheel: the folder lies beside the modules, and there is no clone."""
+    package = elsewhere / "site" / "blindsr"
+    shutil.copytree(REPOSITORY / "experiments", package / "experiments")
+    (package / "cli").mkdir()
+    monkeypatch.setattr(configs, "__file__", os.fspath(package / "cli" / "configs.py"))
+    assert configs.find("cmos_nyu") == package / "experiments" / "cmos_nyu.yaml"

@@ -1,4 +1,4 @@
-"""Configurations that come with the package: found anywhere, listed, copied, and all of them valid."""
+"""Configurations that come with the package: found anywhere, listed, copied, all valid."""
 
 import os
 import shutil

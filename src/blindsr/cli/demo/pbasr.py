@@ -46,7 +46,8 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
 
     console = table_console()
     require(arguments, (ANCHOR, CONFIG))
-    apart = f"--trainer.callbacks={json.dumps(callbacks_without_mixing(config_file(arguments, CONFIG)))}"
+    callbacks = callbacks_without_mixing(config_file(arguments, CONFIG))
+    apart = f"--trainer.callbacks={json.dumps(callbacks)}"
     console.print("training: the anchor, from which all others start, by L1 alone")
     anchor_file = train_anchor(arguments)
     anchor = f"--model.init_args.anchor={json.dumps({'weights': str(anchor_file)})}"

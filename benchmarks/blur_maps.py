@@ -111,7 +111,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 def known_maps(methods: dict[str, Method], cases: list[Case], checks: dict[str, bool]) -> list[str]:
     """Pooled agreement on RGB-D pictures: clean, noisy, compressed."""
-    truth = joined([case.sigma for case in cases])
+    truth = joined([case.blur for case in cases])
     rows, estimates = [], {}
     for name, method in methods.items():
         cells = [name]
@@ -133,7 +133,7 @@ def known_maps(methods: dict[str, Method], cases: list[Case], checks: dict[str, 
     ]
     last = list(estimates.values())[-1]
     each = [
-        [case.name, *(f"{agreement(case.sigma, m[i])[0]:.2f}" for m in estimates.values())]
+        [case.name, *(f"{agreement(case.blur, m[i])[0]:.2f}" for m in estimates.values())]
         for i, case in enumerate(cases)
     ]
     return [
@@ -147,7 +147,7 @@ def known_maps(methods: dict[str, Method], cases: list[Case], checks: dict[str, 
 
 def parts(cases: list[Case], maps: list[np.ndarray]) -> list[str]:
     """The last model by true sigma, by texture, by distance to depth edges."""
-    truth, said = joined([case.sigma for case in cases]), joined(maps)
+    truth, said = joined([case.blur for case in cases]), joined(maps)
     kinds = (
         ("true sigma", truth, BINS),
         (
@@ -157,7 +157,7 @@ def parts(cases: list[Case], maps: list[np.ndarray]) -> list[str]:
         ),
         (
             "pixels to a depth edge",
-            joined([edge_distance(c.sigma) for c in cases]),
+            joined([edge_distance(c.blur) for c in cases]),
             (0, 2, 5, 10, 20, 40, 1e6),
         ),
     )

@@ -31,7 +31,7 @@ class Case(NamedTuple):
     """(H, W, 3) float32."""
     blurred: np.ndarray
     """(H, W, 3) float32, 8 bit."""
-    sigma: np.ndarray
+    blur: np.ndarray
     """(H, W) pixels of the picture."""
 
 

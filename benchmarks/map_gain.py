@@ -92,8 +92,8 @@ def tensor(picture: np.ndarray) -> Tensor:
 def blurred(folder: Path, sigma_max: float) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
     for one in originals(folder, sigma_max, scale=SCALE):
         lr = rounded(downsample(one.seen, SCALE, "area"))
-        sigma = torch.from_numpy(one.sigma[None].astype(np.float32))
-        yield one.name, tensor(one.sharp), tensor(lr), sigma
+        blur = torch.from_numpy(one.blur[None].astype(np.float32))
+        yield one.name, tensor(one.sharp), tensor(lr), blur
 
 
 def trained(arm: str, seed: int, steps: int, data: list[Picture]) -> BlurSR:

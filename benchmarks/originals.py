@@ -28,7 +28,7 @@ class Original(NamedTuple):
     """(H, W, 3) float32, sides are multiples of the scale."""
     seen: np.ndarray
     """(H, W, 3) float32, blurred; the same as ``sharp`` for no blur."""
-    sigma: np.ndarray
+    blur: np.ndarray
     """(H, W) float32 pixels of this picture."""
 
 

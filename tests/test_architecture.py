@@ -124,6 +124,33 @@ def test_only_command_lines_and_callbacks_touch_the_console():
     assert not wrong
 
 
+ARRAYS = {"Any", "NDArray", "Tensor", "ndarray"}
+OTHER_WORDS = {"sigma", "sigmas", "sigma_scale", "classes", "labels", "class_map", "sigma_map"}
+
+
+def annotated(tree):
+    """Names of arguments and fields, with the words of their types."""
+    for node in ast.walk(tree):
+        named = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        name = node.arg if isinstance(node, ast.arg) else node.target.id if named else ""
+        if name and node.annotation is not None:
+            inside = list(ast.walk(node.annotation))
+            words = {getattr(n, "id", getattr(n, "attr", "")) for n in inside}
+            yield name, words
+
+
+def test_maps_are_called_blur_and_seg_everywhere():
+    """Sigma is the unit of blur; the operators of `degradation` keep the name of their formulas."""
+    wrong = [
+        f"{'/'.join(parts)}: {name}"
+        for parts, tree in modules()
+        if parts[0] != "degradation" and parts[-1] != "nyuv2_file"  # labels of that file, not ours
+        for name, words in annotated(tree)
+        if name in OTHER_WORDS and words & ARRAYS
+    ]
+    assert not wrong
+
+
 LIGHT = """
 import sys
 def check(what):

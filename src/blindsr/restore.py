@@ -3,7 +3,7 @@
 >>> import blindsr
 >>> model = blindsr.load("weights.safetensors")  # doctest: +SKIP
 >>> sharp = model.upscale(image)  # doctest: +SKIP
->>> sigma, classes = model.estimate(image)  # doctest: +SKIP
+>>> blur, seg = model.estimate(image)  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ MAP_BYTES = 18
 __all__ = ["Consistency", "Maps", "Restorer", "Strip", "load", "model_phase"]
 
 
-class _SigmaAndClasses(NamedTuple):
-    sigma: Any
-    classes: Any
+class _BlurAndSeg(NamedTuple):
+    blur: Any
+    seg: Any
 
 
-class Maps(_SigmaAndClasses):
+class Maps(_BlurAndSeg):
     """What an estimator says of a picture, at HR size; arrays, or for tensors tensors.
 
     Attributes:
-        sigma: (s*H, s*W) float32 in HR pixels, or ``None``.
-        classes: (s*H, s*W) uint8 class indices, or ``None``.
-        sigma_scale: (s*H, s*W) Laplace scale of the error of sigma in HR pixels; ``None`` where the
+        blur: (s*H, s*W) float32, sigma in HR pixels, or ``None``.
+        seg: (s*H, s*W) uint8 class indices, or ``None``.
+        blur_scale: (s*H, s*W) Laplace scale of the error of sigma in HR pixels; ``None`` where the
             estimator does not tell. Not among the two values that are unpacked.
     """
 
-    sigma_scale: Any
+    blur_scale: Any
 
-    def __new__(cls, sigma: Any, classes: Any, sigma_scale: Any = None) -> Maps:
+    def __new__(cls, blur: Any, seg: Any, blur_scale: Any = None) -> Maps:
         """Make the pair."""
-        maps = super().__new__(cls, sigma, classes)
-        maps.sigma_scale = sigma_scale
+        maps = super().__new__(cls, blur, seg)
+        maps.blur_scale = blur_scale
         return maps
 
 
@@ -149,7 +149,7 @@ class Restorer:
 
     @property
     def needs_maps(self) -> bool:
-        """Whether it must be told sigma or classes: a restorer without its estimator."""
+        """Whether it must be told blur or classes: a restorer without its estimator."""
         upscaler = self._model.upscaler
         alone = upscaler is not None and self._model.estimator is None
         return alone and bool(upscaler.uses)  # type: ignore[union-attr]
@@ -195,8 +195,8 @@ class Restorer:
         image: Any,
         *,
         tile: TileChoice = "auto",
-        sigma: float | NDArray[np.floating] | None = None,
-        classes: int | NDArray[np.integer] | None = None,
+        blur: float | NDArray[np.floating] | None = None,
+        seg: int | NDArray[np.integer] | None = None,
         keep_blur: float | None = None,
         strength: float = 1.0,
         consistency: bool = False,
@@ -210,12 +210,12 @@ class Restorer:
             tile: rows and columns from one tile to the next in pixels of ``image``, rounded up to
                 what the network needs; 0 computes the picture whole; ``"auto"`` keeps to about
                 1 GB on a CPU, and to the free memory elsewhere.
-            sigma: for a restorer without an estimator: blur in HR pixels, one number or a map
+            blur: for a restorer without an estimator: sigma in HR pixels, one number or a map
                 (s*H, s*W).
-            classes: likewise the class, one index or a map.
+            seg: for a restorer without an estimator: the class, one index or a map (s*H, s*W).
             keep_blur: how much of the blur stays, from 0 (none) to 1 (all that can be seen): where
                 sigma is above ``0.25 / keep_blur`` pixels of ``image``, the result is the bicubic
-                enlargement. ``None``: 0.3, or 0 where ``sigma`` says what is to be removed.
+                enlargement. ``None``: 0.3, or 0 where ``blur`` says what is to be removed.
             strength: share of the model's result, from 0 (bicubic enlargement) to 1.
             consistency: also measure how well the result gives back ``image``.
 
@@ -228,13 +228,13 @@ class Restorer:
             DataError: if the image has another shape, type or range, or a map does not fit.
             ConfigError: if the model cannot restore, needs maps, or an option is wrong.
         """
-        self._require_upscaler(sigma, classes)
-        if keep_blur is None and sigma is not None:
+        self._require_upscaler(blur, seg)
+        if keep_blur is None and blur is not None:
             keep_blur = 0.0
         pictures = read_pictures(image, self._minimum)
         finish = self._finish(keep_blur, strength, report=consistency)
         flows = [
-            self._flow(one, check_tile(tile), given=(sigma, classes), finish=finish)
+            self._flow(one, check_tile(tile), given=(blur, seg), finish=finish)
             for one in pictures.items
         ]
         found: list[Consistency] = []
@@ -261,7 +261,7 @@ class Restorer:
         """
         self._require_estimator()
         pictures = read_pictures(image, self._minimum)
-        found: dict[str, list[NDArray[Any]]] = {"sigma": [], "classes": [], "sigma_scale": []}
+        found: dict[str, list[NDArray[Any]]] = {"blur": [], "seg": [], "blur_scale": []}
         for picture in pictures.items:
             flow = self._flow(picture, check_tile(tile), upscale=False)
             strips = list(flow.strips(maps=True))
@@ -373,10 +373,10 @@ class Restorer:
         look = None if looking is None or grids[2] is None else (looking, grids[2])
         return Flow(model, picture, grids[0], grids[1], maps, finish, look, on_progress)
 
-    def _looking(self, sigma: object) -> Estimator | None:
+    def _looking(self, blur: object) -> Estimator | None:
         """Who says where blur is to be kept; ``None`` if the maps of the result do."""
         own = self._model.estimator
-        if sigma is not None or (own is not None and own.sees_blur):
+        if blur is not None or (own is not None and own.sees_blur):
             return None
         return blur_in_box(self.device)
 
@@ -390,7 +390,7 @@ class Restorer:
                 expected="a CMOS or BlindSR network",
             )
 
-    def _require_upscaler(self, sigma: object, classes: object) -> None:
+    def _require_upscaler(self, blur: object, seg: object) -> None:
         upscaler = self._model.upscaler
         if upscaler is None:
             raise ConfigError(
@@ -399,9 +399,8 @@ class Restorer:
                 expected="a BlindSR network, or another that restores",
                 fix="Call .estimate, or train the later stages.",
             )
-        uses = {"sigma": "blur" in upscaler.uses, "classes": "seg" in upscaler.uses}
-        for (name, used), value in zip(uses.items(), (sigma, classes), strict=True):
-            wanted = self.needs_maps and used
+        for name, value in (("blur", blur), ("seg", seg)):
+            wanted = self.needs_maps and name in upscaler.uses
             if wanted == (value is not None):
                 continue
             if wanted:

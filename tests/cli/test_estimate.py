@@ -143,7 +143,7 @@ def test_wrong_words_are_one_line(words, part, photo, tmp_path, capsys):
 def test_a_model_without_sigma_makes_no_mask(model, photo, tmp_path, capsys, monkeypatch):
     strips = model.strips
     monkeypatch.setattr(
-        model, "strips", lambda *a, **k: (s._replace(sigma=None) for s in strips(*a, **k))
+        model, "strips", lambda *a, **k: (s._replace(blur=None) for s in strips(*a, **k))
     )
     assert run(photo, "-o", tmp_path / "out", "--npy") == 0
     assert names(tmp_path / "out") == ["photo_classes.png", "photo_preview.png"]
@@ -230,9 +230,9 @@ class Unsure(FakeEstimator):
 
     def strips(self, image, **options):
         for strip in super().strips(image, **options):
-            scale = np.full_like(strip.sigma, 0.01)
+            scale = np.full_like(strip.blur, 0.01)
             scale[:, scale.shape[1] // 2 :] = 3.0 * self.scale
-            yield strip._replace(sigma_scale=scale)
+            yield strip._replace(blur_scale=scale)
 
 
 def test_uncertainty_is_written_drawn_and_leaves_the_mask_open(photo, tmp_path, monkeypatch):

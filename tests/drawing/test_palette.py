@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from blindsr.drawing.palette import blur_to_rgb, class_palette, classes_to_rgb
+from blindsr.drawing.palette import blur_to_rgb, class_palette, seg_to_rgb
 from blindsr.errors import DataError
 
 
@@ -27,10 +27,10 @@ def test_palette_is_distinct_stable_and_never_black():
 
 def test_class_colours():
     seg = np.array([[0, 3, 255]], np.uint8)
-    picture = classes_to_rgb(seg, 4)
+    picture = seg_to_rgb(seg, 4)
     np.testing.assert_array_equal(picture[0, :2], class_palette(4)[[0, 3]])
     np.testing.assert_array_equal(picture[0, 2], (0, 0, 0))
     with pytest.raises(DataError, match=r"class 4, expected 0\.\.3 or 255"):
-        classes_to_rgb(np.array([[4]]), 4)
+        seg_to_rgb(np.array([[4]]), 4)
     with pytest.raises(DataError, match=r"expected \(H, W\)"):
-        classes_to_rgb(np.zeros((1, 2, 2), int), 4)
+        seg_to_rgb(np.zeros((1, 2, 2), int), 4)

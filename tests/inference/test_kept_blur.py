@@ -153,8 +153,8 @@ def test_of_a_model_whose_map_is_not_fit_for_it_the_box_decides(told):
 
 def test_a_map_that_is_told_decides_and_is_removed_unasked(told):
     model, image = inverting(uses=("blur",)), picture()
-    np.testing.assert_array_equal(model.upscale(image, sigma=8.0), result_of_network(image))
-    found = model.upscale(image, sigma=8.0, keep_blur=0.3)
+    np.testing.assert_array_equal(model.upscale(image, blur=8.0), result_of_network(image))
+    found = model.upscale(image, blur=8.0, keep_blur=0.3)
     np.testing.assert_array_equal(found, bicubic(model, image))
     assert told.looks == 0
 

@@ -26,24 +26,24 @@ def merged(picture):
 
 
 def test_one_level_is_saturated(picture):
-    sigma = estimate_pyramid(FakeEstimator(), picture, factors=[1]).sigma
-    assert sigma[LEFT].max() < 0.3
-    np.testing.assert_allclose(sigma[RIGHT], sigma_limit(FakeEstimator()), rtol=1e-5)  # 1.25
+    blur = estimate_pyramid(FakeEstimator(), picture, factors=[1]).blur
+    assert blur[LEFT].max() < 0.3
+    np.testing.assert_allclose(blur[RIGHT], sigma_limit(FakeEstimator()), rtol=1e-5)  # 1.25
 
 
 def test_a_pyramid_measures_a_known_large_blur(picture, merged):
-    (sigma, _), model, _ = merged
+    (blur, _), model, _ = merged
     assert model.sizes == [(512, 512), (256, 256), (128, 128), (64, 64)]
-    assert sigma.shape == picture.shape[:2]
-    assert np.median(sigma[RIGHT]) == pytest.approx(6, rel=0.1)
-    assert (np.abs(sigma[RIGHT] - 6) < 0.25 * 6).mean() > 0.95
-    assert sigma[LEFT].max() < 0.3  # the sharp half keeps what the finest level says
+    assert blur.shape == picture.shape[:2]
+    assert np.median(blur[RIGHT]) == pytest.approx(6, rel=0.1)
+    assert (np.abs(blur[RIGHT] - 6) < 0.25 * 6).mean() > 0.95
+    assert blur[LEFT].max() < 0.3  # the sharp half keeps what the finest level says
 
 
-@pytest.mark.parametrize("blur", [0.7, 1.5, 3.0])
-def test_smaller_blurs_are_measured_too(blur):
-    sigma = estimate_pyramid(FakeEstimator(), half_blurred(blur)).sigma
-    assert np.median(sigma[RIGHT]) == pytest.approx(blur, rel=0.15)
+@pytest.mark.parametrize("true", [0.7, 1.5, 3.0])
+def test_smaller_blurs_are_measured_too(true):
+    blur = estimate_pyramid(FakeEstimator(), half_blurred(true)).blur
+    assert np.median(blur[RIGHT]) == pytest.approx(true, rel=0.15)
 
 
 def test_progress_ends_at_all(merged):
@@ -55,22 +55,22 @@ def test_progress_ends_at_all(merged):
 
 
 def test_classes_are_those_of_the_finest_level(picture, merged):
-    np.testing.assert_array_equal(merged[0].classes, picture[..., 0] * (2.9 / 255) // 1)
+    np.testing.assert_array_equal(merged[0].seg, picture[..., 0] * (2.9 / 255) // 1)
 
 
 def test_beginning_at_a_reduced_copy(picture, merged):
     model = FakeEstimator()
-    sigma, classes = estimate_pyramid(model, picture[:511, :510], factors=[3, 6, 12])
+    blur, seg = estimate_pyramid(model, picture[:511, :510], factors=[3, 6, 12])
     assert model.sizes == [(171, 170), (86, 85), (43, 43)]
-    assert sigma.shape == classes.shape == (511, 510)
-    assert np.median(sigma[RIGHT]) == pytest.approx(6, rel=0.15)
+    assert blur.shape == seg.shape == (511, 510)
+    assert np.median(blur[RIGHT]) == pytest.approx(6, rel=0.15)
 
 
 def test_a_batch_of_tensors(picture, merged):
     tensor = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
     maps = estimate_pyramid(FakeEstimator(), tensor)
-    assert maps.sigma.shape == maps.classes.shape == (1, 512, 512)
-    np.testing.assert_allclose(maps.sigma[0], merged[0].sigma, atol=1e-3)
+    assert maps.blur.shape == maps.seg.shape == (1, 512, 512)
+    np.testing.assert_allclose(maps.blur[0], merged[0].blur, atol=1e-3)
 
 
 class Restoring(FakeEstimator):
@@ -80,16 +80,16 @@ class Restoring(FakeEstimator):
 
     def estimate(self, image, *, tile="auto"):
         strips = list(super().strips(image, tile=tile, maps=True))
-        return Maps(np.concatenate([strip.sigma for strip in strips]), None)
+        return Maps(np.concatenate([strip.blur for strip in strips]), None)
 
     def strips(self, *_, **__):
         raise AssertionError("restores")
 
 
 def test_a_restorer_is_not_made_to_restore(picture, merged):
-    sigma, classes = estimate_pyramid(Restoring(), picture)
-    np.testing.assert_array_equal(sigma, merged[0].sigma)
-    assert classes is None
+    blur, seg = estimate_pyramid(Restoring(), picture)
+    np.testing.assert_array_equal(blur, merged[0].blur)
+    assert seg is None
 
 
 class ClassesOnly(FakeEstimator):
@@ -97,7 +97,7 @@ class ClassesOnly(FakeEstimator):
 
     def strips(self, *args, **options):
         for strip in super().strips(*args, **options):
-            yield strip._replace(sigma=None)
+            yield strip._replace(blur=None)
 
 
 def test_bad_input():

@@ -67,7 +67,7 @@ def test_odd_sizes_and_a_single_level():
     merged = merge_levels([level(f, 9.0, size) for f in (1, 2, 4)], 1)
     assert merged.shape == size
     assert merged.dtype == np.float32
-    np.testing.assert_array_equal(merge_levels([level(3, 7.0)], 1), level(3, 7.0).sigma)
+    np.testing.assert_array_equal(merge_levels([level(3, 7.0)], 1), level(3, 7.0).blur)
 
 
 @pytest.mark.parametrize("factors", [(), (0,), (1, 1), (2, 1), (2, 3)])

@@ -93,13 +93,13 @@ def test_an_estimator_of_ones_own_is_a_first_class_one(tmp_path):
     model = blindsr.load(file, device="cpu")
     assert "Toy" in model.describe()
     picture = np.random.default_rng(0).integers(0, 256, (24, 30, 3)).astype(np.uint8)
-    found = model.estimate(picture).sigma
+    found = model.estimate(picture).blur
     lr = torch.from_numpy(picture.transpose(2, 0, 1).copy()).float()[None] / 255
     torch.testing.assert_close(torch.from_numpy(found), task.network(lr).blur[0, 0].detach())
 
     out = tmp_path / "toy.safetensors"
     assert main(["convert", "export", str(file), "-o", str(out)]) == 0
-    np.testing.assert_array_equal(blindsr.load(out, device="cpu").estimate(picture).sigma, found)
+    np.testing.assert_array_equal(blindsr.load(out, device="cpu").estimate(picture).blur, found)
 
     small = {"features": 8, "growth": 4, "blocks": 1, "code_length": 8, "use_semantics": False}
     pipeline = BlindSRTask(
@@ -111,7 +111,7 @@ def test_an_estimator_of_ones_own_is_a_first_class_one(tmp_path):
     trainer.save_checkpoint(both)
     model = blindsr.load(both, device="cpu")
     assert model.upscale(picture).shape == (96, 120, 3)
-    np.testing.assert_array_equal(model.estimate(picture).sigma, found)
+    np.testing.assert_array_equal(model.estimate(picture).blur, found)
 
 
 def test_a_file_of_it_is_refused_where_the_kind_is_unknown(tmp_path):

@@ -74,5 +74,5 @@ def test_hue_does_not_matter(network):
 def test_tiles_are_the_whole_picture():
     sharp = np.tile(sharp_photograph(), (1, 4, 1))
     model = blindsr.load(device="cpu")
-    whole, tiled = (model.estimate(sharp, tile=tile).sigma for tile in (0, 1))
+    whole, tiled = (model.estimate(sharp, tile=tile).blur for tile in (0, 1))
     assert 0 < abs(whole - tiled).max() < 1e-4

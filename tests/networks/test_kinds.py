@@ -103,13 +103,13 @@ def test_a_checkpoint_of_blur_unet_loads_estimates_and_is_exported(tmp_path, cap
     with torch.no_grad():
         expected = task.network.eval()(lr).blur[0, 0]
     maps = model.estimate(array(lr))
-    assert maps.classes is None
-    torch.testing.assert_close(torch.from_numpy(maps.sigma), expected, rtol=1e-4, atol=1e-4)
+    assert maps.seg is None
+    torch.testing.assert_close(torch.from_numpy(maps.blur), expected, rtol=1e-4, atol=1e-4)
     out = tmp_path / "blur.safetensors"
     assert main(["convert", "export", path, "-o", str(out)]) == 0
     assert "BlurUNet" in capsys.readouterr().out
     again = blindsr.load(out, device="cpu").estimate(array(lr))
-    assert (again.sigma == maps.sigma).all()
+    assert (again.blur == maps.blur).all()
 
 
 def test_checkpoints_from_before_kinds_were_stored_are_recognised(tmp_path):
@@ -127,7 +127,7 @@ def test_tiles_of_blur_unet_are_the_whole_picture(size, tmp_path):
     model = blindsr.load(saved(BlurUNetTask(width=8), tmp_path / "blur.ckpt"), device="cpu")
     grid = model._flow(model_picture(lr), 1, upscale=False).estimating
     assert len(grid) > 1
-    whole, tiled = (model.estimate(lr, tile=tile).sigma for tile in (0, 1))
+    whole, tiled = (model.estimate(lr, tile=tile).blur for tile in (0, 1))
     difference = abs(whole - tiled)
     assert difference.mean() < 1e-4
     # random weights lean on far neighbours more than trained ones, which stay below 1e-4
@@ -157,7 +157,7 @@ def test_an_estimate_at_lr_reaches_hr_in_the_phase_of_the_data(phase, tmp_path):
     assert (model.title, model.scale) == ("BlindSR (BlurUNet + RRDB-SFT)", 4)
     maps = model.estimate(array(lr))
     torch.testing.assert_close(
-        torch.from_numpy(maps.sigma), estimate.blur[0, 0], rtol=1e-4, atol=1e-4
+        torch.from_numpy(maps.blur), estimate.blur[0, 0], rtol=1e-4, atol=1e-4
     )
     found = torch.from_numpy(model.upscale(array(lr), keep_blur=0))
     expected = sr[0].permute(1, 2, 0).clamp(0, 1)

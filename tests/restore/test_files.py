@@ -68,8 +68,8 @@ def test_checkpoints_of_a_training(tmp_path):
         models[kind] = blindsr.load(path, device="cpu")
     image = scene(20, 24)
     maps = models["cmos"].estimate(image)
-    assert equal(maps.sigma, models["blind"].estimate(image).sigma)
-    told = models["rrdb_sft"].upscale(image, sigma=maps.sigma, classes=maps.classes)
+    assert equal(maps.blur, models["blind"].estimate(image).blur)
+    told = models["rrdb_sft"].upscale(image, blur=maps.blur, seg=maps.seg)
     assert equal(told, models["blind"].upscale(image, keep_blur=0))
     assert models["cmos"].sigma_max == 7
 
@@ -83,7 +83,7 @@ def test_an_estimator_alone_restores_nothing(tmp_path):
             call(scene(20, 20))
     strips = list(model.strips(scene(20, 20), maps=True))
     assert strips[0].sr is None
-    assert strips[0].sigma.shape == (80, 80)
+    assert strips[0].blur.shape == (80, 80)
 
 
 def test_a_restorer_alone_must_be_told(tmp_path):
@@ -92,27 +92,27 @@ def test_a_restorer_alone_must_be_told(tmp_path):
     image = scene(150, 20)
     assert model.needs_maps
     for call in (model.upscale, model.strips):
-        with pytest.raises(ConfigError, match=r"no sigma, expected upscale\(image, sigma=...\)"):
+        with pytest.raises(ConfigError, match=r"no blur, expected upscale\(image, blur=...\)"):
             call(image)
     with pytest.raises(ConfigError, match="estimates no maps"):
         model.estimate(image)
-    constant = model.upscale(image, sigma=1.5, classes=2)
+    constant = model.upscale(image, blur=1.5, seg=2)
     maps = np.full((600, 80), 1.5), np.full((600, 80), 2)
-    assert equal(constant, model.upscale(image, sigma=maps[0], classes=maps[1]))
-    assert not equal(constant, model.upscale(image, sigma=3, classes=2))
-    tiled = model.upscale(image, sigma=1.5, classes=2, tile=32)
+    assert equal(constant, model.upscale(image, blur=maps[0], seg=maps[1]))
+    assert not equal(constant, model.upscale(image, blur=3, seg=2))
+    tiled = model.upscale(image, blur=1.5, seg=2, tile=32)
     assert np.abs(tiled.astype(int) - constant).max() <= 1
-    for wrong in ({"sigma": -1.0}, {"sigma": np.nan}, {"sigma": np.zeros((3, 3))}):
-        with pytest.raises(DataError, match="sigma"):
-            model.upscale(image, **{"classes": 2, **wrong})
+    for wrong in ({"blur": -1.0}, {"blur": np.nan}, {"blur": np.zeros((3, 3))}):
+        with pytest.raises(DataError, match="blur"):
+            model.upscale(image, **{"seg": 2, **wrong})
     for wrong in (0.5, 256, -1):
-        with pytest.raises(DataError, match="classes"):
-            model.upscale(image, sigma=1, classes=wrong)
+        with pytest.raises(DataError, match="seg"):
+            model.upscale(image, blur=1, seg=wrong)
 
 
 def test_told_what_it_does_not_ask(model):
-    with pytest.raises(ConfigError, match="sigma: a value for BlindSR"):
-        model.upscale(scene(20, 20), sigma=1)
+    with pytest.raises(ConfigError, match="blur: a value for BlindSR"):
+        model.upscale(scene(20, 20), blur=1)
 
 
 @pytest.fixture

@@ -44,25 +44,25 @@ def test_every_kind_comes_back_as_itself(model):
 
 def test_maps_are_of_the_kind_of_the_image(model):
     image = scene(20, 24)
-    sigma, classes = model.estimate(image)
-    assert (sigma.dtype, classes.dtype) == (np.float32, np.uint8)
-    assert sigma.shape == classes.shape == (80, 96)
-    assert classes.max() < CLASSES
+    blur, seg = model.estimate(image)
+    assert (blur.dtype, seg.dtype) == (np.float32, np.uint8)
+    assert blur.shape == seg.shape == (80, 96)
+    assert seg.max() < CLASSES
     tensor = torch.from_numpy(as_float(image)).permute(2, 0, 1)
     maps = model.estimate(tensor[None])
-    assert maps.sigma.shape == (1, 80, 96)
-    assert np.abs(maps.sigma[0].numpy() - sigma).max() < 1e-5
-    assert isinstance(model.estimate(tensor).classes, torch.Tensor)
+    assert maps.blur.shape == (1, 80, 96)
+    assert np.abs(maps.blur[0].numpy() - blur).max() < 1e-5
+    assert isinstance(model.estimate(tensor).seg, torch.Tensor)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (5, 40), (1, 1)])
 def test_small_pictures_work(model, size):
     image = scene(40, 40)[: size[0], : size[1]]
     assert model.upscale(image).shape == (4 * size[0], 4 * size[1], 3)
-    assert model.estimate(image).sigma.shape == (4 * size[0], 4 * size[1])
+    assert model.estimate(image).blur.shape == (4 * size[0], 4 * size[1])
     strips = list(model.strips(image, maps=True))
     assert sum(len(strip.sr) for strip in strips) == 4 * size[0]
-    assert strips[0].sigma.shape == strips[0].sr.shape[:2]
+    assert strips[0].blur.shape == strips[0].sr.shape[:2]
 
 
 @pytest.mark.parametrize(

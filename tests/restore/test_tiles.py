@@ -40,9 +40,9 @@ def test_untiled_is_the_network_itself(model):
     image = as_float(scene(40, 53))
     sr, estimate = blind()(torch.from_numpy(image).permute(2, 0, 1)[None])
     maps = model.estimate(image)
-    np.testing.assert_allclose(maps.sigma, estimate.blur[0, 0], atol=1e-4)
-    classes = estimate.seg_logits.argmax(1)[0].numpy()
-    assert (maps.classes == classes).mean() > 0.999
+    np.testing.assert_allclose(maps.blur, estimate.blur[0, 0], atol=1e-4)
+    seg = estimate.seg_logits.argmax(1)[0].numpy()
+    assert (maps.seg == seg).mean() > 0.999
     found = model.upscale(image)
     expected = sr[0].permute(1, 2, 0).clamp(0, 1).numpy()
     assert np.quantile(np.abs(found - expected), 0.99) < 1e-4
@@ -129,12 +129,12 @@ def test_strips_are_the_picture_and_the_maps(model):
     assert equal(np.rint(joined[0] * 255).astype(np.uint8), model.upscale(image, tile=TILE))
     maps = model.estimate(image, tile=TILE)
     # The last of the rounds that collect means saw no restorer here: the maps are the same.
-    assert equal(joined[1], maps.sigma)
-    assert equal(joined[2], maps.classes)
+    assert equal(joined[1], maps.blur)
+    assert equal(joined[2], maps.seg)
     done, total = zip(*calls, strict=True)
     assert done == tuple(range(1, total[0] + 1))
     assert set(total) == {len(calls)}
-    assert next(model.strips(image, tile=TILE)).sigma is None
+    assert next(model.strips(image, tile=TILE)).blur is None
 
 
 def test_threads_get_what_they_would_get_alone(model):

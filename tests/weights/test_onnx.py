@@ -71,6 +71,7 @@ def model(graph):
 
 
 def test_a_blind_pipeline_of_the_command_line(tmp_path, capfd):
+    torch.manual_seed(3)
     network = stirred(BlindSR(CMOS(**ESTIMATOR), RRDBSFT(**RESTORER, condition="lr")))
     settings = {"estimator": ESTIMATOR, "restorer": RESTORER | {"condition": "lr"}}
     file = NetworkFile("x", "blind", settings, network.state_dict(), 3.0, NAMES)
@@ -79,10 +80,10 @@ def test_a_blind_pipeline_of_the_command_line(tmp_path, capfd):
     assert convert("export", source, "-o", out) == 0
     captured = capfd.readouterr()  # of the file descriptors: exporters write past sys.stdout
     assert captured.err == ""
-    start = f"{source} -> {out}: BlindSR (CMOS + RRDB-SFT) x4; lr -> sr, sigma, classes; "
+    start = f"{source} -> {out}: BlindSR (CMOS + RRDB-SFT) x4; lr -> sr, blur, seg; "
     assert captured.out.startswith(start)
     assert " MB; opset 17; at most " in captured.out
-    assert captured.out.endswith("(sigma) from the network, classes equal\n")
+    assert captured.out.endswith("(blur) from the network, classes equal\n")
     assert captured.out.count("\n") == 1
     assert [path.name for path in out.parent.iterdir()] == ["blind.onnx"]
 
@@ -93,12 +94,12 @@ def test_a_blind_pipeline_of_the_command_line(tmp_path, capfd):
         with torch.no_grad():
             sr, estimate = network(lr)
         found = run_session(session, lr=lr)
-        classes = estimate.seg_logits.argmax(dim=1).numpy()
-        assert found["classes"].dtype == np.int64
-        np.testing.assert_array_equal(found["classes"], classes)
+        seg = estimate.seg_logits.argmax(dim=1).numpy()
+        assert found["seg"].dtype == np.int64
+        np.testing.assert_array_equal(found["seg"], seg)
         np.testing.assert_allclose(found["sr"], sr.numpy(), atol=1e-4)
-        np.testing.assert_allclose(found["sigma"], estimate.blur.numpy(), atol=1e-4)
-    assert len(np.unique(classes)) > 1
+        np.testing.assert_allclose(found["blur"], estimate.blur.numpy(), atol=1e-4)
+    assert len(np.unique(seg)) > 1
 
     facts = metadata(session)
     assert (facts["scale"], facts["sigma_max"], facts["opset"]) == ("4", "3.0", "17")
@@ -106,7 +107,7 @@ def test_a_blind_pipeline_of_the_command_line(tmp_path, capfd):
     assert json.loads(facts["class_names"]) == list(NAMES)
     assert json.loads(facts["blindsr"])["settings"]["restorer"]["condition"] == "lr"
     assert facts["description"].startswith("BlindSR (CMOS + RRDB-SFT) x4, blind super-")
-    assert "sigma (n,1,4h,4w) float32, in HR pixels" in facts["description"]
+    assert "blur (n,1,4h,4w) float32, sigma in HR pixels" in facts["description"]
     assert facts["license"].startswith("Apache-2.0")
     assert "phase" not in facts
     shape = {output.name: output.shape for output in session.get_outputs()}["sr"]
@@ -153,11 +154,11 @@ def test_restorers_take_the_maps_they_use(options, tmp_path):
 @pytest.mark.parametrize(
     ("options", "outputs"),
     [
-        ({"tasks": "blur", "gia_parts": "FCS"}, ["sigma"]),
-        ({"tasks": "seg"}, ["classes"]),
+        ({"tasks": "blur", "gia_parts": "FCS"}, ["blur"]),
+        ({"tasks": "seg"}, ["seg"]),
         pytest.param(
             {"gia_parts": "FCS", "window_layout": "legacy"},
-            ["sigma", "classes"],
+            ["blur", "seg"],
             marks=pytest.mark.slow,
         ),
     ],
@@ -173,11 +174,11 @@ def test_estimators_give_the_maps_they_have(options, outputs, tmp_path):
         with torch.no_grad():
             estimate = network(lr)
         found = run_session(session, lr=lr)
-        if "sigma" in found:
-            np.testing.assert_allclose(found["sigma"], estimate.blur.numpy(), atol=1e-4)
-        if "classes" in found:
+        if "blur" in found:
+            np.testing.assert_allclose(found["blur"], estimate.blur.numpy(), atol=1e-4)
+        if "seg" in found:
             expected = estimate.seg_logits.argmax(dim=1).numpy()
-            assert np.mean(found["classes"] != expected) < 1e-3
+            assert np.mean(found["seg"] != expected) < 1e-3
 
 
 def test_the_average_of_pbasr(tmp_path, capfd):

@@ -68,12 +68,12 @@ def report(arguments: argparse.Namespace, model: OnnxModel, written: OnnxReport)
 def difference(found: dict[str, float]) -> str:
     """What a comparison found, in words.
 
-    >>> difference({"sr": 2.4e-07, "classes": 0.0})
+    >>> difference({"sr": 2.4e-07, "seg": 0.0})
     'at most 2e-07 (sr) from the network, classes equal'
     """
-    values = [f"{value:.0e} ({name})" for name, value in found.items() if name != "classes"]
+    values = [f"{value:.0e} ({name})" for name, value in found.items() if name != "seg"]
     parts = [f"at most {', '.join(values)} from the network"] if values else []
-    if "classes" in found:
-        other = found["classes"]
+    if "seg" in found:
+        other = found["seg"]
         parts.append(f"{other:.2%} of the classes differ" if other else "classes equal")
     return ", ".join(parts)

@@ -170,7 +170,7 @@ def _parts_table(report: Report) -> Table:
         table.add_column(column, justify="left" if column == "part" else "right", no_wrap=True)
     for part, pictures in report.parts:
         images, variants = zip(*pictures, strict=True)
-        sigmas = [variant.sigma for variant in variants if variant.sigma]
+        sigmas = [variant.blur for variant in variants if variant.blur]
         classes = frozenset().union(*(facts.classes for facts in images))
         uniform = sum(low == high for low, high in sigmas)
         table.add_row(

@@ -228,7 +228,7 @@ def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
             where,
             found="a restorer without an estimator, which must be told sigma and classes",
             expected="a BlindSR network, which estimates them",
-            fix="In Python, model.upscale(image, sigma=..., classes=...) tells it.",
+            fix="In Python, model.upscale(image, blur=..., seg=...) tells it.",
         )
     if arguments.save_maps and not model.can_estimate:
         raise ConfigError(

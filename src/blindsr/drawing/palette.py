@@ -43,7 +43,7 @@ def colour_scale(values: NDArray[np.floating], colormap: str) -> NDArray[np.uint
     return np.ascontiguousarray(colours[..., :3])
 
 
-def classes_to_rgb(seg: NDArray[np.integer], num_classes: int) -> NDArray[np.uint8]:
+def seg_to_rgb(seg: NDArray[np.integer], num_classes: int) -> NDArray[np.uint8]:
     """Colour a class map with :func:`class_palette`; 255 (no label) is black.
 
     Args:

@@ -17,8 +17,8 @@ from blindsr.drawing.page import ALARM, GAP, INK, MARGIN, Page, legend_shape
 from blindsr.drawing.palette import (
     ERROR_COLORMAP,
     blur_to_rgb,
-    classes_to_rgb,
     colour_scale,
+    seg_to_rgb,
 )
 from blindsr.errors import DataError
 from blindsr.imaging.files import to_uint8
@@ -90,7 +90,7 @@ def strip_page(
     grid = draw_grid(page, MARGIN, page.bottom, _TILE, [TITLES[key] for key in keys], rows)
     _draw_bars(page, grid, keys, sigma_max, unit)
     names = [_class_name(index, class_names) for index in found]
-    colours = classes_to_rgb(np.array([found], np.int64), count)[0] if found else None
+    colours = seg_to_rgb(np.array([found], np.int64), count)[0] if found else None
     if colours is not None:
         _draw_legend(page, grid, keys, names, colours)
     return page
@@ -109,7 +109,7 @@ def _tile(sample: StripSample, key: str, sigma_max: float, count: int) -> Tile |
         return Tile(colour_scale(sample[key] / (ERROR_SHARE * sigma_max), ERROR_COLORMAP))
     if key in _BLUR:
         return Tile(blur_to_rgb(sample[key], sigma_max))
-    return Tile(classes_to_rgb(sample[key], count) if key in _SEG else to_uint8(sample[key]))
+    return Tile(seg_to_rgb(sample[key], count) if key in _SEG else to_uint8(sample[key]))
 
 
 def _draw_bars(page: Page, grid: Grid, keys: list[str], sigma_max: float, unit: str) -> None:

@@ -94,10 +94,10 @@ class ConsistencyMeter:
         # blurred only as far as the down-sampler looks
         top, bottom = max(low, start - _REDUCTION), min(high, stop + _REDUCTION)
         inner = slice(scale * (top - low), scale * (bottom - low))
-        sigma = np.zeros_like(self._removed[held])
-        sigma[inner] = self._removed[held][inner]
+        removed = np.zeros_like(self._removed[held])
+        removed[inner] = self._removed[held][inner]
         limit = _WINDOW * scale
-        blurred = gather_blur(self._sr[held], sigma, sigma_max=limit, levels=_LEVELS)[inner]
+        blurred = gather_blur(self._sr[held], removed, sigma_max=limit, levels=_LEVELS)[inner]
         reduced = np.clip(downsample(blurred, scale, self._downsampler), 0, 1)
         given = self._lr[start:stop].astype(np.float32) / self._peak
         squared = np.square(reduced[start - top : stop - top] - given)

@@ -44,23 +44,23 @@ def threshold(keep: float) -> float:
 
 
 def kept(
-    sigma: NDArray[np.float32], scale: NDArray[np.float32] | None, keep: float
+    blur: NDArray[np.float32], blur_scale: NDArray[np.float32] | None, keep: float
 ) -> NDArray[np.float32]:
-    """Share of the bicubic enlargement: a smoothstep of sigma + scale around :func:`threshold`.
+    """Share of the bicubic enlargement: a smoothstep of sigma + its scale around :func:`threshold`.
 
     It rises over the threshold -+ sqrt((0.3 threshold)^2 + (scale / 2)^2).
 
     Args:
-        sigma: in pixels of the picture given.
-        scale: Laplace scale of its error, the same unit; ``None`` where it is not known.
+        blur: sigma in pixels of the picture given.
+        blur_scale: Laplace scale of its error, the same unit; ``None`` where it is not known.
         keep: 0 keeps nothing, 1 all blur that can be seen.
     """
     if not keep:
-        return np.zeros_like(sigma)
+        return np.zeros_like(blur)
     middle = np.float32(threshold(keep))
-    unsure = np.float32(0) if scale is None else scale
+    unsure = np.float32(0) if blur_scale is None else blur_scale
     wide = np.hypot(np.float32(_RISE) * middle, unsure / 2)
-    step = np.clip((sigma + unsure - middle) / (2 * wide) + np.float32(0.5), 0, 1)
+    step = np.clip((blur + unsure - middle) / (2 * wide) + np.float32(0.5), 0, 1)
     return step * step * (3 - 2 * step)
 
 
@@ -124,8 +124,8 @@ class Blend:
         strength = np.float32(self.strength)
         if blur is None or not self.keep:
             return np.asarray(strength)
-        sigma, *scale = np.moveaxis(blur / np.float32(self.scale), 2, 0)
-        return strength * (1 - kept(sigma, scale[0] if scale else None, self.keep))
+        own, *scale = np.moveaxis(blur / np.float32(self.scale), 2, 0)
+        return strength * (1 - kept(own, scale[0] if scale else None, self.keep))
 
     def _mix(
         self, picture: Picture, top: int, sr: NDArray[np.float32], amount: NDArray[np.float32]

@@ -32,9 +32,9 @@ PERCENT = 100
 class PyramidMaps(NamedTuple):
     """Maps at the size of the picture; arrays, or for tensors tensors."""
 
-    sigma: Any
-    """(H, W) float32 in pixels of the picture."""
-    classes: Any
+    blur: Any
+    """(H, W) float32, sigma in pixels of the picture."""
+    seg: Any
     """(H, W) uint8 class indices, or ``None``."""
 
 
@@ -75,16 +75,16 @@ def estimate_pyramid(
         ConfigError: if the model estimates no sigma, or a factor is no multiple of the one before.
     """
     pictures = read_pictures(image, 1)
-    sigmas: list[NDArray[Any]] = []
-    classes: list[NDArray[Any]] = []
+    blurs: list[NDArray[Any]] = []
+    segs: list[NDArray[Any]] = []
     for picture in pictures.items:
         steps = pyramid_factors(picture.size) if factors is None else factors
         check_factors(steps)
-        sigma, labels = _one(model, picture.pixels, steps, tile, on_progress)
-        sigmas.append(sigma)
-        if labels is not None:
-            classes.append(labels)
-    return PyramidMaps(pictures.give_maps(sigmas), pictures.give_maps(classes) if classes else None)
+        blur, seg = _one(model, picture.pixels, steps, tile, on_progress)
+        blurs.append(blur)
+        if seg is not None:
+            segs.append(seg)
+    return PyramidMaps(pictures.give_maps(blurs), pictures.give_maps(segs) if segs else None)
 
 
 def _one(
@@ -96,22 +96,22 @@ def _one(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
     """Sigma and classes (H, W) of one picture (H, W, 3)."""
     levels: list[Level] = []
-    classes: NDArray[np.uint8] | None = None
+    seg: NDArray[np.uint8] | None = None
     copy, reached = pixels, 1
     progress = _Shares(factors, on_progress)
     for factor in factors:
         if factor > reached:
             copy, reached = reduce_copy(copy, factor // reached), factor
-        sigma, labels = _look(model, copy, tile, progress.of(factor), with_classes=not levels)
-        levels.append(Level(factor, sigma * np.float32(factor / model.scale)))
-        classes = classes if labels is None else labels
+        blur, found = _look(model, copy, tile, progress.of(factor), with_seg=not levels)
+        levels.append(Level(factor, blur * np.float32(factor / model.scale)))
+        seg = seg if found is None else found
     merged = merge_levels(levels, sigma_limit(model))
     first = factors[0]
     rows, columns = pixels.shape[:2]
-    sigma = upsample(merged, first, phase=(first - 1) / 2, method="bilinear")[:rows, :columns]
-    if classes is None:
-        return sigma, None
-    return sigma, classes.repeat(first, axis=0).repeat(first, axis=1)[:rows, :columns]
+    blur = upsample(merged, first, phase=(first - 1) / 2, method="bilinear")[:rows, :columns]
+    if seg is None:
+        return blur, None
+    return blur, seg.repeat(first, axis=0).repeat(first, axis=1)[:rows, :columns]
 
 
 def _look(
@@ -120,20 +120,20 @@ def _look(
     tile: TileChoice,
     on_progress: Progress | None,
     *,
-    with_classes: bool,
+    with_seg: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
     """Sigma in HR pixels and classes of a picture, at its own size."""
     scale = model.scale
-    sigmas, classes = [], []
+    blurs, segs = [], []
     for strip in _strips(model, copy, tile, on_progress):
-        if strip.sigma is None:
+        if strip.blur is None:
             raise ConfigError(
                 model.title, found="a model that estimates no sigma", expected="one that does"
             )
-        sigmas.append(downsample(strip.sigma, scale, "area"))
-        if with_classes and strip.classes is not None:
-            classes.append(strip.classes[scale // 2 :: scale, scale // 2 :: scale])
-    return np.concatenate(sigmas), np.concatenate(classes) if classes else None
+        blurs.append(downsample(strip.blur, scale, "area"))
+        if with_seg and strip.seg is not None:
+            segs.append(strip.seg[scale // 2 :: scale, scale // 2 :: scale])
+    return np.concatenate(blurs), np.concatenate(segs) if segs else None
 
 
 def _strips(
@@ -142,7 +142,7 @@ def _strips(
     """Strips of maps; those of a model that also restores come at once, without restoring."""
     if model.can_upscale:
         maps = model.estimate(copy, tile=tile)
-        return iter([Strip(0, None, maps.sigma, maps.classes)])
+        return iter([Strip(0, None, maps.blur, maps.seg)])
     return model.strips(copy, tile=tile, maps=True, on_progress=on_progress)
 
 

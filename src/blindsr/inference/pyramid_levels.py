@@ -30,8 +30,8 @@ class Level(NamedTuple):
 
     factor: int
     """How many times the copy is reduced."""
-    sigma: NDArray[np.float32]
-    """(h, w), a pixel per pixel of the copy; in pixels of the input."""
+    blur: NDArray[np.float32]
+    """(h, w) sigma, a pixel per pixel of the copy; in pixels of the input."""
 
 
 def pyramid_factors(
@@ -105,15 +105,15 @@ def merge_levels(levels: Sequence[Level], limit: float) -> NDArray[np.float32]:
     if not limit > 0:
         raise ConfigError("limit", found=repr(limit), expected="a sigma above 0")
     _check_levels(levels)
-    merged = np.maximum(levels[-1].sigma, 0)
+    merged = np.maximum(levels[-1].blur, 0)
     for fine, coarse in reversed(list(pairwise(levels))):
         ratio = coarse.factor // fine.factor
         enlarged = upsample(merged, ratio, phase=(ratio - 1) / 2, method="bilinear")
-        height, width = fine.sigma.shape
-        sigma = np.maximum(fine.sigma, 0)
+        height, width = fine.blur.shape
+        blur = np.maximum(fine.blur, 0)
         reach = limit * fine.factor
         merged = np.maximum(enlarged[:height, :width], TRUSTED * reach)
-        merged += _trust(sigma / reach) * (sigma - merged)
+        merged += _trust(blur / reach) * (blur - merged)
     return merged.astype(np.float32, copy=False)
 
 
@@ -126,12 +126,12 @@ def _check_levels(levels: Sequence[Level]) -> None:
     check_factors([level.factor for level in levels])
     for fine, coarse in pairwise(levels):
         ratio = coarse.factor // fine.factor
-        expected = tuple(-(-side // ratio) for side in fine.sigma.shape)
-        if coarse.sigma.shape != expected:
+        expected = tuple(-(-side // ratio) for side in fine.blur.shape)
+        if coarse.blur.shape != expected:
             raise DataError(
                 f"level {coarse.factor}",
-                found=f"a map of shape {coarse.sigma.shape}",
-                expected=f"{expected}, as level {fine.factor} has {fine.sigma.shape}",
+                found=f"a map of shape {coarse.blur.shape}",
+                expected=f"{expected}, as level {fine.factor} has {fine.blur.shape}",
             )
 
 

@@ -36,14 +36,14 @@ class Strip(NamedTuple):
     """First row, in HR pixels."""
     sr: NDArray[np.float32] | None
     """(rows, s*W, 3) in [0, 1]."""
-    sigma: NDArray[np.float32] | None
-    """(rows, s*W) in HR pixels."""
-    classes: NDArray[np.uint8] | None
+    blur: NDArray[np.float32] | None
+    """(rows, s*W) sigma in HR pixels."""
+    seg: NDArray[np.uint8] | None
     """(rows, s*W) class indices."""
     removed: NDArray[np.float32] | None = None
     """(rows, s*W) sigma of the blur that is no longer in ``sr``, HR pixels."""
-    sigma_scale: NDArray[np.float32] | None = None
-    """(rows, s*W) Laplace scale of the error of ``sigma``, HR pixels, where the estimator tells."""
+    blur_scale: NDArray[np.float32] | None = None
+    """(rows, s*W) Laplace scale of the error of ``blur``, HR pixels, where the estimator tells."""
 
 
 Maps = dict[str, NDArray[Any]]
@@ -102,7 +102,7 @@ class Flow:
     _done: int = 0
 
     def strips(self, *, maps: bool) -> Iterator[Strip]:
-        """Run it; ``maps`` keeps sigma and classes beside the SR image."""
+        """Run it; ``maps`` keeps the maps beside the SR image."""
         for _ in range(self._rounds):
             for _ in self._record():
                 pass
@@ -134,8 +134,8 @@ class Flow:
     ) -> NDArray[np.float32] | None:
         if self.finish is None:
             return None
-        sigma = _named(blur, top, top + len(sr)).get("blur")
-        return self.finish.apply(self.picture, top, sr, sigma)
+        rows = _named(blur, top, top + len(sr)).get("blur")
+        return self.finish.apply(self.picture, top, sr, rows)
 
     @property
     def _rounds(self) -> int:
@@ -270,11 +270,15 @@ class Flow:
         keep = slice(0, max(0, height - top)), slice(0, width)
         shown = {name: map_[keep] for name, map_ in maps.items()}
         blur, seg = shown.get("blur"), shown.get("seg")
-        sigma = None if blur is None else blur[..., 0]
-        scale = None if blur is None or blur.shape[2] == 1 else blur[..., 1]
-        classes = None if seg is None else seg[..., 0]
         sr, removed = (None if map_ is None else map_[keep] for map_ in (sr, removed))
-        return Strip(top, sr, sigma, classes, removed, scale)
+        return Strip(
+            top,
+            sr,
+            None if blur is None else blur[..., 0],
+            None if seg is None else seg[..., 0],
+            removed,
+            None if blur is None or blur.shape[2] == 1 else blur[..., 1],
+        )
 
 
 def _named(rows: MapRows | None, start: int, stop: int) -> Maps:

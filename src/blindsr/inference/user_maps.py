@@ -28,28 +28,27 @@ class GivenRows:
         return tuple(map_[start:stop, :, None] for map_ in self._maps)
 
 
-def given_maps(picture: Picture, scale: int, sigma: Any, classes: Any) -> GivenRows | None:
+def given_maps(picture: Picture, scale: int, blur: Any, seg: Any) -> GivenRows | None:
     """Check what a user gave and bring it to the size that the network sees.
 
     Args:
         picture: that they belong to.
         scale: HR size over LR size.
-        sigma: number or (s*H, s*W) in HR pixels, or ``None``.
-        classes: index or (s*H, s*W), or ``None``.
+        blur: sigma in HR pixels, one number or (s*H, s*W), or ``None``.
+        seg: class index or (s*H, s*W), or ``None``.
 
     Raises:
-        DataError: if one has another shape, negative or non-finite numbers, or classes are no
-            integers in 0..255.
+        DataError: if one has another shape, negative or non-finite numbers, or ``seg`` holds
+            no integers in 0..255.
     """
     maps = {}
-    if sigma is not None:
-        maps["blur"] = _fitted("sigma", np.asarray(sigma, np.float32), picture, scale)
-    if classes is not None:
-        indices = np.asarray(classes)
+    if blur is not None:
+        maps["blur"] = _fitted("blur", np.asarray(blur, np.float32), picture, scale)
+    if seg is not None:
+        indices = np.asarray(seg)
         if not np.issubdtype(indices.dtype, np.integer):
-            raise DataError("classes", found=f"{indices.dtype}", expected="integer class indices")
-        seg = _fitted("classes", indices, picture, scale)
-        maps["seg"] = seg.astype(np.uint8, copy=False)
+            raise DataError("seg", found=f"{indices.dtype}", expected="integer class indices")
+        maps["seg"] = _fitted("seg", indices, picture, scale).astype(np.uint8, copy=False)
     return GivenRows(maps) if maps else None
 
 
@@ -59,11 +58,11 @@ def _fitted(name: str, map_: NDArray[Any], picture: Picture, scale: int) -> NDAr
         found = f"shape {map_.shape}"
         raise DataError(name, found=found, expected=f"{expected}, {scale} times the picture")
     low, high = float(map_.min()), float(map_.max())
-    if not (low >= 0 and high < (np.inf if name == "sigma" else 256)):
+    if not (low >= 0 and high < (np.inf if name == "blur" else 256)):
         raise DataError(name, found=f"values from {low:g} to {high:g}", expected="0 or more")
     seen = tuple(scale * side for side in picture.padded)
     if map_.shape == ():
-        if name == "classes":
+        if name == "seg":
             map_ = map_.astype(np.uint8)
         return np.broadcast_to(map_, seen)
     pads = [(0, whole - own) for whole, own in zip(seen, expected, strict=True)]

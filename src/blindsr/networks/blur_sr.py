@@ -92,19 +92,19 @@ class BlurSR(RestorerNetwork):
 
     def code(self, blur: Tensor, blur_scale: Tensor) -> Tensor:
         """Maps (N, 1, s*h, s*w) in HR pixels -> (N, levels + 1, h, w)."""
-        sigma, spread = (avg_pool2d(m, self.scale) / self.scale for m in (blur, blur_scale))
-        shares = [self._interpolated(sigma + q * spread) for q in _QUANTILES]
+        blur, spread = (avg_pool2d(m, self.scale) / self.scale for m in (blur, blur_scale))
+        shares = [self._interpolated(blur + q * spread) for q in _QUANTILES]
         return torch.cat([sum(shares[1:], shares[0]) / len(shares), torch.log2(spread + 1)], dim=1)
 
-    def _interpolated(self, sigma: Tensor) -> Tensor:
+    def _interpolated(self, blur: Tensor) -> Tensor:
         """(N, 1, h, w) -> (N, levels, h, w): shares of linear interpolation; they sum to 1."""
-        levels = self.levels.to(sigma.dtype)
-        sigma = sigma.clamp(min=LEVELS[0], max=LEVELS[-1])
+        levels = self.levels.to(blur.dtype)
+        blur = blur.clamp(min=LEVELS[0], max=LEVELS[-1])
         parts = [
-            ((sigma - low) / (high - low)).clamp(0, 1) for low, high in itertools.pairwise(levels)
+            ((blur - low) / (high - low)).clamp(0, 1) for low, high in itertools.pairwise(levels)
         ]
-        whole = torch.ones_like(sigma)
-        above = [whole, *parts, torch.zeros_like(sigma)]
+        whole = torch.ones_like(blur)
+        above = [whole, *parts, torch.zeros_like(blur)]
         return torch.cat([one - other for one, other in itertools.pairwise(above)], dim=1)
 
 

@@ -159,8 +159,8 @@ class RRDBSFT(RestorerNetwork):
             maps.append((self.blur_conv, blur_input(cast("Tensor", blur), step).to(dtype)))
         if self.use_semantics:
             dtype = self.seg_conv.weight.dtype
-            classes = class_input(cast("Tensor", seg), self.embed, self.num_classes, step, dtype)
-            maps.append((self.seg_conv, classes))
+            values = class_input(cast("Tensor", seg), self.embed, self.num_classes, step, dtype)
+            maps.append((self.seg_conv, values))
         if not maps:
             return None
         if len(maps) == 1:  # a stride computes just the pixels that the condition is read at

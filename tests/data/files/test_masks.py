@@ -21,7 +21,7 @@ def test_sharp_is_below_the_threshold():
 
 @pytest.mark.parametrize("sigma", [np.zeros((2, 2, 1)), np.full((2, 2), np.nan)])
 def test_bad_sigma(sigma):
-    with pytest.raises(DataError, match="sigma"):
+    with pytest.raises(DataError, match="blur"):
         mask_from_sigma(sigma)
 
 

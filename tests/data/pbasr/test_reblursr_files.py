@@ -147,7 +147,7 @@ def test_sigma_maps_instead_of_masks(roots, layout, tmp_path):
             write_png(tmp_path / f"{name}_{kind}.png", np.zeros((4, 4), np.uint16))
     folder = ReBlurSRFolder(roots[layout], sigma_masks=tmp_path)
     files = folder.files("train") + folder.files("valid")
-    assert {item.name: item.sigma.name for item in files} == {n: f"{n}_sigma.png" for n in NAMES}
+    assert {item.name: item.blur.name for item in files} == {n: f"{n}_sigma.png" for n in NAMES}
     assert all(item.mask is None for item in files)
 
 

@@ -42,13 +42,13 @@ class Case:
         name: of the picture.
         lr: (h, w, 3) in [0, 1], 8 bit.
         hr: (4h, 4w, 3) sharp.
-        sigma: (4h, 4w) true sigma in HR pixels.
+        blur: (4h, 4w) true sigma in HR pixels.
     """
 
     name: str
     lr: Image
     hr: Image
-    sigma: Image
+    blur: Image
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,22 @@ class Look:
 
     Attributes:
         case: which.
-        sigma: estimated, HR pixels.
-        sigma_scale: Laplace scale of its error, or ``None``.
+        blur: estimated sigma, HR pixels.
+        blur_scale: Laplace scale of its error, or ``None``.
         results: of :data:`METHODS`.
         psnr: of each in dB, on luma.
     """
 
     case: Case
-    sigma: Image
-    sigma_scale: Image | None
+    blur: Image
+    blur_scale: Image | None
     results: dict[str, Image]
     psnr: dict[str, float]
 
     @property
     def correlation(self) -> float:
         """Of estimated and true sigma."""
-        return float(np.corrcoef(self.sigma.ravel(), self.case.sigma.ravel())[0, 1])
+        return float(np.corrcoef(self.blur.ravel(), self.case.blur.ravel())[0, 1])
 
 
 def cases() -> list[Case]:
@@ -84,7 +84,7 @@ def cases() -> list[Case]:
     assert leaves.sharp is not None
     return [
         _photograph(),
-        _case("dead leaves", leaves.sharp, leaves.picture, leaves.sigma),
+        _case("dead leaves", leaves.sharp, leaves.picture, leaves.blur),
         _room(),
     ]
 
@@ -97,8 +97,8 @@ def _photograph() -> Case:
     hr = photograph("astronaut")[:416].astype(np.float32) / np.float32(255)
     rows, columns = np.mgrid[: hr.shape[0], : hr.shape[1]] / np.float32(hr.shape[1])
     away = np.hypot(rows - _FACE[0], columns - _FACE[1])
-    sigma = np.clip(_SLOPE * (away - _FACE_RADIUS), 0, SIGMA_MAX).astype(np.float32)
-    return _case("astronaut", hr, gather_blur(hr, sigma, sigma_max=SIGMA_MAX), sigma)
+    blur = np.clip(_SLOPE * (away - _FACE_RADIUS), 0, SIGMA_MAX).astype(np.float32)
+    return _case("astronaut", hr, gather_blur(hr, blur, sigma_max=SIGMA_MAX), blur)
 
 
 def _room() -> Case:
@@ -109,16 +109,16 @@ def _room() -> Case:
 
     frame = render_scene(*_ROOM, SIZE)
     sharp = frame.rgb.astype(np.float32) / np.float32(255)
-    sigma = sigma_from_depth(frame.depth, sigma_max=SIGMA_MAX, focus_rank=_FOCUS_RANK)
-    sigma = np.round(sigma * 8) / np.float32(8)  # few layers
+    blur = sigma_from_depth(frame.depth, sigma_max=SIGMA_MAX, focus_rank=_FOCUS_RANK)
+    blur = np.round(blur * 8) / np.float32(8)  # few layers
     wide = 2 * SIGMA_MAX  # a window that cuts nothing off
-    blurred = layered_blur(sharp, sigma, frame.depth, sigma_max=wide, merge_coc=0.5)
-    return _case("room", sharp, blurred, sigma)
+    blurred = layered_blur(sharp, blur, frame.depth, sigma_max=wide, merge_coc=0.5)
+    return _case("room", sharp, blurred, blur)
 
 
-def _case(name: str, hr: Image, blurred: Image, sigma: Image) -> Case:
+def _case(name: str, hr: Image, blurred: Image, blur: Image) -> Case:
     lr = to_uint8(downsample(blurred, SCALE, "bicubic"))
-    return Case(name, lr.astype(np.float32) / np.float32(255), hr, sigma)
+    return Case(name, lr.astype(np.float32) / np.float32(255), hr, blur)
 
 
 def look(model: Restorer, case: Case) -> Look:
@@ -129,13 +129,13 @@ def look(model: Restorer, case: Case) -> Look:
     maps = model.estimate(case.lr)
     results = {
         BICUBIC: upsample(case.lr, SCALE, phase=phase("bicubic", SCALE)),
-        NO_MAP: told.upscale(case.lr, sigma=0.0),
+        NO_MAP: told.upscale(case.lr, blur=0.0),
         ESTIMATED: model.upscale(case.lr, keep_blur=0.0),
-        TRUE: told.upscale(case.lr, sigma=case.sigma),
+        TRUE: told.upscale(case.lr, blur=case.blur),
     }
     results = {name: np.clip(image, 0, 1) for name, image in results.items()}
     scores = {name: _psnr(image, case.hr) for name, image in results.items()}
-    return Look(case, np.maximum(maps.sigma, 0), maps.sigma_scale, results, scores)
+    return Look(case, np.maximum(maps.blur, 0), maps.blur_scale, results, scores)
 
 
 def _psnr(image: Image, hr: Image) -> float:
@@ -181,13 +181,13 @@ def box_page(looks: Sequence[Look], title: str) -> Page:
 def _draw_maps(page: Page, one: Look) -> None:
     tiles = {
         f"{one.case.name}: LR": Tile(to_uint8(one.case.lr), _boxes(one, 1 / SCALE)),
-        "true sigma": Tile(blur_to_rgb(one.case.sigma, SIGMA_MAX)),
+        "true sigma": Tile(blur_to_rgb(one.case.blur, SIGMA_MAX)),
         "estimated sigma": Tile(
-            blur_to_rgb(one.sigma, SIGMA_MAX), note=f"correlation {one.correlation:.2f}"
+            blur_to_rgb(one.blur, SIGMA_MAX), note=f"correlation {one.correlation:.2f}"
         ),
     }
-    if one.sigma_scale is not None:
-        share = one.sigma_scale / np.float32(_ERROR_END)
+    if one.blur_scale is not None:
+        share = one.blur_scale / np.float32(_ERROR_END)
         tiles["uncertainty"] = Tile(colour_scale(share, ERROR_COLORMAP))
     tiles["restored"] = Tile(to_uint8(one.results[ESTIMATED]), _boxes(one))
     top = page.bottom + (2 * GAP if page.items else 0)
@@ -195,7 +195,7 @@ def _draw_maps(page: Page, one: Look) -> None:
     left, width = grid.span(1, 2)
     below = grid.bottom + GAP // 2
     page.bar(left, below, width, end=SIGMA_MAX, label="sigma [HR px]")
-    if one.sigma_scale is not None:
+    if one.blur_scale is not None:
         left, width = grid.span(3, 3)
         label = "expected error of sigma [HR px]"
         page.bar(

@@ -118,18 +118,18 @@ def _by_strips(
     with open_maps(base, lr, facts) as maps, contextlib.ExitStack() as stack:
         write: Write | None = None
         for strip in model.strips(lr, maps=True, on_progress=tell):
-            maps.add(strip.top, strip.sigma, strip.classes, strip.sigma_scale)
-            if strip.sigma is None:
+            maps.add(strip.top, strip.blur, strip.seg, strip.blur_scale)
+            if strip.blur is None:
                 continue
             if options.npy and write is None:
                 more.append(_npy_path(base))
                 write = stack.enter_context(_open_npy(more[0], shape))
             if write is not None:
-                write(strip.sigma)
+                write(strip.blur)
             if options.mask is not None:
-                small.append(downsample(strip.sigma, scale, "area"))
-                if strip.sigma_scale is not None:
-                    errors.append(downsample(strip.sigma_scale, scale, "area"))
+                small.append(downsample(strip.blur, scale, "area"))
+                if strip.blur_scale is not None:
+                    errors.append(downsample(strip.blur_scale, scale, "area"))
         if options.mask is not None:
             if not small:
                 raise ConfigError("--mask", found=f"{model.title} that estimates no sigma")

@@ -101,7 +101,7 @@ class MapFiles:
             top: number of the first row.
             blur: sigma in its unit.
             seg: class indices.
-            blur_scale: Laplace scale of the error of sigma, likewise.
+            blur_scale: Laplace scale of the error of sigma, in the same unit.
         """
         if top == 0:
             if blur is not None:
@@ -179,8 +179,8 @@ def preview_path(base: Path) -> Path:
     return map_path(base, "preview")
 
 
-def _steps(sigma: NDArray[np.float32]) -> NDArray[np.uint16]:
-    return np.clip(np.round(sigma * SIGMA_STEPS), 0, 65535).astype(np.uint16)
+def _steps(blur: NDArray[np.float32]) -> NDArray[np.uint16]:
+    return np.clip(np.round(blur * SIGMA_STEPS), 0, 65535).astype(np.uint16)
 
 
 def _small_picture(lr: NDArray[Any]) -> NDArray[np.float32]:

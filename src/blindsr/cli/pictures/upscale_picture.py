@@ -159,7 +159,7 @@ class _Work:
                     expected="a picture",
                     fix="Try --precision float32.",
                 )
-            blur = None if strip.sigma is None else strip.sigma[rows]
+            blur = None if strip.blur is None else strip.blur[rows]
             alpha = self._alpha(top, len(sr))
             self.writer.write(to_samples(sr, alpha, self.layout, neutral=self.neutral))
             if self.report is not None:
@@ -167,7 +167,7 @@ class _Work:
             if self.sheet is not None:
                 self.sheet.add(top, sr, blur)
             if self.maps is not None:
-                self.maps.add(top, blur, None if strip.classes is None else strip.classes[rows])
+                self.maps.add(top, blur, None if strip.seg is None else strip.seg[rows])
 
     def _alpha(self, top: int, count: int) -> NDArray[np.floating] | None:
         alpha = self.photo.alpha

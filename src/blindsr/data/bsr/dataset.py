@@ -138,17 +138,17 @@ def read_seg(path: Path, num_classes: int, seg_format: SegFormat) -> np.ndarray:
     real_numbers(stored, path, expected="classes as whole numbers", kinds="ui", fix=_COPY)
     stored = stored if stored.ndim == 2 else stored[:, :, 0]
     if seg_format == "zero_void":
-        void, classes = stored == 0, stored.astype(np.int32) - 1
+        void, seg = stored == 0, stored.astype(np.int32) - 1
     else:
-        void, classes = stored == IGNORE_INDEX, stored.astype(np.int32)
-    highest = classes[~void].max(initial=0)
+        void, seg = stored == IGNORE_INDEX, stored.astype(np.int32)
+    highest = seg[~void].max(initial=0)
     if highest >= num_classes:
         raise DataError(
             path,
             found=f"class index {highest}",
             expected=f"0..{num_classes - 1} or void (format {seg_format})",
         )
-    return np.where(void, IGNORE_INDEX, classes).astype(np.uint8)
+    return np.where(void, IGNORE_INDEX, seg).astype(np.uint8)
 
 
 def read_depth(path: Path) -> np.ndarray:

@@ -227,8 +227,8 @@ def _manifest_faults(report: Report, manifest: dict[str, Any]) -> Iterator[Fault
             variant = present.get(part, {}).get(name)
             if variant is None:
                 missing[f"{part.split('/')[0]}/GT/{name}.png"] = None
-            elif draw.get("kind") == "IVA" and variant.sigma is not None:
-                low, high = variant.sigma
+            elif draw.get("kind") == "IVA" and variant.blur is not None:
+                low, high = variant.blur
                 if max(abs(low - draw["sigma"]), abs(high - draw["sigma"])) > 0.051:
                     yield Fault(
                         f"{part}/blur/{name}.png",

@@ -54,7 +54,7 @@ class VariantFacts:
 
     group: str
     lr_size: tuple[int, ...] | None = None
-    sigma: tuple[float, float] | None = None
+    blur: tuple[float, float] | None = None
     """Lowest and highest sigma."""
     fits: dict[str, Fit] = field(default_factory=dict)
 
@@ -103,7 +103,7 @@ class _Inspection:
                 lr = None
         blur = None if variant.blur is None else self._blur(variant.blur)
         if blur is not None:
-            facts.sigma = float(blur.min()), float(blur.max())
+            facts.blur = float(blur.min()), float(blur.max())
         if variant.exact is not None:
             self._check_sidecar(variant.exact, blur)
         if lr is not None and hr is not None and variant.lr is not None:

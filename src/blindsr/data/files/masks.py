@@ -28,25 +28,25 @@ _SIGMA_STEPS = "steps_per_unit"
 
 
 def mask_from_sigma(
-    sigma: NDArray[np.floating], *, threshold: float = 1.0, smallest: int = 0
+    blur: NDArray[np.floating], *, threshold: float = 1.0, smallest: int = 0
 ) -> Mask:
     """Return the mask of a sigma map: sharp where sigma is below ``threshold``.
 
     Args:
-        sigma: (H, W) nominal sigma in pixels of the picture.
+        blur: (H, W) nominal sigma in pixels of the picture.
         threshold: in the same pixels; 1 is where softness begins to show.
         smallest: regions of fewer pixels take the value around them, see
             :func:`without_specks`.
 
     Raises:
         ConfigError: ``threshold`` is not positive.
-        DataError: ``sigma`` is not (H, W), or holds NaN.
+        DataError: ``blur`` is not (H, W), or holds NaN.
     """
     if not threshold > 0:
         raise ConfigError("threshold", found=repr(threshold), expected="a sigma above 0")
-    if sigma.ndim != 2 or np.isnan(sigma).any():
-        raise DataError("sigma", found=f"shape {sigma.shape}, or NaN", expected="(H, W) numbers")
-    return without_specks((sigma < threshold).astype(np.uint8), smallest)
+    if blur.ndim != 2 or np.isnan(blur).any():
+        raise DataError("blur", found=f"shape {blur.shape}, or NaN", expected="(H, W) numbers")
+    return without_specks((blur < threshold).astype(np.uint8), smallest)
 
 
 def without_specks(mask: Mask, smallest: int) -> Mask:
@@ -146,5 +146,5 @@ def read_sigma_mask(
         np.minimum(((np.arange(length) + 0.5) * ratio).astype(int), stored_length - 1)
         for length, stored_length in zip(size, stored.shape, strict=True)
     )
-    sigma = stored[rows[:, None], columns].astype(np.float32) / np.float32(steps * ratio)
-    return mask_from_sigma(sigma, threshold=threshold, smallest=smallest)
+    blur = stored[rows[:, None], columns].astype(np.float32) / np.float32(steps * ratio)
+    return mask_from_sigma(blur, threshold=threshold, smallest=smallest)

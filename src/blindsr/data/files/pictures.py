@@ -33,7 +33,7 @@ class PictureFiles(NamedTuple):
     name: str
     hr: Path
     mask: Path | None = None
-    sigma: Path | None = None
+    blur: Path | None = None
     """``<stem>_sigma.png`` of ``blindsr estimate``; ``mask`` takes precedence."""
     lr: Path | None = None
 
@@ -83,14 +83,14 @@ class PictureStore:
             mask = self._kept(path, "mask", lambda: read_mask(path))
             _check_pair(files, mask.shape, size)
             return mask
-        if files.sigma is None:
+        if files.blur is None:
             return None
-        sigma = files.sigma
+        blur = files.blur
         options = {"threshold": self.sigma_threshold, "smallest": self.smallest}
         return self._kept(
-            sigma,
+            blur,
             f"{options} {size}",
-            lambda: read_sigma_mask(sigma, files.hr, size, **options),  # type: ignore[arg-type]
+            lambda: read_sigma_mask(blur, files.hr, size, **options),  # type: ignore[arg-type]
         )
 
     def _kept(

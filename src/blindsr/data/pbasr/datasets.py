@@ -49,7 +49,7 @@ class HRFolderDataset(Dataset[Sample]):
         self.files = list(files)
         self.patch = patch
         self.store = PictureStore() if store is None else store
-        masked = {item.mask is not None or item.sigma is not None for item in self.files}
+        masked = {item.mask is not None or item.blur is not None for item in self.files}
         if len(masked) > 1:
             raise DataError(
                 self.files[0].hr.parent,

@@ -101,7 +101,7 @@ def with_partners(
     hr_folder: Path,
     *,
     mask: Path | None = None,
-    sigma: Path | None = None,
+    blur: Path | None = None,
     lr: Path | None = None,
 ) -> list[PictureFiles]:
     """Return the pictures of a folder with their masks, sigma maps and LR of others, by name.
@@ -115,7 +115,7 @@ def with_partners(
         key: partners(hr, _only(stems(folder, what=what), key), folder)
         for key, folder, what in (
             ("mask", mask, "masks"),
-            ("sigma", sigma, "sigma maps of blindsr estimate"),
+            ("blur", blur, "sigma maps of blindsr estimate"),
             ("lr", lr, "LR pictures"),
         )
         if folder is not None
@@ -128,7 +128,7 @@ def with_partners(
 
 def _only(paths: dict[str, Path], key: str) -> dict[str, Path]:
     """Leave out previews and class maps, which ``blindsr estimate`` writes beside sigma maps."""
-    if key != "sigma":
+    if key != "blur":
         return paths
     return {stem: path for stem, path in paths.items() if stem.endswith("_sigma")}
 

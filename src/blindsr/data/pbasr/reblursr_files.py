@@ -156,12 +156,12 @@ class ReBlurSRFolder:
 
     def _paired(self, folder: Path, *, lr: Path | None) -> list[PictureFiles]:
         if self.sigma_masks is not None:
-            return with_partners(folder / "HR", sigma=self.sigma_masks, lr=lr)
+            return with_partners(folder / "HR", blur=self.sigma_masks, lr=lr)
         return with_partners(folder / "HR", mask=folder / "mask", lr=lr)
 
     def _raw(self, part: Part) -> list[PictureFiles]:
         if self.sigma_masks is not None:
-            every = with_partners(self.root / "ALL_HR", sigma=self.sigma_masks)
+            every = with_partners(self.root / "ALL_HR", blur=self.sigma_masks)
         else:
             every = with_partners(self.root / "ALL_HR", mask=self.root / "ALL_mask")
         split = self._read("split")

@@ -68,24 +68,24 @@ class FastCondition(nn.Module):
     def forward(self, blur: Tensor, seg: Tensor) -> Tensor:
         """Maps (N, 1, s*h, s*w) and (N, s*h, s*w) -> condition (N, C, h, w)."""
         blur = blur.to(self.flow_blur.first.weight.dtype)
-        classes = class_input(seg, self.embed, self.num_classes, 1, blur.dtype)
-        flow = self.flow_blur(blur) + self.flow_seg(classes)
+        seg = class_input(seg, self.embed, self.num_classes, 1, blur.dtype)
+        flow = self.flow_blur(blur) + self.flow_seg(seg)
         warped = warp(_patches(blur), flow)
-        condition = self._channel_stream(warped, classes)
-        return condition.add_(self._spatial_stream(warped, classes))
+        condition = self._channel_stream(warped, seg)
+        return condition.add_(self._spatial_stream(warped, seg))
 
-    def _channel_stream(self, warped: Tensor, classes: Tensor) -> Tensor:
+    def _channel_stream(self, warped: Tensor, seg: Tensor) -> Tensor:
         f1 = leaky_relu(self.channel_first1(warped), SLOPE, inplace=True)
-        f2 = leaky_relu(self.channel_first2(classes), SLOPE, inplace=True)
+        f2 = leaky_relu(self.channel_first2(seg), SLOPE, inplace=True)
         a1 = self.channel.channel_att1.describe(f1)
         a2 = self.channel.channel_att2.describe(f2)
         gate1, gate2 = self.channel.gates(a1, a2)
         return self.channel_last1(f1.mul_(gate1)).add_(self.channel_last2(f2.mul_(gate2)))
 
-    def _spatial_stream(self, warped: Tensor, classes: Tensor) -> Tensor:
+    def _spatial_stream(self, warped: Tensor, seg: Tensor) -> Tensor:
         size, window = warped.shape[2:], self.spatial.window
         f1 = leaky_relu(self.spatial_first1(warped), SLOPE, inplace=True)
-        f2 = leaky_relu(self.spatial_first2(classes), SLOPE, inplace=True)
+        f2 = leaky_relu(self.spatial_first2(seg), SLOPE, inplace=True)
         f1, f2 = pad_to_windows(f1, window), pad_to_windows(f2, window)
         rows = window[0] * max(1, STRIP // (window[0] * f1.shape[3] * len(f1)))
         for strip1, strip2 in zip(f1.split(rows, dim=2), f2.split(rows, dim=2), strict=True):

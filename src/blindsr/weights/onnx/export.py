@@ -142,7 +142,7 @@ def _record(model: OnnxModel, *, one: bool) -> bytes:
 def _axes(name: str, scale: int) -> dict[int, str]:
     """Axis -> name, for those that are open."""
     height, width = ("h", "w") if name == "lr" else (f"{scale}*h", f"{scale}*w")
-    first = 1 if name in ("seg", "classes") else 2
+    first = 1 if name == "seg" else 2
     return {0: "n", first: height, first + 1: width}
 
 

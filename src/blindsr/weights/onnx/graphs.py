@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from blindsr.networks.roles import EstimatorNetwork, RestorerNetwork
     from blindsr.types import Estimate
 
-MAPS = {"blur": "sigma", "seg": "classes"}
-"""Part of an estimate -> name of its map as an output."""
-
 
 class Graph(nn.Module):
     """Base: ``forward(*inputs)`` gives one tensor per output.
@@ -41,7 +38,7 @@ class Graph(nn.Module):
 class EstimatorGraph(Graph):
     """An estimator: ``lr`` -> the maps it estimates.
 
-    ``sigma`` (n, 1, s*h, s*w), and ``classes`` (n, s*h, s*w), the arg-max of the logits.
+    ``blur`` (n, 1, s*h, s*w), and ``seg`` (n, s*h, s*w), the arg-max of the logits.
     """
 
     def __init__(self, network: EstimatorNetwork) -> None:
@@ -109,7 +106,7 @@ class PlainGraph(Graph):
 
 
 def _outputs(estimator: EstimatorNetwork) -> tuple[str, ...]:
-    return tuple(name for part, name in MAPS.items() if part in estimator.estimates)
+    return tuple(name for name in ("blur", "seg") if name in estimator.estimates)
 
 
 GRAPHS: dict[kinds.Role, Any] = {
@@ -121,5 +118,5 @@ GRAPHS: dict[kinds.Role, Any] = {
 
 
 def _maps(estimate: Estimate) -> tuple[Tensor, ...]:
-    classes = None if estimate.seg_logits is None else estimate.seg_logits.argmax(dim=1)
-    return tuple(found for found in (estimate.blur, classes) if found is not None)
+    seg = None if estimate.seg_logits is None else estimate.seg_logits.argmax(dim=1)
+    return tuple(found for found in (estimate.blur, seg) if found is not None)

@@ -20,11 +20,9 @@ from .graphs import GRAPHS, Graph, PlainGraph
 
 TENSORS = {
     "lr": "lr (n,3,h,w) float32, sRGB in [0,1]",
-    "blur": "blur (n,1,{s}h,{s}w) float32, sigma in HR pixels",
-    "seg": "seg (n,{s}h,{s}w) int64, class indices, 255 where unknown",
     "sr": "sr (n,3,{s}h,{s}w) float32, sRGB, not clipped to [0,1]",
-    "sigma": "sigma (n,1,{s}h,{s}w) float32, in HR pixels, not clipped at 0",
-    "classes": "classes (n,{s}h,{s}w) int64, class indices",
+    "blur": "blur (n,1,{s}h,{s}w) float32, sigma in HR pixels, as an output not clipped at 0",
+    "seg": "seg (n,{s}h,{s}w) int64, class indices, as an input 255 where unknown",
 }
 """Name of an input or output -> what it holds; ``s`` is the scale."""
 PURPOSES: dict[kinds.Role, str] = {

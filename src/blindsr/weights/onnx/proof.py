@@ -52,7 +52,7 @@ def largest_differences(content: bytes, model: OnnxModel, *, one: bool = False) 
         one: a single picture at a time.
 
     Returns:
-        Largest absolute difference by output, of ``classes`` the largest share of pixels with
+        Largest absolute difference by output, of ``seg`` the largest share of pixels with
         another class. If there are such pixels, ``sr`` is compared with what the network restores
         with the maps of the graph: one other class changes more than rounding does.
 
@@ -107,20 +107,18 @@ def _compare(
     for name, value in found.items():
         if value.shape != expected[name].shape:
             raise _fixed_size(model, f"gives {name} {tuple(value.shape)} for {_shown(inputs)}")
-    if "classes" in found:
-        other = (found["classes"] != expected["classes"]).float().mean().item()
-        differences["classes"] = other
+    if "seg" in found:
+        other = (found["seg"] != expected["seg"]).float().mean().item()
+        differences["seg"] = other
         if other and isinstance(model.graph, BlindGraph):
             with torch.no_grad():
-                sr = model.graph.network.restorer(
-                    inputs["lr"], found.get("sigma"), found["classes"]
-                )
+                sr = model.graph.network.restorer(inputs["lr"], found.get("blur"), found["seg"])
             expected = expected | {"sr": sr}
-    for name in (name for name in found if name != "classes"):
+    for name in (name for name in found if name != "seg"):
         differences[name] = (found[name] - expected[name]).abs().max().item()
     for name, difference in differences.items():
         limit = OTHER_CLASSES
-        if name != "classes":
+        if name != "seg":
             limit = model.graph.tolerance * expected[name].abs().max().item()
         if not difference <= limit:  # nor is NaN
             what = f"differs from the network by {difference:.3g} in {name}"

@@ -35,13 +35,13 @@ def test_equal_seeds_give_equal_pictures(kind):
     first, again = (MAKERS[kind](np.random.default_rng(3)) for _ in range(2))
     other = MAKERS[kind](np.random.default_rng(4))
     np.testing.assert_array_equal(first.picture, again.picture)
-    np.testing.assert_array_equal(first.sigma, again.sigma)
+    np.testing.assert_array_equal(first.blur, again.blur)
     assert not np.array_equal(first.picture, other.picture)
     assert first.picture.shape == (64, 80, 3)
-    assert first.sigma.shape == (64, 80)
+    assert first.blur.shape == (64, 80)
     assert first.picture.min() >= -1e-5
     assert first.picture.max() <= 1 + 1e-5
-    assert 0 <= first.sigma.min() <= first.sigma.max() <= SIGMA_MAX * 1.02
+    assert 0 <= first.blur.min() <= first.blur.max() <= SIGMA_MAX * 1.02
 
 
 def test_pictures_depend_on_seed_and_number_alone():

@@ -47,14 +47,17 @@ class BlurredPictures(NumberedPictures):
     def __getitem__(self, index: int | Draw) -> Sample:
         position, rng = self.numbered(index)
         seen = self._blurred(rng)
-        picture, sigma = photographed(seen.picture, rng), seen.sigma
+        picture, blur = photographed(seen.picture, rng), seen.blur
         if rng.random() < 0.5:
-            picture, sigma = picture[:, ::-1], sigma[:, ::-1]
+            picture, blur = picture[:, ::-1], blur[:, ::-1]
         if rng.random() < 0.5:
-            picture, sigma = picture.swapaxes(0, 1), sigma.T
+            picture, blur = picture.swapaxes(0, 1), blur.T
         lr = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
-        blur = torch.from_numpy(np.ascontiguousarray(sigma[None], np.float32))
-        return {"lr": torch.from_numpy(lr), "blur": blur, "name": f"{position:07d}"}
+        return {
+            "lr": torch.from_numpy(lr),
+            "blur": torch.from_numpy(np.ascontiguousarray(blur[None], np.float32)),
+            "name": f"{position:07d}",
+        }
 
     def _blurred(self, rng: np.random.Generator) -> BlurredPicture:
         kind, size = rng.random(), (self.size, self.size)

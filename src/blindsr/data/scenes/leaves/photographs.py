@@ -40,7 +40,7 @@ def relief(rng: np.random.Generator, height: int, width: int) -> NDArray[np.floa
 
 
 def blurred_photograph(
-    picture: NDArray[np.float32], sigma: NDArray[np.float32], sigma_max: float
+    picture: NDArray[np.float32], blur: NDArray[np.float32], sigma_max: float
 ) -> NDArray[np.float32]:
     """Blur every pixel by the Gaussian of its own sigma, without occlusion."""
-    return gather_blur(picture, sigma, sigma_max=_WINDOW * sigma_max, levels=24)
+    return gather_blur(picture, blur, sigma_max=_WINDOW * sigma_max, levels=24)

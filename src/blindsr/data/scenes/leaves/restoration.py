@@ -30,7 +30,7 @@ _KEPT = 64  # scenes
 class _Pair(NamedTuple):
     hr: NDArray[np.uint8]
     lr: NDArray[np.float32]
-    sigma: NDArray[np.float16]
+    blur: NDArray[np.float16]
 
 
 class RestorationPictures(NumberedPictures):
@@ -79,9 +79,9 @@ class RestorationPictures(NumberedPictures):
         position, rng = self.numbered(index)
         number = position if self.crop is None else int(rng.integers(self.pictures))
         pair = self._pair(number % self.pictures)
-        lr, hr, sigma = self._cropped(pair, rng)
+        lr, hr, map_ = self._cropped(pair, rng)
         seen = to_uint8(lr) if self.clean else recorded(lr, rng)
-        parts: list[NDArray[Any]] = [seen, hr, sigma[..., None]]
+        parts: list[NDArray[Any]] = [seen, hr, map_[..., None]]
         if self.crop is not None:
             turn, mirror = int(rng.integers(4)), rng.random() < 0.5
             parts = [np.rot90(part[:, ::-1] if mirror else part, turn) for part in parts]
@@ -95,18 +95,18 @@ class RestorationPictures(NumberedPictures):
         self, pair: _Pair, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float16]]:
         if self.crop is None:
-            return pair.lr, pair.hr, pair.sigma
+            return pair.lr, pair.hr, pair.blur
         top, left = rng.integers(len(pair.lr) - self.crop + 1, size=2)
         rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
         fine = tuple(slice(self.scale * s.start, self.scale * s.stop) for s in (rows, columns))
-        return pair.lr[rows, columns], pair.hr[fine], pair.sigma[fine]
+        return pair.lr[rows, columns], pair.hr[fine], pair.blur[fine]
 
     def _draw_pair(self, number: int) -> _Pair:
         rng = self.random(number, 2)
         seen = self._blurred(rng, number)
         assert seen.sharp is not None
         lr = np.clip(downsample(seen.picture, self.scale, self.downsampler), 0, 1)
-        return _Pair(to_uint8(np.clip(seen.sharp, 0, 1)), lr, seen.sigma.astype(np.float16))
+        return _Pair(to_uint8(np.clip(seen.sharp, 0, 1)), lr, seen.blur.astype(np.float16))
 
     def _blurred(self, rng: np.random.Generator, number: int) -> BlurredPicture:
         kind, size, sigma_max = rng.random(), (self.size, self.size), self.sigma_max

@@ -24,7 +24,7 @@ class BlurredPicture(NamedTuple):
 
     picture: NDArray[np.float32]
     """(H, W, 3) in [0, 1]."""
-    sigma: NDArray[np.float32]
+    blur: NDArray[np.float32]
     """(H, W) standard deviation of the blur, pixels."""
     sharp: NDArray[np.float32] | None = None
     """The picture without blur, where it was asked for."""
@@ -93,8 +93,8 @@ def defocused_photograph(
 ) -> BlurredPicture:
     """Blur a reduced photograph by a map of slopes and pieces that it knows nothing of."""
     sharp = sharp_photograph(rng, height, width, held_out=held_out)
-    sigma = draw_sigma(rng, relief(rng, height, width), sigma_max)
-    return BlurredPicture(blurred_photograph(sharp, sigma, sigma_max), sigma, sharp)
+    blur = draw_sigma(rng, relief(rng, height, width), sigma_max)
+    return BlurredPicture(blurred_photograph(sharp, blur, sigma_max), blur, sharp)
 
 
 def defocused_room(
@@ -110,7 +110,7 @@ def defocused_room(
     frame = render_scene(7, series + int(rng.integers(1_000_000)), (height, width))
     near = 1 / frame.depth
     depth = (near - near.min()) / np.float32(max(float(near.max() - near.min()), 1e-6))
-    sigma = np.round(draw_sigma(rng, depth, sigma_max) * 8) / np.float32(8)  # few layers
+    blur = np.round(draw_sigma(rng, depth, sigma_max) * 8) / np.float32(8)  # few layers
     sharp = frame.rgb.astype(np.float32) / np.float32(255)
-    picture = layered_blur(sharp, sigma, frame.depth, sigma_max=2 * sigma_max, merge_coc=0.5)
-    return BlurredPicture(picture, sigma, sharp)
+    picture = layered_blur(sharp, blur, frame.depth, sigma_max=2 * sigma_max, merge_coc=0.5)
+    return BlurredPicture(picture, blur, sharp)

@@ -153,8 +153,8 @@ def test_maps_are_called_blur_and_seg_everywhere():
 
 LIGHT = """
 import sys
+heavy = {'torch', 'lightning', 'numpy', 'cv2', 'timm', 'matplotlib', 'albumentations'}
 def check(what):
-    heavy = {'torch', 'lightning', 'numpy', 'cv2', 'timm', 'matplotlib', 'albumentations'}
     loaded = heavy & set(sys.modules)
     assert not loaded, f'{what} loads {loaded}'
 import blindsr
@@ -165,12 +165,22 @@ check('lightning --help')
 for words in ('--help', 'prepare --help', 'convert official --help', 'upscale --help'):
     app.main(words.split())
     check(words)
+heavy = {'torch', 'lightning', 'timm'}
+for words in (
+    'upscale nowhere.jpg -o out', 'upscale . -o out', 'upscale . -o out --model nowhere.pth',
+    'estimate nowhere.ckpt photo.jpg -o out', 'convert export nowhere.ckpt -o out.safetensors',
+    'prepare nyuv2 --mat nowhere --splits nowhere --classes nowhere --out out',
+    'prepare check nowhere',
+):
+    assert app.main(words.split()) == 2
+    check(words)
 """
 
 
-def test_imports_and_help_load_nothing_heavy():
+def test_imports_help_and_missing_files_load_nothing_heavy(tmp_path):
+    command = [sys.executable, "-c", LIGHT]
     done = subprocess.run(
-        [sys.executable, "-c", LIGHT], capture_output=True, text=True, check=False, timeout=120
+        command, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert "fit" in done.stdout

@@ -1,4 +1,14 @@
-from blindsr.callbacks.progress import DataWait, LineProgress, clock, progress_bar, tidy
+from types import SimpleNamespace
+
+from blindsr.callbacks.progress import (
+    DataWait,
+    LineProgress,
+    RichProgress,
+    clock,
+    epoch_of,
+    progress_bar,
+    tidy,
+)
 
 
 def test_undefined_scores_are_a_dash_and_names_are_short():
@@ -22,6 +32,28 @@ def test_data_wait_is_the_share_of_time_between_batches(monkeypatch):
     wait.pause()  # validation takes as long as it likes
     wait.batch_starts()
     assert wait.share == 1 / 7
+
+
+def fake_trainer(**more):
+    return SimpleNamespace(max_epochs=3, sanity_checking=False, num_test_batches=[2, 2], **more)
+
+
+def test_epochs_count_from_1_on_a_terminal_and_elsewhere():
+    bar = RichProgress()
+    bar._trainer = fake_trainer()
+    assert bar._get_train_description(0).strip() == "epoch 1/3"
+    assert epoch_of(SimpleNamespace(max_epochs=-1), 4) == "epoch 5"
+
+
+def test_a_test_without_a_terminal_tells_how_far_it_is(capsys, monkeypatch):
+    clock_now = iter([0.0, 10.0, 20.0, 30.0, 40.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock_now))
+    bar = LineProgress(interval=15)
+    trainer = fake_trainer()
+    bar.on_test_start(trainer, None)
+    for index in range(4):
+        bar.on_test_batch_end(trainer, None, None, None, index % 2)
+    assert capsys.readouterr().out == "test batch 2/4 | 0.10 it/s | left 0:00:20\n"
 
 
 def test_output_that_is_not_a_terminal_gets_lines():

@@ -57,6 +57,23 @@ def test_maps_without_a_pyramid_are_in_hr_pixels(model, photo, tmp_path, capsys)
     np.testing.assert_allclose(stored / 1000, sigma, atol=6e-4)
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["photo.png"], "CKPT: photo.png, a picture, expected a file of weights before the"),
+        (["photo.png", "photo.png"], "CKPT: photo.png, a picture"),
+        (["nowhere.jpg"], "CKPT: nowhere.jpg, a picture"),
+        (["folder"], "CKPT: folder, a folder"),
+        (["any.ckpt"], "IMAGE: nothing after any.ckpt, expected pictures or folders"),
+    ],
+)
+def test_a_forgotten_checkpoint_or_picture_is_told(words, line, photo, monkeypatch, capsys):
+    monkeypatch.chdir(photo.parent)
+    (photo.parent / "folder").mkdir()
+    assert app.main(["estimate", *words, "-o", "out"]) == 2
+    assert line in capsys.readouterr().err
+
+
 def test_a_pyramid_is_in_pixels_of_the_input(model, photo, tmp_path):
     out = tmp_path / "out"
     assert run(photo, "-o", out, "--npy", "--pyramid", "4") == 0

@@ -68,6 +68,31 @@ def test_options_of_nyuv2(options, sources, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        ((1, 0, 2), "splits.mat: the file for --splits, expected that for --mat"),
+        ((0, 2, 1), "classMapping40.mat: the file for --classes, expected that for --splits"),
+        ((2, 1, 0), "classMapping40.mat: the file for --classes, expected that for --mat"),
+        ((1, 2, 0), "splits.mat: the file for --splits, expected that for --mat"),
+    ],
+)
+def test_swapped_sources_are_told_as_swapped(order, line, sources, tmp_path, capsys):
+    given = [sources[index] for index in order]
+    status, caught = run(capsys, *prepare_words(given, tmp_path / "out"))
+    assert line in one_line(caught, status)
+    assert "swapped" in caught.err
+    assert "Download" not in caught.err
+    assert caught.out == ""
+
+
+def test_another_file_is_not_told_to_be_downloaded_again(sources, tmp_path, capsys):
+    other = tmp_path / "photo.png"
+    write_png(other, np.zeros((8, 8, 3), np.uint8))
+    status, caught = run(capsys, *prepare_words([other, *sources[1:]], tmp_path / "out"))
+    assert "Give the labelled file" in one_line(caught, status)
+
+
 CHECK = {
     "--scale 0": "scale: 0, expected a whole number 1..64",
     "--scale -4": "scale: -4, expected a whole number 1..64",

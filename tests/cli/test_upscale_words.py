@@ -35,6 +35,10 @@ def model(monkeypatch):
         (["a.png", "-o", "out", "--quality", "101"], "--quality: '101', expected 1..100"),
         (["a.png", "-o", "out", "--prefilter", "sharpen"], "invalid choice: 'sharpen'"),
         (["a.png", "-o", "out", "--device", "tpu9"], "--device: tpu9"),
+        (["a.png", "-o", "out", "--device", "gpux"], "gpux, which torch cannot use on this"),
+        (["a.png", "-o", "out", "--device", "cuda:99"], "expected one of auto, cpu"),
+        (["a.png", "-o", "out", "--model", "nowhere.pth"], "nowhere.pth: no such file"),
+        (["a.png", "-o", "out", "--zzz", "2"], "upscale: unrecognized arguments: --zzz 2. See"),
         (["a.png", "-o", "out", "--overwirte"], "Did you mean --overwrite?"),
     ],
 )

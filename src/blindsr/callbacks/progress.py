@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -75,12 +76,18 @@ class RichProgress(RichProgressBar):
         """Scores beside the bar."""
         return tidy(super().get_metrics(trainer, pl_module))
 
+    def _get_train_description(self, current_epoch: int) -> str:
+        """The epoch, counted from 1 as in :class:`LineProgress`."""
+        return epoch_of(self.trainer, current_epoch).ljust(len(self.validation_description))
+
 
 class LineProgress(ProgressBar):
     """One line every ``interval`` seconds and one per epoch; for output that is not a terminal.
 
+    Validation, test and prediction have lines as well once they take that long.
+
     Args:
-        interval: seconds between two lines while training.
+        interval: seconds between two lines.
     """
 
     def __init__(self, interval: float = 15.0) -> None:
@@ -89,8 +96,8 @@ class LineProgress(ProgressBar):
         self._console = Console(soft_wrap=True, highlight=False)
         self._enabled = True
         self._wait = DataWait()
-        self._begin = self._last = 0.0
-        self._done = 0
+        self._begin = self._last = self._look_begin = 0.0
+        self._done = self._looked = 0
 
     def disable(self) -> None:
         """Say nothing (ranks other than 0)."""
@@ -125,6 +132,49 @@ class LineProgress(ProgressBar):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the data clock."""
         self._wait.pause()
+        self._start_looking()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._start_looking()
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._start_looking()
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Print a line when it is time."""
+        if not trainer.sanity_checking:
+            self._look("validation", trainer.num_val_batches)
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Print a line when it is time."""
+        self._look("test", trainer.num_test_batches)
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Print a line when it is time."""
+        self._look("prediction", trainer.num_predict_batches)
+
+    def _start_looking(self) -> None:
+        self._look_begin = self._last = time.perf_counter()
+        self._looked = 0
+
+    def _look(self, doing: str, batches: Sequence[int | float]) -> None:
+        """Count a batch without training, and print a line when it is time."""
+        self._looked += 1
+        now, total = time.perf_counter(), sum(batches)
+        if not self._enabled or now - self._last < self.interval or self._looked == total:
+            return
+        self._last = now
+        rate = self._looked / max(now - self._look_begin, 1e-9)
+        left = "?" if math.isinf(total) else clock((total - self._looked) / rate)
+        self._console.print(f"{doing} batch {self._looked}/{total} | {rate:.2f} it/s | left {left}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line of the epoch, with its validation scores."""
@@ -142,12 +192,17 @@ class LineProgress(ProgressBar):
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in tidy(self.get_metrics(trainer, pl_module)).items()
         )
-        epochs = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
         self._console.print(
-            f"epoch {trainer.current_epoch + 1}{epochs} batch {batch_idx + 1}"
+            f"{epoch_of(trainer, trainer.current_epoch)} batch {batch_idx + 1}"
             f"/{self.total_train_batches} | {rate:.2f} it/s | left {eta} | "
             f"data wait {self._wait.share:.0%} | {scores}"
         )
+
+
+def epoch_of(trainer: Trainer, index: int) -> str:
+    """``epoch 3/20``: counted from 1, as people do."""
+    last = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
+    return f"epoch {index + 1}{last}"
 
 
 def clock(seconds: float) -> str:

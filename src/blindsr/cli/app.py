@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from blindsr import __version__
 from blindsr.cli.training.config_errors import did_you_mean
@@ -36,7 +36,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the complaint as :class:`ConfigError`."""
-        known = self.options()
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.+)\)", message)
         option = re.search(r"unrecognized arguments: (\S+)", message)
         fix = f"See {self.prog} --help."
@@ -46,17 +45,19 @@ class Parser(argparse.ArgumentParser):
                 words += TRAINING
             fix = did_you_mean(choice[1], words) or fix
         elif option:
-            fix = did_you_mean(option[1], known) or fix
+            fix = did_you_mean(option[1], self.options()) or fix
         raise ConfigError(self.prog, found=message, fix=fix)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse unknown words here: the parser of a command knows what it might have meant."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
     def options(self) -> list[str]:
-        """All option words, those of commands included: these leave unknown words to this one."""
-        words = [word for action in self._actions for word in action.option_strings]
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                for command in action.choices.values():
-                    words += command.options()
-        return words
+        """All option words."""
+        return [word for action in self._actions for word in action.option_strings]
 
 
 def build_parser(chosen: str | None) -> Parser:

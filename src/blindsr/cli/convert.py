@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from blindsr.errors import ConfigError, FileError
+from blindsr.errors import ConfigError, FileError, check_ordinary
 
 from .window_layout import LAYOUTS, WHY_LAYOUT, ask_layout, refuse_layout
 
@@ -120,6 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert one file and print one line about what was written."""
+    check_ordinary(arguments.source, "a file of weights")
     if arguments.direction == "average":
         return run_average(arguments)
     official = arguments.direction == "official"

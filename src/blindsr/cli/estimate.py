@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.cli.pictures.inputs import distinct, longer_name
+from blindsr.data.files.folder_walk import IMAGES
 from blindsr.errors import ConfigError, WeightsError, check_ordinary, printable, special_kind
 
 from .terminal import track_parts
@@ -40,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="checkpoint of `lightning fit`, or official CMOS weights (.pth)",
     )
-    add("images", metavar="IMAGE", nargs="+", help="pictures, folders, or patterns in quotes")
+    # "*", so that a forgotten CKPT is told as such, not as a missing IMAGE
+    add("images", metavar="IMAGE", nargs="*", help="pictures, folders, or patterns in quotes")
     add("-o", "--out", metavar="DIR", type=Path, required=True, help="folder to write into")
     add("--npy", action="store_true", help="also write the sigma map as float32 .npy")
     add(
@@ -88,17 +91,20 @@ def run(arguments: argparse.Namespace) -> int:
 def _estimate(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
-    from blindsr.cli.pictures.estimate_picture import Options, check_reach
-    from blindsr.cli.pictures.results import sweep_results
-
     console = Console(highlight=False, soft_wrap=True, markup=False)
     if arguments.reduce < 1:
         raise ConfigError("--reduce", found=str(arguments.reduce), expected="a whole number >= 1")
+    check_roles(arguments.checkpoint, arguments.images)
     check_folder(arguments.out)
     sources = gather(arguments.images, batch, console, recursive=False, out=arguments.out)
     batch.total = len(sources) + len(batch.failures)
-    sweep_results([arguments.out])
     model = open_estimator(arguments.checkpoint, arguments.device, arguments.layout)
+
+    # loads torch: what is missing was told before
+    from blindsr.cli.pictures.estimate_picture import Options, check_reach
+    from blindsr.cli.pictures.results import sweep_results
+
+    sweep_results([arguments.out])
     pyramid = arguments.pyramid is not None
     options = Options(
         reduce=arguments.reduce,
@@ -150,6 +156,8 @@ def open_estimator(path: Path, device: str, layout: Literal["fixed", "legacy"] |
     Raises:
         FileError, WeightsError: it cannot be read, or estimates nothing.
     """
+    if path.suffix:  # else it may be the name of a model
+        check_ordinary(path, "a file of weights")
     from dataclasses import replace
 
     from blindsr.inference.open_model import open_model, pick_device
@@ -165,6 +173,26 @@ def open_estimator(path: Path, device: str, layout: Literal["fixed", "legacy"] |
             expected="a checkpoint of CMOSTask or BlindSRTask",
         )
     return Restorer(replace(model, upscaler=None))
+
+
+def check_roles(checkpoint: Path, images: Sequence[str]) -> None:
+    """Refuse a command line without a checkpoint or without pictures, whichever was forgotten.
+
+    Raises:
+        ConfigError: a picture or a folder stands where the checkpoint should, or no picture.
+    """
+    if checkpoint.suffix.lower() in IMAGES or checkpoint.is_dir():
+        kind = "a folder" if checkpoint.is_dir() else "a picture"
+        raise ConfigError(
+            "CKPT",
+            found=f"{checkpoint}, {kind}",
+            expected="a file of weights before the pictures",
+            fix=f"Type: blindsr estimate WEIGHTS {checkpoint} -o DIR.",
+        )
+    if not images:
+        raise ConfigError(
+            "IMAGE", found=f"nothing after {checkpoint}", expected="pictures or folders"
+        )
 
 
 def check_folder(out: Path) -> None:

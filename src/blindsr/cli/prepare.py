@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from blindsr.data.check.folder import Report
 
-from .terminal import make_bar
+from .terminal import counted
 
 HELP = "make a BSR data set from the official source files, or check one"
 
@@ -94,8 +94,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
     console = Console()
     started = time.monotonic()
-    with make_bar(console) as bar:
-        task = bar.add_task("frames", total=None, visible=False)
+    with counted(console, "frames") as tell:
         manifest = prepare_nyuv2(
             arguments.mat,
             arguments.splits,
@@ -108,9 +107,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
             keep_depth=arguments.keep_depth,
             workers=_cores() if arguments.workers is None else arguments.workers,
             overwrite=arguments.overwrite,
-            progress=lambda done, total: bar.update(
-                task, completed=done, total=total, visible=True
-            ),
+            progress=tell,
         )
     console.print(_summary(manifest, arguments.out, time.monotonic() - started), soft_wrap=True)
     return 0
@@ -128,16 +125,13 @@ def _check(arguments: argparse.Namespace) -> int:
     writable = bool(arguments.out) or os.access(arguments.folder, os.W_OK)
     if writable:
         check_place(sheet)
-    with make_bar(console) as bar:
-        task = bar.add_task("pictures", total=None, visible=False)
+    with counted(console, "pictures") as tell:
         report = check_folder(
             arguments.folder,
             scale=arguments.scale,
             sigma_max=arguments.sigma_max,
             workers=_cores() if arguments.workers is None else arguments.workers,
-            progress=lambda done, total: bar.update(
-                task, completed=done, total=total, visible=True
-            ),
+            progress=tell,
         )
     console.print(_parts_table(report))
     console.print(_downsampler_line(report), markup=False)

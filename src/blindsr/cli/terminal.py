@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -64,26 +67,69 @@ def make_bar(console: Console, *, transient: bool = False) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=transient,
-        disable=transient and not console.is_terminal,  # it would leave an empty line
     )
 
 
-def track(paths: list[Path], console: Console, doing: str) -> Iterator[Path]:
-    """Iterate under a bar that vanishes at the end."""
-    with make_bar(console, transient=True) as bar:
-        yield from bar.track(paths, description=doing)
+@contextlib.contextmanager
+def counted(console: Console, doing: str) -> Iterator[Teller]:
+    """Show a count: a bar on a terminal, from the first count on; else a line now and then.
+
+    Yields:
+        What is to be told of it.
+    """
+    if not console.is_terminal:
+        yield lines(console, doing)
+        return
+    bar = make_bar(console)
+    task = bar.add_task(doing, total=None)
+    tell_bar = _teller(bar, task)
+
+    def tell(done: int, total: int) -> None:
+        bar.start()  # again and again: only the first matters
+        tell_bar(done, total)
+
+    try:
+        yield tell
+    finally:
+        if bar.tasks[0].total is not None:  # a bar without a count would leave an empty line
+            bar.stop()
+
+
+INTERVAL = 15.0
+"""Seconds between two lines where there is no terminal."""
+
+
+def lines(console: Console, doing: str) -> Teller:
+    """Return what prints a line every :data:`INTERVAL` seconds, and none of what is quick."""
+    begin = last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < INTERVAL or not 0 < done < total:
+            return
+        last = now
+        left = datetime.timedelta(seconds=round((total - done) * (now - begin) / done))
+        console.print(f"{doing}: {done}/{total}, left {left}")
+
+    return tell
 
 
 def track_parts(paths: list[Path], console: Console, doing: str) -> Iterator[tuple[int, Teller]]:
     """Iterate under two bars: one over all paths, one over the parts of the path at work.
 
+    Without a terminal a line tells of the parts now and then.
+
     Yields:
         The index of a path, and what is to be told of its parts.
     """
+    if not console.is_terminal:
+        yield from ((i, lines(console, printable(path.name))) for i, path in enumerate(paths))
+        return
     with make_bar(console, transient=True) as bar:
         whole = bar.add_task(doing, total=len(paths), visible=len(paths) > 1)
         for index, path in enumerate(paths):
-            part = bar.add_task(printable(path.name), total=None)
+            part = bar.add_task(printable(path.name), total=None, visible=False)
             yield index, _teller(bar, part)
             bar.remove_task(part)
             bar.advance(whole)
@@ -91,6 +137,6 @@ def track_parts(paths: list[Path], console: Console, doing: str) -> Iterator[tup
 
 def _teller(bar: Progress, part: TaskID) -> Teller:
     def tell(done: int, total: int) -> None:
-        bar.update(part, completed=done, total=total)
+        bar.update(part, completed=done, total=total, visible=True)
 
     return tell

@@ -112,11 +112,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if arguments.model and Path(arguments.model).suffix:  # else it may be the name of a model
+        check_ordinary(arguments.model, "a file of weights")
+    sources = gather(arguments.inputs, batch, console, arguments.recursive, arguments.out)
+
     from blindsr.cli.pictures.results import sweep_results
     from blindsr.cli.pictures.upscale_plan import plan
 
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    sources = gather(arguments.inputs, batch, console, arguments.recursive, arguments.out)
     jobs, refused = plan(
         sources,
         arguments.out,

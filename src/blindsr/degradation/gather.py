@@ -9,16 +9,17 @@ invariant blurs is blended per pixel, see :mod:`blindsr.degradation.levels`.
 
 from __future__ import annotations
 
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from blindsr.degradation.gather_numpy import gather_numpy
-from blindsr.degradation.gather_torch import gather_torch
 from blindsr.degradation.levels import blur_levels
 from blindsr.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @overload
@@ -62,10 +63,14 @@ def gather_blur(
         ConfigError: ``sigma_max`` not positive or fewer than 2 levels.
     """
     stack = blur_levels(float(sigma_max), int(levels))
-    if isinstance(image, torch.Tensor) and isinstance(sigma, torch.Tensor):
-        return gather_torch(image, sigma, stack)
     if isinstance(image, np.ndarray) and isinstance(sigma, np.ndarray):
         return gather_numpy(image, sigma, stack)
+    import torch
+
+    from blindsr.degradation.gather_torch import gather_torch
+
+    if isinstance(image, torch.Tensor) and isinstance(sigma, torch.Tensor):
+        return gather_torch(image, sigma, stack)
     raise DataError(
         "image and sigma",
         found=f"{type(image).__name__} and {type(sigma).__name__}",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from blindsr.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
 
 _LUMA = (65.481, 128.553, 24.966)
 

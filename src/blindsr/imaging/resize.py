@@ -2,27 +2,30 @@
 
 A down-sampler puts LR pixel ``i`` at HR position ``s * i + phase``. Up-sampling with another phase
 shifts the picture: with the wrong one, bicubic loses up to 2.4 dB and every comparison is false.
-All functions work on numpy ``(H, W[, C])`` and on tensors ``(N, C, H, W)`` with the same slices.
+All functions work on numpy ``(H, W[, C])`` and on tensors ``(N, C, H, W)`` with the same slices;
+torch is loaded for tensors only.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from blindsr.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import torch
 
 Downsampler = Literal["sfold", "bicubic", "area"]
 Upsampler = Literal["bicubic", "bilinear", "nearest"]
 DOWNSAMPLERS: tuple[Downsampler, ...] = ("sfold", "bicubic", "area")
 UPSAMPLERS: tuple[Upsampler, ...] = ("bicubic", "bilinear", "nearest")
 
-ArrayOrTensor = TypeVar("ArrayOrTensor", NDArray[np.floating], torch.Tensor)
+ArrayOrTensor = TypeVar("ArrayOrTensor", NDArray[np.floating], "torch.Tensor")
 
 
 def phase(method: Downsampler, scale: int) -> float:
@@ -64,7 +67,7 @@ def downsample(image: ArrayOrTensor, scale: int, method: Downsampler) -> ArrayOr
     image = _as_float(image)
     for axis in (rows, columns):
         image = _downsample_axis(image, scale, method, axis)
-    return image if isinstance(image, torch.Tensor) else np.ascontiguousarray(image)
+    return np.ascontiguousarray(image) if isinstance(image, np.ndarray) else image
 
 
 def upsample(
@@ -207,7 +210,9 @@ def _slice(image: ArrayOrTensor, axis: int, start: int, length: int, step: int) 
 def _pad_symmetric(image: ArrayOrTensor, pad: int, axis: int) -> ArrayOrTensor:
     """Mirror both ends with the edge pixel repeated, as often as a short side needs."""
     length = image.shape[axis]
-    if isinstance(image, torch.Tensor):  # in torch, so that an export keeps the length open
+    if not isinstance(image, np.ndarray):  # in torch, so that an export keeps the length open
+        import torch
+
         index = torch.arange(-pad, length + pad, device=image.device) % (2 * length)
         return image.index_select(axis, torch.minimum(index, 2 * length - 1 - index))
     return np.take(image, np.pad(np.arange(length), pad, mode="symmetric"), axis=axis)
@@ -216,14 +221,16 @@ def _pad_symmetric(image: ArrayOrTensor, pad: int, axis: int) -> ArrayOrTensor:
 def _interleave(parts: list[ArrayOrTensor], axis: int) -> ArrayOrTensor:
     shape = list(parts[0].shape)
     shape[axis] = shape[axis] * len(parts)  # not in place: an export records the sizes
-    if isinstance(parts[0], torch.Tensor):
+    if not isinstance(parts[0], np.ndarray):
+        import torch
+
         return torch.stack(cast(list[torch.Tensor], parts), dim=axis + 1).reshape(shape)
     return np.stack(cast(list[NDArray[np.floating]], parts), axis=axis + 1).reshape(shape)
 
 
 def _axes(image: NDArray[np.floating] | torch.Tensor) -> tuple[int, int]:
     """Return the row and the column axis."""
-    if isinstance(image, torch.Tensor):
+    if not isinstance(image, np.ndarray):
         if image.ndim != 4:
             raise DataError("image", found=f"shape {tuple(image.shape)}", expected="(N, C, H, W)")
         return 2, 3
@@ -233,7 +240,7 @@ def _axes(image: NDArray[np.floating] | torch.Tensor) -> tuple[int, int]:
 
 
 def _as_float(image: ArrayOrTensor) -> ArrayOrTensor:
-    if isinstance(image, torch.Tensor):
+    if not isinstance(image, np.ndarray):
         return image if image.is_floating_point() else image.float()
     return image if np.issubdtype(image.dtype, np.floating) else image.astype(np.float32)
 

@@ -173,11 +173,20 @@ def pick_device(name: str | torch.device, where: str = "device") -> torch.device
         # Lightning's word for CUDA and ROCm, which torch does not know
         return torch.zeros(1, device=re.sub(r"^gpu(?=$|:)", "cuda", str(name))).device
     except (RuntimeError, AssertionError) as error:
+        here = devices_here()
         raise ConfigError(
             where,
-            found=f"{name} ({str(error).splitlines()[0]})",
-            expected="auto, cpu, or an accelerator of this machine",
+            found=f"{name}, which torch cannot use on this machine",
+            expected=f"one of {', '.join(here)}",
+            fix="" if len(here) > 2 else "No GPU is found here: cpu works everywhere.",
         ) from error
+
+
+def devices_here() -> list[str]:
+    """What :func:`pick_device` takes on this machine."""
+    kind = torch.accelerator.current_accelerator(check_available=True)
+    count = torch.accelerator.device_count() if kind is not None else 0
+    return ["auto", "cpu", *(f"{kind}:{index}" for index in range(count))]
 
 
 def pick_precision(name: str) -> Precision:

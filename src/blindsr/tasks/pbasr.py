@@ -47,8 +47,8 @@ class PBaSRTask(TwoBranchTask):
     optimisers; :attr:`iterations` counts batches, and ends the training at ``max_iterations``.
 
     Args:
-        anchor: the network of both branches. ``weights: FILE`` takes architecture, scale and
-            dialect from any file that spandrel reads. ``arch`` (a short name, see
+        anchor: the network of both branches. A file, or ``weights: FILE``, gives architecture,
+            scale and dialect: any that spandrel reads. ``arch`` (a short name, see
             :func:`blindsr.weights.build_anchor`) or ``class_path`` with ``init_args`` name a
             class, from scratch or, with ``weights`` too, from a file of its tensors.
         scale: HR size over LR size; follows the data on the command line.
@@ -96,7 +96,7 @@ class PBaSRTask(TwoBranchTask):
 
     def __init__(
         self,
-        anchor: dict[str, Any],
+        anchor: dict[str, Any] | str,
         scale: int = 4,
         *,
         branches: Literal["two", "unified"] = "two",
@@ -124,6 +124,7 @@ class PBaSRTask(TwoBranchTask):
         frozen: tuple[str, ...] | None = None,
         max_iterations: int | None = None,
     ) -> None:
+        anchor = {"weights": anchor} if isinstance(anchor, str) else anchor
         super().__init__(anchor, scale, unified=branches == "unified", crop_border=crop_border)
         self.save_hyperparameters()
         self.loss_weights = {

@@ -74,6 +74,69 @@ def test_suggestions_compare_the_last_part_of_long_keys():
     assert did_you_mean("zzz", ["alpha", "beta"]) == ""
 
 
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("--scale", ["--compare", "--save-maps"]),  # only the dashes are alike
+        ("model.foo", ["model.norm", "model.losses"]),
+        ("trainer.scale", ["trainer.profiler", "trainer.strategy"]),
+    ],
+)
+def test_what_only_begins_alike_is_no_suggestion(word, known):
+    assert did_you_mean(word, known) == ""
+
+
+def test_the_suggestion_is_of_the_same_group_where_several_end_alike():
+    known = ["data.scale", "model.scale", "trainer.scale"]
+    assert did_you_mean("model.scal", known) == "Did you mean model.scale?"
+    assert did_you_mean("--scale", ["--outscale", "--compare"]) == "Did you mean --outscale?"
+
+
+DEEPER = """Parser key "data":
+  Errors:
+    - Problem with given class_path 'blindsr.data.Scenes':
+        Parser key "num_workers":
+          Expected a <class 'int'>. Got value: NestedArg(key='x', val='2')
+    - Expected a <class 'NoneType'>
+  Given value: NestedArg(key='num_workers.x', val='2')"""
+IN_DICT = """Parser key "model":
+  Errors:
+    - Problem with given class_path 'blindsr.tasks.PBaSRTask':
+        Parser key "losses":
+          Errors:
+            - Expected a <class 'float'>. Got value: x
+          Given value: NestedArg(key='gan', val='x')
+  Given value: NestedArg(key='losses.gan', val='x')"""
+NO_DICT = """Parser key "model":
+  Errors:
+    - Problem with given class_path 'blindsr.tasks.PBaSRTask':
+        Parser key "losses":
+          Errors:
+            - Expected a <class 'dict'>
+            - Expected a <class 'NoneType'>
+          Given value: 3
+  Given value: NestedArg(key='losses', val='3')"""
+NO_CLASS = """Parser key "data":
+  - Expected a path but 3 either not accessible or invalid
+  Errors:
+    - Expected a dot import path string: 3
+    - Expected a <class 'NoneType'>
+  Given value: 3"""
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (DEEPER, "data.num_workers.x: unknown key, expected a value of data.num_workers itself"),
+        (IN_DICT, "model.losses.gan: x, expected float"),
+        (NO_DICT, "model.losses: 3, expected keys with values ({name: value})"),
+        (NO_CLASS, "data: 3, expected the path of a YAML file or the import path of a class"),
+    ],
+)
+def test_nothing_of_the_parser_itself_is_shown(message, line):
+    assert str(explain(message)).startswith(line)
+
+
 def test_types_read_as_a_person_writes_them():
     assert readable_type("<class 'float'>") == "float"
     assert readable_type("typing.Literal['a', 'b']") == "one of 'a', 'b'"

@@ -11,8 +11,6 @@ import importlib
 import re
 from collections.abc import Iterable, Sequence
 
-from jsonargparse import ArgumentParser
-
 from blindsr.errors import ConfigError
 
 _KEY = re.compile(r'[Pp]arser key "([^"]+)"')
@@ -26,24 +24,42 @@ _NO_CLASS = re.compile(r"module '([^']+)' has no attribute '([^']+)'|No module n
 _GIVEN = re.compile(r"Given value: (.*)")
 _SUBCOMMAND = re.compile(r"invalid choice: '([^']*)' \(choose from (.+)\)")
 _UNRECOGNIZED = re.compile(r"unrecognized arguments: (\S+)")
+_NESTED = re.compile(r"NestedArg\(key='([^']+)'")
 _REQUIRED = re.compile(r"arguments are required: (.+)")
 _NO_FILE = re.compile(
     r"(?:File|Path|path) does not exist: ['\"]?([^'\"\n]+)|No such file[^:]*: '([^']+)'"
 )
 
 
+_NEAR = 0.6
+"""Least share of letters in common, see :class:`difflib.SequenceMatcher`."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``Did you mean x?`` for the nearest known word, or an empty string."""
-    known = list(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if not near:  # a full key is long: compare its last part too
-        last = {name.rsplit(".", 1)[-1]: name for name in known}
-        near = [last[m] for m in difflib.get_close_matches(word.rsplit(".", 1)[-1], last, n=1)]
-    return f"Did you mean {near[0]}?" if near else ""
+    """``Did you mean x?`` for the nearest known word, or an empty string.
+
+    The last parts decide: dashes or a group in common (``--``, ``model.``) make no two words alike.
+    """
+
+    def nearness(name: str) -> tuple[float, float]:
+        return _likeness(_last(word), _last(name)), _likeness(word, name)
+
+    best = max(known, key=nearness, default="")
+    return f"Did you mean {best}?" if nearness(best)[0] >= _NEAR else ""
+
+
+def _last(word: str) -> str:
+    return word.lstrip("-").rsplit(".", 1)[-1]
+
+
+def _likeness(word: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, word, other).ratio()
 
 
 def parameters_of(class_path: str) -> list[str]:
     """Names of the arguments that a class takes, those that it hands on to its bases included."""
+    from jsonargparse import ArgumentParser
+
     module, _, name = class_path.rpartition(".")
     try:
         owner = getattr(importlib.import_module(module), name)
@@ -181,14 +197,33 @@ def _value(message: str, known_keys: Sequence[str]) -> ConfigError | None:
         return None
     # the value of the innermost key comes first, those of what holds it follow
     given = [got for _, got in expected if got] or _GIVEN.findall(message)[:1]
+    found = given[-1] if given else "a value of another type"
+    whole = _NESTED.findall(message)  # the key as it was typed, with that of the class in front
+    where = f"{keys[0]}.{whole[-1]}" if whole else ".".join(keys)
+    if _NESTED.search(found):
+        owner = where.rpartition(".")[0]
+        return ConfigError(
+            where,
+            found="unknown key",
+            expected=f"a value of {owner} itself",
+            fix=f"Give --{owner} VALUE.",
+        )
     types = [readable_type(kind) for kind, _ in expected]
     if len(types) > 1:  # "or null" of an optional argument does not help
         types = [kind for kind in types if kind != "null"]
     return ConfigError(
-        ".".join(keys),
-        found=given[-1] if given else "a value of another type",
+        where,
+        found=found,
         expected=" or ".join(dict.fromkeys(types)),
     )
+
+
+_TYPES = {
+    "NoneType": "null",
+    "dict": "keys with values ({name: value})",
+    "list": "a list ([1, 2])",
+    "tuple": "a list ([1, 2])",
+}
 
 
 def readable_type(kind: str) -> str:
@@ -196,7 +231,11 @@ def readable_type(kind: str) -> str:
     kind = kind.strip().rstrip(".")
     if match := re.fullmatch(r"<class '([^']+)'>", kind):
         name = match[1].rsplit(".", 1)[-1]
-        return "null" if name == "NoneType" else name
+        return _TYPES.get(name, name)
+    if kind.startswith("dot import path"):
+        return "the import path of a class"
+    if kind.startswith("path but "):
+        return "the path of a YAML file"
     if match := re.fullmatch(r"(?:typing\.)?Literal\[(.+)\]", kind):
         return f"one of {match[1]}"
     return kind

@@ -9,8 +9,15 @@ from typing import Any, ClassVar, Literal
 from blindsr.data.augment.datamodule import AugmentedDataModule
 from blindsr.data.augment.on_the_fly import Regenerate
 from blindsr.data.augment.paired import PairedTransform
-from blindsr.data.bsr.dataset import BSRDataset, SegFormat
-from blindsr.data.bsr.layout import BSRFiles, Pairing, check_root, find_files, find_groups
+from blindsr.data.bsr.dataset import BSRDataset
+from blindsr.data.bsr.layout import (
+    BSRFiles,
+    Pairing,
+    SegFormat,
+    check_root,
+    find_files,
+    find_groups,
+)
 from blindsr.data.files.manifest import MANIFEST, read_manifest
 from blindsr.data.files.source_values import finite
 from blindsr.data.loading.checked_options import check_choice, check_whole, is_list

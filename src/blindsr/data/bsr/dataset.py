@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from blindsr.data.augment.on_the_fly import Regenerate, Sharp
 from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
-from blindsr.data.bsr.layout import BSRFiles
+from blindsr.data.bsr.layout import BSRFiles, SegFormat
 from blindsr.data.files.sigma_maps import read_blur
 from blindsr.data.files.source_values import real_numbers
 from blindsr.data.loading.samplers import Draw
 from blindsr.errors import DataError, missing_file
 from blindsr.imaging.files import read_array, read_rgb, to_uint8
 from blindsr.types import IGNORE_INDEX, Sample
-
-SegFormat = Literal["zero_void", "train_ids"]
-"""``zero_void``: 0 = void, 1..C (NYUv2). ``train_ids``: 0..C-1, 255 = void (Cityscapes)."""
 
 _COPY = "Copy it again, or prepare it again"
 _FIX = (

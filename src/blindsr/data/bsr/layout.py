@@ -17,6 +17,8 @@ from blindsr.data.files.source_values import existing_folder
 from blindsr.errors import DataError
 
 Pairing = Literal["name", "sorted"]
+SegFormat = Literal["zero_void", "train_ids"]
+"""``zero_void``: 0 = void, 1..C (NYUv2). ``train_ids``: 0..C-1, 255 = void (Cityscapes)."""
 _FIX = (
     "Copy or prepare it again, or, if sorted order pairs them, as the released loader assumes, set "
     'pairing="sorted"'

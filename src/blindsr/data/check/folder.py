@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from blindsr.data.bsr.dataset import SegFormat
-from blindsr.data.bsr.layout import check_root, find_groups
+from blindsr.data.bsr.layout import SegFormat, check_root, find_groups
 from blindsr.data.check.pairs import Fault, Item, pair_split
 from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
 from blindsr.data.files.manifest import MANIFEST, PARTIAL, checked_manifest

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from blindsr.data.bsr.dataset import SegFormat
+from blindsr.data.bsr.layout import SegFormat
 from blindsr.data.check.pairs import Fault, Item, Variant
 from blindsr.data.files.sigma_maps import decode_blur, read_blur
 from blindsr.degradation.kernels import window_size

@@ -75,6 +75,14 @@ def read_number_lists(path: str | Path, names: tuple[str, ...], fix: str) -> lis
     return [_checked_list(f"{path}[{name}]", found[name], fix) for name in names]
 
 
+def variable_names(path: str | Path) -> set[str]:
+    """Names of the variables of a MATLAB v5 file; none of any other file."""
+    try:
+        return {variable.name for variable in _variables(_content(Path(path)))}
+    except (OSError, _Damage, struct.error, zlib.error, ValueError):
+        return set()
+
+
 def _checked_list(where: str, variable: _Variable, fix: str) -> np.ndarray:
     if isinstance(variable.content, str):
         raise DataError(where, found=variable.content, expected="a list of numbers", fix=fix)

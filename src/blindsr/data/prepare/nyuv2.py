@@ -31,7 +31,13 @@ from blindsr.data.loading.checked_options import (
     check_whole,
 )
 from blindsr.data.prepare.frame import FrameJob, Recipe, prepare_frame
-from blindsr.data.prepare.nyuv2_file import NYUv2File, NYUv2Split, read_class_mapping, read_splits
+from blindsr.data.prepare.nyuv2_file import (
+    NYUv2File,
+    NYUv2Split,
+    read_class_mapping,
+    read_splits,
+    refuse_swapped,
+)
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.paired import Operator
 from blindsr.errors import DataError, FileError
@@ -86,6 +92,7 @@ def prepare_nyuv2(
     recipe = Recipe(scale, sigma_max, downsampler, operator)
     _check_options(recipe, seed, workers)
     out = Path(out)
+    refuse_swapped(mat, splits, classes)
     with NYUv2File(mat) as source:
         frames, size = len(source), source.size
     split = read_splits(splits, frames)

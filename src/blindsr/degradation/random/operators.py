@@ -6,9 +6,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from blindsr.imaging.files import to_uint8
 
@@ -83,6 +81,9 @@ def resize_torch(
     Two ways, because the pixel grids differ: to ``size``, or by ``factor``, which keeps the
     factor as the step between pixels although the size is rounded down.
     """
+    import torch
+    from torch.nn import functional
+
     tensor = torch.from_numpy(image).permute(2, 0, 1)[None]  # (1, 3, H, W)
     if size is not None:
         resized = functional.interpolate(tensor, size=size, mode=mode)

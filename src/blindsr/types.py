@@ -135,13 +135,13 @@ class Estimate(NamedTuple):
     A part that a network was built without (single task, no auxiliary supervision) is ``None``.
     """
 
-    blur: Tensor | None
+    blur: Tensor | None = None
     """(N, 1, s*h, s*w) sigma in HR pixels; unconstrained sign."""
-    seg_logits: Tensor | None
+    seg_logits: Tensor | None = None
     """(N, C, s*h, s*w) class logits."""
-    aux_blur: Tensor | None
+    aux_blur: Tensor | None = None
     """(N, 1, s*h, s*w) sigma map of the finest head, for auxiliary supervision."""
-    aux_seg_logits: Tensor | None
+    aux_seg_logits: Tensor | None = None
     """(N, C, s*h, s*w) logits of the finest head, for auxiliary supervision."""
     blur_scale: Tensor | None = None
     """(N, 1, s*h, s*w) estimated Laplace scale of sigma's error in HR pixels (uncertainty)."""

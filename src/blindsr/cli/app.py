@@ -28,6 +28,8 @@ COMMANDS = {
     "convert": "official weights to ours, checkpoints to files to pass on, PBaSR to one network",
     "doctor": "what is installed here and whether it fits together",
 }
+WITH_NETWORKS = ("upscale", "estimate", "convert")
+"""Commands that read networks, which may be the user's own."""
 TRAINING = ("fit", "validate", "test", "predict")
 
 
@@ -59,6 +61,15 @@ class Parser(argparse.ArgumentParser):
         """All option words."""
         return [word for action in self._actions for word in action.option_strings]
 
+    def parts(self) -> list[Parser]:
+        """The parsers of its commands."""
+        return [
+            command
+            for action in self._actions
+            if isinstance(action, argparse._SubParsersAction)
+            for command in action.choices.values()
+        ]
+
 
 def build_parser(chosen: str | None) -> Parser:
     """Parser of all commands; only the chosen one fills in its arguments (and may import)."""
@@ -73,7 +84,39 @@ def build_parser(chosen: str | None) -> Parser:
         command = commands.add_parser(name, help=summary, description=summary)
         if name == chosen:
             importlib.import_module(f"blindsr.cli.{name}").add_arguments(command)
+        if name == chosen in WITH_NETWORKS:
+            for one in command.parts() or [command]:
+                one.add_argument(
+                    "--import",
+                    dest="modules",
+                    metavar="MODULE",
+                    action="append",
+                    default=[],
+                    help="Python module that adds a network of your own to the known ones",
+                )
     return parser
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import the user's modules, from the current folder too; they add rows to the table of kinds.
+
+    Raises:
+        ConfigError: one of them cannot be imported.
+    """
+    if names:
+        sys.path.append("")  # the current folder
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except BlindSRError:
+            raise
+        except Exception as error:  # whatever the user's code raises
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ConfigError(
+                "--import",
+                found=f"{name}, which cannot be imported ({said})",
+                expected="a Python module that is installed, on PYTHONPATH or in this folder",
+            ) from error
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -86,6 +129,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
             return train(words)
         arguments = build_parser(chosen).parse_args(words)
+        import_modules(getattr(arguments, "modules", []))
         command = importlib.import_module(f"blindsr.cli.{arguments.command}")
         return int(command.run(arguments))
     except BlindSRError as error:

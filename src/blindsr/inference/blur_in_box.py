@@ -81,11 +81,8 @@ class EnlargedRows:
 
 
 def _weights() -> NetworkFile | None:
-    """The estimator of the model in the box, if that one says how far off it may be."""
-    if not FILE.is_file():
-        return None
-    estimator = part_of(_box(FILE), "estimator")
-    return estimator if estimator.kind == "blur_unet" else None
+    """The estimator of the model in the box; it says how far off it may be."""
+    return part_of(_box(FILE), "estimator") if FILE.is_file() else None
 
 
 @lru_cache(maxsize=1)

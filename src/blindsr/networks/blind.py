@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from blindsr.errors import ConfigError
 from blindsr.imaging.resize import upsample
 from blindsr.types import Estimate
 
-from .roles import EstimatorNetwork, RestorerNetwork
+from .roles import EstimatorNetwork, RestorerNetwork, Role
 
 _OPTIONS = {"blur": "use_blur", "seg": "use_semantics"}
 """What RRDB-SFT calls the maps that it can be built without."""
@@ -38,6 +38,7 @@ class BlindSR(nn.Module):
             that the estimator does not give.
     """
 
+    role: ClassVar[Role] = "pipeline"
     estimator: EstimatorNetwork
     restorer: RestorerNetwork
     __call__: Callable[..., tuple[Tensor, Estimate]]
@@ -89,12 +90,16 @@ class BlindSR(nn.Module):
         estimate = self.estimate(lr)
         logits = estimate.seg_logits
         seg = None if logits is None else logits.argmax(dim=1)  # (N, K, H, W) -> (N, H, W)
+        return self.restore(lr, estimate, seg), estimate
+
+    def restore(self, lr: Tensor, estimate: Estimate, seg: Tensor | None) -> Tensor:
+        """As :meth:`forward`, with maps at HR size that are there; ``seg`` is (N, H, W) classes."""
         needs = getattr(self.restorer, "needs", ())  # networks that say nothing take two maps
         unsure = {"blur_scale": estimate.blur_scale} if "blur_scale" in needs else {}
         blur = estimate.blur
         if blur is not None and self.told_max is not None:
             blur = blur.clamp(max=self.told_max)
-        return self.restorer(lr, blur, seg, **unsure), estimate
+        return self.restorer(lr, blur, seg, **unsure)
 
 
 def needs_enlarging(estimator: nn.Module, restorer: nn.Module) -> bool:

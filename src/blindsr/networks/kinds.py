@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
@@ -29,7 +29,7 @@ from .blur_sr import BlurSR
 from .blur_unet import BlurUNet
 from .build import build
 from .cmos import CMOS
-from .roles import EstimatorNetwork, RestorerNetwork
+from .roles import EstimatorNetwork, RestorerNetwork, Role
 from .rrdb_sft import RRDBSFT
 from .settings import require_limits
 from .tile_needs import (
@@ -40,7 +40,6 @@ from .tile_needs import (
     rrdb_sft_needs,
 )
 
-Role = Literal["estimator", "restorer", "pipeline"]
 Network = EstimatorNetwork | RestorerNetwork | BlindSR
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 KIND = "kind"
@@ -89,7 +88,7 @@ class NetworkKind:
     """
 
     name: str
-    network: type[nn.Module]
+    network: type[Network]
     title: str
     marks: tuple[str, ...] = ()
     tile_needs: Callable[[Any], TileNeeds] = lambda _: TileNeeds()
@@ -100,7 +99,7 @@ class NetworkKind:
     @property
     def role(self) -> Role:
         """What the network is for."""
-        return role_of(self.network)
+        return self.network.role
 
     def recognises(self, state: Mapping[str, Tensor]) -> bool:
         """Whether a state dict by our names is one of this kind."""
@@ -115,13 +114,6 @@ class Part(NamedTuple):
     kind: NetworkKind
     settings: Mapping[str, Any]
     """Arguments of its constructor, maybe among others."""
-
-
-def role_of(network: type[nn.Module]) -> Role:
-    """What a class of networks is for."""
-    if issubclass(network, EstimatorNetwork):
-        return "estimator"
-    return "restorer" if issubclass(network, RestorerNetwork) else "pipeline"
 
 
 _KINDS: dict[str, NetworkKind] = {}
@@ -139,7 +131,7 @@ def add(kind: NetworkKind) -> None:
         raise ConfigError(
             "kinds", found=f"{kind.name!r} for {kind.network.__name__}", expected="a name not taken"
         )
-    if kind.role == "pipeline" and kind.name != PIPELINE:
+    if getattr(kind.network, "role", None) is None:
         raise ConfigError(
             "kinds",
             found=f"{kind.network.__name__}, which has no role",
@@ -182,7 +174,7 @@ def by_name(name: object, role: Role | None = None) -> NetworkKind:
             KIND,
             found=repr(name)[:100],
             expected=" or ".join(names(role)),
-            fix="" if kind else "Import the module that adds it to the table first.",
+            fix="" if kind else "Import the module that adds it first; commands have --import.",
         )
     return kind
 
@@ -248,7 +240,7 @@ def build_network(name: str, settings: Mapping[str, Any]) -> Network:
     built: list[Any]
     built = [build(found.kind.network, found.settings) for found in parts(name, settings).values()]
     both = {"phase": settings.get("phase", 0.0), "told_max": settings.get("told_max")}
-    return built[0] if len(built) == 1 else BlindSR(*built, **both)
+    return built[0] if len(built) == 1 else by_name(name).network(*built, **both)
 
 
 def fast_copy(network: NetworkT) -> NetworkT:
@@ -259,9 +251,9 @@ def fast_copy(network: NetworkT) -> NetworkT:
 
 def networks(network: Network) -> dict[str, Any]:
     """The networks by role: one, or those of a pipeline, the restorer last."""
-    if isinstance(network, BlindSR):
-        return {"estimator": network.estimator, "restorer": network.restorer}
-    return {role_of(type(network)): network}
+    if network.role == "pipeline":
+        return {role: getattr(network, role) for role in DEFAULTS}
+    return {network.role: network}
 
 
 def trim(network: nn.Module, copy: nn.Module) -> None:

@@ -1,14 +1,16 @@
-"""The two roles of a network: estimators look at an LR image, restorers enlarge it."""
+"""Base classes of networks: estimators look at an LR image, restorers enlarge it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from blindsr.types import Estimate
+
+Role = Literal["estimator", "restorer", "pipeline"]
 
 
 class EstimatorNetwork(nn.Module):
@@ -23,6 +25,7 @@ class EstimatorNetwork(nn.Module):
             only those that :data:`blindsr.networks.settings.LIMITS` does not name.
     """
 
+    role: ClassVar[Role] = "estimator"
     scale: int
     estimates: tuple[str, ...]
     __call__: Callable[..., Estimate]
@@ -47,6 +50,7 @@ class RestorerNetwork(nn.Module):
         limits: as those of :class:`EstimatorNetwork`.
     """
 
+    role: ClassVar[Role] = "restorer"
     scale: int
     needs: tuple[str, ...]
     __call__: Callable[..., Tensor]

@@ -221,9 +221,7 @@ def _read(path: str | Path) -> NetworkFile:
 def _from_export(path: str, state: dict[str, Tensor], description: str) -> NetworkFile:
     try:
         about = json.loads(description)
-        kind, settings, sigma_max = about["kind"], about["settings"], about["sigma_max"]
-        if kind not in kinds.names():
-            raise ValueError(f"kind {kind!r}")
+        named, settings, sigma_max = about["kind"], about["settings"], about["sigma_max"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         said = " ".join(str(error).split())[:_SHOWN]
         raise WeightsError(
@@ -232,11 +230,10 @@ def _from_export(path: str, state: dict[str, Tensor], description: str) -> Netwo
             expected=f"JSON with kind, settings and sigma_max under {SETTINGS_KEY!r}",
             fix="Export the weights again with `blindsr convert`.",
         ) from error
-    if not isinstance(settings, dict):
-        raise _foreign(path, "settings that are no dictionary")
+    kind, settings = _said(named, settings, path)
     return NetworkFile(
         path,
-        kind,
+        kind.name,
         settings,
         state,
         None if sigma_max is None else _sigma_max(sigma_max, path),
@@ -255,7 +252,10 @@ def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
         for name, tensor in stored.items()
         if name.startswith(_TASK_PREFIX)
     }
-    kind, about = _said(content.get(NETWORK_KEY), path) or (kinds.recognised(state), settings)
+    kind, about = kinds.recognised(state), settings  # of checkpoints that do not say it
+    said = content.get(NETWORK_KEY)
+    if isinstance(said, dict) and "kind" in said:
+        kind, about = _said(said["kind"], said.get("settings"), path)
     if kind is None or not about:
         raise _foreign(path, f"a checkpoint of another task ({_listed(stored)})")
     facts = checked_facts(content.get(FACTS_KEY), path)
@@ -272,12 +272,10 @@ def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
     )
 
 
-def _said(stored: object, path: str) -> tuple[kinds.NetworkKind, dict[str, Any]] | None:
-    """Kind and settings that a task stored; ``None`` in checkpoints from before."""
-    if not isinstance(stored, dict) or "kind" not in stored:
-        return None
+def _said(name: object, settings: object, path: str) -> tuple[kinds.NetworkKind, dict[str, Any]]:
+    """Kind and settings that a file names."""
     try:
-        kind, settings = kinds.by_name(stored.get("kind")), stored.get("settings")
+        kind = kinds.by_name(name)
     except ConfigError as error:
         raise WeightsError(
             path, found=f"a network of kind {error.found}", expected=error.expected, fix=error.fix

@@ -34,6 +34,10 @@ class Graph(nn.Module):
     minimum: int = 1
     tolerance: float = 1e-3
 
+    def restored(self, lr: Tensor, maps: dict[str, Tensor]) -> Tensor | None:  # noqa: ARG002
+        """``sr`` of the network with maps that it did not estimate itself, if it estimates any."""
+        return None
+
 
 class EstimatorGraph(Graph):
     """An estimator: ``lr`` -> the maps it estimates.
@@ -65,6 +69,11 @@ class BlindGraph(Graph):
         """(n, 3, h, w) -> (n, 3, s*h, s*w) and the maps."""
         sr, estimate = self.network(lr)
         return (sr, *_maps(estimate))
+
+    def restored(self, lr: Tensor, maps: dict[str, Tensor]) -> Tensor | None:
+        """``sr`` of the restorer with the given ``blur`` and ``seg``."""
+        own = self.network.estimate(lr)
+        return self.network.restore(lr, own._replace(blur=maps.get("blur")), maps.get("seg"))
 
 
 class RestorerGraph(Graph):

@@ -12,8 +12,6 @@ from torch.nn.functional import interpolate
 from blindsr.errors import WeightsError
 from blindsr.types import IGNORE_INDEX
 
-from .graphs import BlindGraph
-
 if TYPE_CHECKING:
     from .model import OnnxModel
 
@@ -110,10 +108,10 @@ def _compare(
     if "seg" in found:
         other = (found["seg"] != expected["seg"]).float().mean().item()
         differences["seg"] = other
-        if other and isinstance(model.graph, BlindGraph):
+        if other:
             with torch.no_grad():
-                sr = model.graph.network.restorer(inputs["lr"], found.get("blur"), found["seg"])
-            expected = expected | {"sr": sr}
+                sr = model.graph.restored(inputs["lr"], found)
+            expected = expected if sr is None else expected | {"sr": sr}
     for name in (name for name in found if name != "seg"):
         differences[name] = (found[name] - expected[name]).abs().max().item()
     for name, difference in differences.items():

@@ -17,8 +17,8 @@ from torch import nn
 
 import blindsr
 from blindsr.imaging.resize import phase, upsample
-from blindsr.inference.blur_in_box import FILE as BLUR_FILE
-from blindsr.inference.blur_in_box import default_keep_blur
+from blindsr.inference.blur.in_box import FILE as BLUR_FILE
+from blindsr.inference.blur.in_box import default_keep_blur
 
 ASSETS = BLUR_FILE.parent
 RADII = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # sigma of the mask, HR pixels

@@ -17,9 +17,9 @@ import numpy as np
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import Downsampler, upsample
-from blindsr.inference.blur_in_box import blur_in_box, default_keep_blur
-from blindsr.inference.consistency import Consistency, ConsistencyMeter
-from blindsr.inference.kept_blur import Blend, check_share
+from blindsr.inference.blur.consistency import Consistency, ConsistencyMeter
+from blindsr.inference.blur.in_box import blur_in_box, default_keep_blur
+from blindsr.inference.blur.kept import Blend, check_share
 from blindsr.inference.model import Estimator, Model, Precision
 from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern

@@ -9,15 +9,15 @@ from tests.helpers.fake_model import FakeModel
 from blindsr.cli import app
 from blindsr.cli.pictures.records import INDEX
 from blindsr.imaging.files import read_array, read_png_text, write_png
-from blindsr.inference import blur_in_box
+from blindsr.inference.blur import in_box
 
 
 @pytest.fixture
 def model(monkeypatch, tmp_path):
     fake = FakeModel()
     monkeypatch.setattr("blindsr.restore.load", lambda *_, **__: fake)
-    monkeypatch.setattr(blur_in_box, "FILE", tmp_path)
-    monkeypatch.setattr(blur_in_box, "default_keep_blur", lambda: 0.3)
+    monkeypatch.setattr(in_box, "FILE", tmp_path)
+    monkeypatch.setattr(in_box, "default_keep_blur", lambda: 0.3)
     write_png(tmp_path / "a.png", picture())
     return fake
 

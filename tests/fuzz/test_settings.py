@@ -9,7 +9,7 @@ from tests.fuzz.seeds import ESTIMATOR, RESTORER
 
 from blindsr.errors import WeightsError
 from blindsr.networks import CMOS, RRDBSFT
-from blindsr.networks.settings import checked_settings
+from blindsr.networks.settings.checked import checked_settings
 
 PLAIN = st.one_of(
     st.none(),

@@ -8,7 +8,7 @@ import torch
 import blindsr
 from blindsr.data.scenes.leaves.dataset import BlurredPictures
 from blindsr.data.scenes.photographs import HELD_OUT, photograph
-from blindsr.inference.blur_in_box import FILE
+from blindsr.inference.blur.in_box import FILE
 from blindsr.weights.checkpoint import read_network
 
 

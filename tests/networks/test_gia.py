@@ -5,8 +5,8 @@ from tests.helpers import quadratic
 
 from blindsr.errors import ConfigError
 from blindsr.networks import GIA
-from blindsr.networks.blocks import spatial
-from blindsr.networks.blocks.align import warp
+from blindsr.networks.blocks.gia import spatial
+from blindsr.networks.blocks.gia.align import warp
 from blindsr.networks.gia import default_groups
 
 

@@ -6,7 +6,7 @@ from torch.nn.functional import interpolate, one_hot
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import upsample
 from blindsr.networks import RRDBSFT
-from blindsr.networks.condition import blur_input, class_input
+from blindsr.networks.blocks.condition import blur_input, class_input
 
 CLASSES, VOID = 6, 255
 

@@ -13,7 +13,7 @@ from tests.helpers.restoration_data import ESTIMATOR, RESTORER
 import blindsr
 from blindsr.cli.app import main
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, BlurUNet
-from blindsr.networks.settings import LIMITS, checked_settings
+from blindsr.networks.settings.checked import LIMITS, checked_settings
 from blindsr.weights import read_network
 from blindsr.weights.checkpoint import SETTINGS_KEY
 

@@ -171,7 +171,7 @@ def restore_all(
         Their consistency in dB, where it is asked for.
     """
     from blindsr.cli.pictures.upscale_picture import Options, Outcome, upscale_picture
-    from blindsr.inference.blur_in_box import default_keep_blur
+    from blindsr.inference.blur.in_box import default_keep_blur
 
     model = open_model(arguments, console)
     hint_at_prefilter(jobs, arguments.prefilter, console)

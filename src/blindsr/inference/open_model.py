@@ -12,7 +12,7 @@ from torch import Tensor
 
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import accelerate, kinds
-from blindsr.networks.padding import any_size
+from blindsr.networks.blocks.padding import any_size
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
 from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network

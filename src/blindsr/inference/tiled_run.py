@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from blindsr.imaging.tiling import Arrays, Grid, RollingRows, Tile, blend
+from blindsr.inference.blur.in_box import EnlargedRows
+from blindsr.inference.blur.kept import Blend
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 
-from .blur_in_box import EnlargedRows
-from .kept_blur import Blend
 from .model import Estimator, Model
 from .pictures import Picture
 

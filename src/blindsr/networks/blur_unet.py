@@ -17,7 +17,7 @@ from torch.nn.functional import gelu, interpolate, pixel_shuffle
 
 from blindsr.errors import ConfigError
 from blindsr.networks.blocks.gradient_energy import GradientEnergy
-from blindsr.networks.padding import any_size
+from blindsr.networks.blocks.padding import any_size
 from blindsr.networks.roles import EstimatorNetwork
 from blindsr.types import Estimate
 

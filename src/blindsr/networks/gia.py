@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
-from blindsr.networks.blocks.align import FlowAlign
-from blindsr.networks.blocks.channel import ChannelStream
 from blindsr.networks.blocks.conv import ConvBN
-from blindsr.networks.blocks.spatial import SpatialStream, WindowLayout
+from blindsr.networks.blocks.gia.align import FlowAlign
+from blindsr.networks.blocks.gia.channel import ChannelStream
+from blindsr.networks.blocks.gia.spatial import SpatialStream, WindowLayout
 from blindsr.networks.blocks.whole_picture import resize
 
 GIAParts = Literal["", "F", "FC", "FCS"]

@@ -23,15 +23,15 @@ from torch import Tensor, nn
 from blindsr.errors import ConfigError
 from blindsr.networks.fast.folding import fold_batchnorm
 from blindsr.networks.fast.rrdb_sft import fast_rrdb_sft
+from blindsr.networks.settings.build import build
+from blindsr.networks.settings.checked import require_limits
 
 from .blind import BlindSR
 from .blur_sr import BlurSR
 from .blur_unet import BlurUNet
-from .build import build
 from .cmos import CMOS
 from .roles import EstimatorNetwork, RestorerNetwork, Role
 from .rrdb_sft import RRDBSFT
-from .settings import require_limits
 from .tile_needs import (
     TileNeeds,
     blur_sr_needs,

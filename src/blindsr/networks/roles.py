@@ -22,7 +22,7 @@ class EstimatorNetwork(nn.Module):
             ``kernels``, see :class:`~blindsr.types.Estimate`.
         num_classes: of ``seg``, 0 without it.
         limits: argument of the constructor -> least and largest value that a file may ask for;
-            only those that :data:`blindsr.networks.settings.LIMITS` does not name.
+            only those that :data:`blindsr.networks.settings.checked.LIMITS` does not name.
     """
 
     role: ClassVar[Role] = "estimator"

@@ -9,10 +9,16 @@ from torch.nn.functional import conv2d
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import upsample
+from blindsr.networks.blocks.condition import (
+    ConditionSize,
+    Embed,
+    blur_input,
+    class_channels,
+    class_input,
+)
+from blindsr.networks.blocks.gia.spatial import WindowLayout
 from blindsr.networks.blocks.rrdb import RRDBSFTBlock
-from blindsr.networks.blocks.spatial import WindowLayout
 
-from .condition import ConditionSize, Embed, blur_input, class_channels, class_input
 from .gia import GIA, default_groups
 from .roles import RestorerNetwork
 

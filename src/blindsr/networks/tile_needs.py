@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from blindsr.networks.blocks.channel import ChannelStream
-from blindsr.networks.blocks.spatial import SpatialStream
+from blindsr.networks.blocks.gia.channel import ChannelStream
+from blindsr.networks.blocks.gia.spatial import SpatialStream
 
 from .blur_sr import BlurSR
 from .blur_unet import STRIDE, BlurUNet

@@ -13,8 +13,8 @@ from torch import nn
 
 from blindsr.errors import ConfigError
 from blindsr.networks import kinds
-from blindsr.networks.build import network_settings
-from blindsr.networks.settings import FACTS_KEY, checked_facts
+from blindsr.networks.settings.build import network_settings
+from blindsr.networks.settings.checked import FACTS_KEY, checked_facts
 from blindsr.types import DataFacts
 from blindsr.weights.checkpoint import NETWORK_KEY, stored
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from blindsr.errors import ConfigError
 from blindsr.metrics import EstimateScores
 from blindsr.networks import BlindSR, kinds
-from blindsr.networks.build import network_settings
 from blindsr.networks.kinds import DEFAULTS, KIND
+from blindsr.networks.settings.build import network_settings
 from blindsr.types import Batch, Estimate, counted
 from blindsr.weights.checkpoint import NetworkFile, read_network
 

@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d
 
 from blindsr.losses.pixel import laplace_nll
 from blindsr.networks.blur_unet import SIGMA_OFFSET, BlurUNet
-from blindsr.networks.build import build
+from blindsr.networks.settings.build import build
 from blindsr.types import Batch, Estimate, counted
 
 from .estimation import EstimationTask

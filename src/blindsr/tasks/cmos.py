@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from blindsr.errors import ConfigError
 from blindsr.networks import CMOS, load_imagenet
-from blindsr.networks.build import build
+from blindsr.networks.settings.build import build
 
 from .estimation import EstimationTask
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
 from blindsr.networks import RRDBSFT
-from blindsr.networks.build import build, network_settings
 from blindsr.networks.roles import RestorerNetwork
+from blindsr.networks.settings.build import build, network_settings
 from blindsr.weights.checkpoint import read_network
 
 from .restoration import L1RestorerTask, RestorerTask

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from blindsr.errors import ConfigError
 from blindsr.metrics import PreservationScores
 from blindsr.metrics.table import split_region
-from blindsr.networks.padding import any_size
+from blindsr.networks.blocks.padding import any_size
 from blindsr.types import HasValidationGroups, counted
 from blindsr.weights import average_branches, build_anchor, read_anchor
 

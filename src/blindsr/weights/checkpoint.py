@@ -18,7 +18,7 @@ from torch import nn
 
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import kinds
-from blindsr.networks.settings import (
+from blindsr.networks.settings.checked import (
     FACTS_KEY,
     checked_facts,
     checked_names,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from blindsr import __version__
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import kinds
-from blindsr.networks.build import network_settings
-from blindsr.networks.settings import FACTS_KEY
+from blindsr.networks.settings.build import network_settings
+from blindsr.networks.settings.checked import FACTS_KEY
 
 from .checkpoint import SETTINGS_KEY, Layout, NetworkFile, read_network
 from .official import LAYOUT_KEY, official_form, official_names, our_names

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import kinds
-from blindsr.networks.blocks.spatial import WindowLayout
+from blindsr.networks.blocks.gia.spatial import WindowLayout
 
 from .reading import read_state_dict
 

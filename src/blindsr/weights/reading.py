@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from blindsr.errors import WeightsError, missing_file
-from blindsr.networks.settings import checked_facts
+from blindsr.networks.settings.checked import checked_facts
 from blindsr.types import DataFacts
 
 from .torchscript import is_torchscript, read_torchscript

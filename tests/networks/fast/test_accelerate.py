@@ -4,7 +4,7 @@ from tests.helpers.filled import filled
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, accelerate
-from blindsr.networks.blocks.merged import MergedConv
+from blindsr.networks.fast.merged import MergedConv
 from blindsr.networks.fast.rrdb_sft import FastRRDBSFT
 
 CLASSES = 7

@@ -22,7 +22,7 @@ def first_look(arguments: argparse.Namespace, console: Any) -> int:
     import numpy as np
 
     from blindsr.drawing.samples import save_samples
-    from blindsr.networks.build import build
+    from blindsr.networks.settings.build import build
 
     from .box import METHODS, as_table, box_page, cases, look
     from .estimate import as_table as estimate_table

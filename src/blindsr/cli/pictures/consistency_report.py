@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blindsr.inference.consistency import ConsistencyMeter
+from blindsr.inference.blur.consistency import ConsistencyMeter
 from blindsr.photo.formats import Layout
 from blindsr.photo.writer import PhotoWriter, open_writer
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, unfold
 
-from blindsr.networks.blocks.align import FlowAlign, warp
-from blindsr.networks.blocks.channel import ChannelStream
+from blindsr.networks.blocks.condition import class_input
 from blindsr.networks.blocks.conv import SLOPE, ConvBN
-from blindsr.networks.blocks.merged import MergedConv, plain_conv
-from blindsr.networks.blocks.spatial import SpatialStream
+from blindsr.networks.blocks.gia.align import FlowAlign, warp
+from blindsr.networks.blocks.gia.channel import ChannelStream
+from blindsr.networks.blocks.gia.spatial import SpatialStream
 from blindsr.networks.blocks.windows import pad_to_windows
-from blindsr.networks.condition import class_input
+from blindsr.networks.fast.merged import MergedConv, plain_conv
 from blindsr.networks.rrdb_sft import RRDBSFT
 
 from .folding import fold_batchnorm

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks.settings import FACTS_KEY, checked_facts, checked_number, is_label, short_text
+from blindsr.networks.settings.checked import (
+    FACTS_KEY,
+    checked_facts,
+    checked_number,
+    is_label,
+    short_text,
+)
 from blindsr.types import DataFacts
 from blindsr.weights.official import differences
 from blindsr.weights.reading import (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks.settings import short_text
+from blindsr.networks.settings.checked import short_text
 
 from .dialects import shown
 

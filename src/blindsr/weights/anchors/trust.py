@@ -17,7 +17,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from blindsr.errors import ConfigError, WeightsError
-from blindsr.networks.settings import short_text
+from blindsr.networks.settings.checked import short_text
 
 from .classes import build_class, fitting, import_class, resolve
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
-from .whole_picture import flow_grid, resize
+from blindsr.networks.blocks.whole_picture import flow_grid, resize
 
 
 class FlowAlign(nn.Module):

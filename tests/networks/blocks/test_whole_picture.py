@@ -7,8 +7,8 @@ from torch.nn.functional import interpolate
 
 from blindsr.imaging.tiling import split
 from blindsr.networks import CMOS, RRDBSFT
-from blindsr.networks.blocks.align import warp
-from blindsr.networks.blocks.channel import ChannelStream
+from blindsr.networks.blocks.gia.align import warp
+from blindsr.networks.blocks.gia.channel import ChannelStream
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans, framed, picture_mean, resize
 from blindsr.networks.kinds import tile_needs
 

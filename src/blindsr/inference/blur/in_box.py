@@ -12,12 +12,11 @@ import torch
 from blindsr.errors import WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.imaging.tiling import Arrays, RollingRows
+from blindsr.inference.blur.kept import DEFAULT_KEEP_BLUR
+from blindsr.inference.model import Estimator
+from blindsr.inference.open_model import ASSETS, SMALL, engine_parts
 from blindsr.weights.checkpoint import NetworkFile, read_network
 from blindsr.weights.export import part_of
-
-from .kept_blur import DEFAULT_KEEP_BLUR
-from .model import Estimator
-from .open_model import ASSETS, SMALL, engine_parts
 
 FILE = ASSETS / f"{SMALL}.safetensors"
 _REACH = 3  # pixels to either side that a bilinear enlargement needs, and more

@@ -7,8 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from .conv import ConvBN
-from .windows import join_windows, pad_to_windows, scramble_windows, split_windows
+from blindsr.networks.blocks.conv import ConvBN
+from blindsr.networks.blocks.windows import (
+    join_windows,
+    pad_to_windows,
+    scramble_windows,
+    split_windows,
+)
 
 WindowLayout = Literal["fixed", "legacy"]
 

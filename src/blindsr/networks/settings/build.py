@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from blindsr.errors import ConfigError, WeightsError
-
-from .settings import checked_settings
+from blindsr.networks.settings.checked import checked_settings
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,8 +13,8 @@ from blindsr.data.scenes.leaves.samples import defocused_scene, leaf_scene
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.imaging.tiling import RollingRows
-from blindsr.inference import blur_in_box as box
-from blindsr.inference.kept_blur import DEFAULT_KEEP_BLUR, kept, threshold
+from blindsr.inference.blur import in_box as box
+from blindsr.inference.blur.kept import DEFAULT_KEEP_BLUR, kept, threshold
 from blindsr.inference.open_model import engine_parts
 from blindsr.networks import CMOS, BlindSR, BlurUNet
 from blindsr.networks.blur_sr import BlurSR

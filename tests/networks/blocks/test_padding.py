@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from blindsr.networks.padding import any_size
+from blindsr.networks.blocks.padding import any_size
 
 
 class Picky(nn.Module):

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import upsample_rows
-
-from .pictures import Picture
+from blindsr.inference.pictures import Picture
 
 FINEST = 0.25
 """Threshold at ``keep_blur`` 1, pixels: less cannot be seen."""

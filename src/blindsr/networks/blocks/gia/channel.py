@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .conv import ConvBN
-from .whole_picture import picture_mean
+from blindsr.networks.blocks.conv import ConvBN
+from blindsr.networks.blocks.whole_picture import picture_mean
 
 
 class ChannelAttention(nn.Module):

@@ -11,7 +11,7 @@ from tests.helpers.told_blur import ToldBlur, inverting, restorer
 import blindsr.restore
 from blindsr.degradation import gather_blur
 from blindsr.imaging.resize import DOWNSAMPLERS, downsample, upsample
-from blindsr.inference.consistency import ConsistencyMeter
+from blindsr.inference.blur.consistency import ConsistencyMeter
 from blindsr.types import DataFacts
 
 SCALE = 4

@@ -1,0 +1,1 @@
+"""Parts of GIA: alignment by flow, channel attention, spatial attention in windows."""

@@ -48,8 +48,8 @@ small-model: setup
 	@echo "Training the estimator of blur and the restorer of the model in the box, seed 0"
 	@for part in blur estimator restorer blind; do \
 		$(BIN)/lightning fit -c experiments/small_$$part.yaml || exit 1; done
-	@$(BIN)/blindsr convert export logs/small_blind/version_0/checkpoints/best.ckpt \
-		--estimator logs/small_blur/version_0/checkpoints/last.ckpt --caution 0.5 \
+	@$(BIN)/blindsr convert export logs/small_blind/best.ckpt \
+		--estimator logs/small_blur/last.ckpt --caution 0.5 \
 		--trained-for "pictures without noise, defocus up to 1.25 pixels" -o small.safetensors
 
 test: setup

@@ -131,8 +131,8 @@ def test_weights_of_the_configuration_need_no_checkpoint(tmp_path):
     scores = []
     for words in (["--model.weights", weights], ["--ckpt_path", weights]):
         assert main(["test", "-c", str(config), *words]) == 0
-        version = f"version_{len(scores) + 1}"
-        scores.append((tmp_path / "logs" / "tiny" / version / "scores.csv").read_text())
+        folder = f"test_{len(scores)}"
+        scores.append((tmp_path / "logs" / "tiny" / folder / "scores.csv").read_text())
     assert scores[0] == scores[1]
 
 

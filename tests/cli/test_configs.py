@@ -18,12 +18,17 @@ TRAININGS = (
     *("rrdb_sft_nyu_released.yaml", "small_blind.yaml", "small_blur.yaml", "small_blur_sr.yaml"),
     *("small_estimator.yaml", "small_restorer.yaml"),
 )
+SWEEPS = (
+    *("sweeps/cmos_demo.yaml", "sweeps/cmos_nyu.yaml", "sweeps/pbasr_realesrgan.yaml"),
+    "sweeps/rrdb_sft_nyu.yaml",
+)
+"""Of Weights & Biases, with a training inside; test_sweeps.py has a test of each."""
 ON_TOP = (
     *("ablations/blur_only.yaml", "ablations/gia_f.yaml", "ablations/gia_fc.yaml"),
     *("ablations/gia_fcs.yaml", "ablations/gia_none.yaml", "ablations/iva_only.yaml"),
     *("ablations/no_auxiliary.yaml", "ablations/seg_only.yaml", "overlays/bf16.yaml"),
     *("overlays/cpu.yaml", "overlays/ddp.yaml", "overlays/ema.yaml", "overlays/overfit.yaml"),
-    "overlays/wandb.yaml",
+    *("overlays/sweep.yaml", "overlays/wandb.yaml"),
 )
 """What is put on top of a training; test_ablations.py trains with the first kind."""
 
@@ -38,11 +43,11 @@ def elsewhere(tmp_path, monkeypatch):
 def test_every_configuration_is_named_by_a_test():
     files = (REPOSITORY / "experiments").rglob("*.y*ml")
     found = {path.relative_to(REPOSITORY / "experiments").as_posix() for path in files}
-    assert found == {*TRAININGS, *ON_TOP}
+    assert found == {*TRAININGS, *ON_TOP, *SWEEPS}
 
 
 def test_every_configuration_says_in_its_first_line_what_it_is():
-    for name in (*TRAININGS, *ON_TOP):
+    for name in (*TRAININGS, *ON_TOP, *SWEEPS):
         text = configs.summary(REPOSITORY / "experiments" / name)
         assert text[:1].isupper() or text.startswith("bfloat16"), name
         assert text.endswith("." if "wandb" not in name else ".yaml"), name
@@ -112,7 +117,7 @@ def test_a_name_that_is_nowhere_is_one_line(words, elsewhere, capsys):
 def test_configs_lists_each_with_its_first_line(elsewhere, capsys):
     assert main(["configs"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*TRAININGS, *sorted(ON_TOP)]
+    assert [line.split()[0] for line in lines] == [*TRAININGS, *sorted((*ON_TOP, *SWEEPS))]
     assert lines[4].endswith("CMOS, stage 1, on NYUv2-BSR: our setting.")
 
 

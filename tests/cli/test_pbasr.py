@@ -58,7 +58,7 @@ def test_test_prints_regions_as_rows_and_writes_scores(fitted, capsys):
     printed = capsys.readouterr().out
     for part in ("PBaSR: 4 test images", "  blurred", "  sharp", "texture (1 = kept)"):
         assert part in printed
-    folder = sorted(run.parent.glob("version_*/scores.json"))[-1].parent
+    folder = sorted(run.parent.glob("test_*/scores.json"))[-1].parent
     content = json.loads((folder / "scores.json").read_text())
     assert list(content["others"]) == ["bicubic", "general branch", "blur branch"]
     blur, mean = content["scores"]["blur"], content["scores"]["mean"]

@@ -34,7 +34,7 @@ def test_maps_of_an_estimator(trained, tmp_path, capsys):
 def test_pictures_of_a_restorer_beside_the_log(model, each, tmp_path, capsys):
     config = write_config(tmp_path, model=model)
     assert main(["predict", "-c", str(config), "--random-weights"]) == 0
-    out = tmp_path / "logs" / "tiny" / "version_0" / "predictions"
+    out = tmp_path / "logs" / "tiny" / "predict_0" / "predictions"
     assert str(out) in capsys.readouterr().out
     files = written(out)
     assert len(files) == 6 * each

@@ -42,7 +42,7 @@ def test_three_stages_and_their_table(trained, tmp_path, capsys):
     checkpoint = ["--ckpt_path", str(run / "checkpoints" / "best.ckpt")]
     assert main(["test", *words, "-c", overlay, *rows, *checkpoint]) == 0
     printed = capsys.readouterr().out
-    content = json.loads((tmp_path / "logs" / "joint" / "version_1" / "scores.json").read_text())
+    content = json.loads((tmp_path / "logs" / "joint" / "test_0" / "scores.json").read_text())
     methods = ["bicubic", "constant sigma", "true maps", "no_maps"]
     assert list(content["others"]) == methods
     assert all(method in printed for method in methods)
@@ -50,11 +50,11 @@ def test_three_stages_and_their_table(trained, tmp_path, capsys):
     assert {"psnr", "ssim", "gmsd", "vif", "blur_psnr", "blur_ssim", "miou"} <= set(
         content["scores"]["mean"]
     )
-    with (tmp_path / "logs" / "joint" / "version_1" / "scores.csv").open() as file:
+    with (tmp_path / "logs" / "joint" / "test_0" / "scores.csv").open() as file:
         table = list(csv.DictReader(file))
     assert len(table) == 5 * 3
     assert "| CMOS + RRDB-SFT | mean |" in (
-        tmp_path / "logs" / "joint" / "version_1" / "scores.md"
+        tmp_path / "logs" / "joint" / "test_0" / "scores.md"
     ).read_text(encoding="utf-8")
 
 

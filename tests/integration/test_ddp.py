@@ -61,16 +61,16 @@ def test_validation_and_test_scores_equal_those_of_one_process(fitted, capsys):
     words = ["-c", str(config), *UNEVEN, "--ckpt_path", checkpoint]
     done = run("test", *words, *TWO)
     assert done.returncode == 0, done.stderr[-3000:]
-    two = scores(logs / "version_1")
+    two = scores(logs / "test_0")
     assert main(["test", *words]) == 0
-    one = scores(logs / "version_2")
+    one = scores(logs / "test_1")
     assert two["images"] == one["images"] == 6  # two groups of three, no scene twice
     for group, row in one["scores"].items():
         assert two["scores"][group] == pytest.approx(row, abs=1e-6), group
     with (logs / "version_0" / "metrics.csv").open() as file:
         fit_scores = [row for row in csv.DictReader(file) if row.get("val/blur_psnr")][-1]
     assert main(["validate", *words]) == 0
-    with (logs / "version_3" / "metrics.csv").open() as file:
+    with (logs / "validate_0" / "metrics.csv").open() as file:
         alone = [row for row in csv.DictReader(file) if row.get("val/blur_psnr")][-1]
     for name in ("val/blur_psnr", "val/blur_ssim", "val/miou"):
         assert float(fit_scores[name]) == pytest.approx(float(alone[name]), abs=1e-4), name
@@ -103,12 +103,12 @@ def test_restoration_scores_equal_those_of_one_process(model, restored):
     logs = restored / "logs" / model
     checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
     words = ["-c", str(restored / f"{model}.yaml"), *UNEVEN, "--ckpt_path", checkpoint]
-    assert {path.name for path in logs.iterdir()} == {"version_0", "version_1"}
+    assert {path.name for path in logs.iterdir()} == {"version_0", "test_0"}
     drawn = list((logs / "version_0" / "pictures").glob("step_*.png"))
     assert len(drawn) == (2 if model == "pbasr" else 1)  # one for each epoch, by rank 0 alone
-    two = scores(logs / "version_1")
+    two = scores(logs / "test_0")
     assert main(["test", *words]) == 0
-    one = scores(logs / "version_2")
+    one = scores(logs / "test_1")
     assert set(two["images_by_group"].values()) == {3}
     assert two["images_by_group"] == one["images_by_group"]
     for rows in (["scores"], *(["others", name] for name in one["others"])):

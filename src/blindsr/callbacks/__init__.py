@@ -1,22 +1,26 @@
 """Lightning callbacks: progress, pictures while training, score tables."""
 
 from .checkpoint_file import WholeCheckpointIO, sweep_parts, use_whole_checkpoints
+from .dashboard import Dashboard
 from .ema import EMA
 from .non_finite import SkipNonFinite
 from .pictures import Pictures
 from .progress import LineProgress, RichProgress, progress_bar
 from .score_table import ScoreTable
+from .speed import Speed
 from .stopping import SaveOnStop, StopSignals, TrainingStopped
 from .wandb_logger import WandbLogger
 from .weight_interpolation import WeightInterpolation
 
 __all__ = [
+    "Dashboard",
     "EMA",
     "LineProgress",
     "Pictures",
     "RichProgress",
     "SaveOnStop",
     "ScoreTable",
+    "Speed",
     "StopSignals",
     "TrainingStopped",
     "SkipNonFinite",

@@ -9,12 +9,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from blindsr.drawing.samples import save_samples
 from blindsr.errors import ConfigError
-from blindsr.types import DrawsSamples, counted
+from blindsr.imaging.files import to_uint8
+from blindsr.types import IGNORE_INDEX, DrawsSamples, counted
 
 if TYPE_CHECKING:
     from blindsr.types import Batch, PictureSample
 
-WANDB_KEY = "val/pictures"
+WANDB_KEY, WANDB_CLASSES = "val/pictures", "val/classes"
 
 
 class Pictures(Callback):
@@ -24,7 +25,8 @@ class Pictures(Callback):
     estimator LR, true and estimated sigma, their difference and the classes; a restorer the whole
     picture, its sigma maps where there are some, and crops of LR, bicubic, SR and HR with the PSNR.
     Samples that only fill up a rank are not drawn. Where several processes validate, the first one
-    draws samples of its own share. Weights & Biases gets the picture as ``val/pictures``.
+    draws samples of its own share. Weights & Biases gets the picture as ``val/pictures``, and
+    classes as masks that can be switched on and off as ``val/classes``.
 
     Args:
         count: samples to show, the first of the validation set; 0 draws nothing.
@@ -88,4 +90,30 @@ class Pictures(Callback):
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):  # of Lightning's, that of Weights & Biases alone
                 logger.log_image(WANDB_KEY, [str(path)], step=step)
+                log_class_maps(logger, self._samples, step)
         self._samples = []
+
+
+def log_class_maps(logger: Any, samples: list[PictureSample], step: int) -> None:
+    """Give the site LR pictures with the true and the estimated classes, to be switched there."""
+    shown = [sample for sample in samples if "seg_estimate" in sample and "lr" in sample]
+    if not shown:
+        return
+    masks = []
+    for sample in shown:
+        labels = {**dict(enumerate(sample.get("class_names", ()))), IGNORE_INDEX: "no label"}
+        maps = {"estimated": sample["seg_estimate"], "true": sample.get("seg")}
+        masks.append(
+            {
+                name: {"mask_data": seg, "class_labels": labels}
+                for name, seg in maps.items()
+                if seg is not None
+            }
+        )
+    logger.log_image(
+        WANDB_CLASSES,
+        [to_uint8(sample["lr"]) for sample in shown],
+        step=step,
+        masks=masks,
+        caption=[sample.get("name", "") for sample in shown],
+    )

@@ -51,6 +51,10 @@ class DataWait:
             self._worked += now - self._mark
         self._mark = now
 
+    def restart(self) -> None:
+        """Count from zero, from the last event on."""
+        self._waited = self._worked = 0.0
+
     def pause(self) -> None:
         """Call before validation, whose time is neither."""
         self._mark = None

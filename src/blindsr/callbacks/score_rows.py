@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -212,17 +212,24 @@ def as_markdown(rows: list[Row], title: str) -> str:
     return "\n".join([f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines), *notes]) + "\n"
 
 
-def as_csv(rows: list[Row]) -> str:
-    """All rows with full precision and what the means leave out; undefined scores are empty."""
+def as_values(rows: list[Row]) -> tuple[list[str], list[list[Any]]]:
+    """Names of columns, and rows with full precision and what the means leave out.
+
+    An undefined score is ``None``.
+    """
     names = [*columns(rows), *dict.fromkeys(n for row in rows for n in row.scores if counted(n))]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["method", "group", *names])
+    cells = []
     for row in rows:
         values = [row.scores.get(name, math.nan) for name in names]
-        writer.writerow(
-            [row.method, row.group, *("" if math.isnan(v) else repr(v) for v in values)]
-        )
+        cells.append([row.method, row.group, *(None if math.isnan(v) else v for v in values)])
+    return ["method", "group", *names], cells
+
+
+def as_csv(rows: list[Row]) -> str:
+    """The same as a file; undefined scores are empty."""
+    names, cells = as_values(rows)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([names, *cells])
     return text.getvalue()
 
 

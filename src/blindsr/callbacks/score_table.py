@@ -16,7 +16,16 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from blindsr.callbacks.score_rows import MEAN, Row, as_csv, as_json, as_markdown, as_table, rows_of
+from blindsr.callbacks.score_rows import (
+    MEAN,
+    Row,
+    as_csv,
+    as_json,
+    as_markdown,
+    as_table,
+    as_values,
+    rows_of,
+)
 from blindsr.imaging.files import atomic_path
 from blindsr.types import counted
 
@@ -101,6 +110,10 @@ class ScoreTable(Callback):
             title += f" (the paper's test set has {FULL_GROUPS} x {FULL_IMAGES})"
         console = table_console()
         console.print(as_table([*paper, *rows], title, width=console.width))
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_table"):  # of Lightning's, that of Weights & Biases alone
+                titles, cells = as_values(rows)
+                logger.log_table("test/scores", columns=titles, data=cells)
         if folder is None:
             return
         content = {"images": images, "images_by_group": dict(self._images), **as_json(rows, own)}

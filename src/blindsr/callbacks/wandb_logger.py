@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import netrc
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
 
+import yaml
 from lightning.pytorch.loggers import WandbLogger as _WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from blindsr.errors import ConfigError
+
+PROJECT = "blindsr"
+SITES = ("wandb", "coreweave")
+"""Parts of the names of hosts: that of wandb has changed."""
+AT_HOME = ("offline", "dryrun", "disabled")
+"""Values of ``WANDB_MODE`` that use no network."""
+INIT_SECONDS = 30
+"""After which a site that does not answer ends the run; wandb's own default is longer."""
+FINISH_SECONDS = "600"
+"""For what is left to upload at the end; `wandb sync` uploads the rest."""
+STEP = "trainer/global_step"
 
 
 def has_account() -> bool:
@@ -18,42 +36,95 @@ def has_account() -> bool:
         hosts = netrc.netrc(path).hosts
     except (OSError, netrc.NetrcParseError):
         return False
-    return any("wandb" in host for host in hosts)
+    own = urlparse(os.environ.get("WANDB_BASE_URL", "")).hostname
+    return any(host == own or any(site in host for site in SITES) for host in hosts)
 
 
 class WandbLogger(_WandbLogger):
     """Lightning's logger with few arguments, for YAML.
 
+    The ``wandb`` package is loaded when the run begins.
+
     Args:
-        project: project on the site.
-        name: name of the run; ``None`` lets the site choose.
-        group: group of the run.
-        tags: tags of the run.
+        project: on the site; ``None`` takes ``WANDB_PROJECT``, or "blindsr".
+        name: of the run; ``None`` takes ``WANDB_NAME``, or the command line's name and folder of
+            the run.
+        group: of the run; ``None`` takes ``WANDB_RUN_GROUP``, or the command line's name.
+        tags: of the run.
         save_dir: folder that gets ``wandb/``.
         offline: ``True`` keeps the run on disk for ``wandb sync``, ``False`` insists on the site;
             ``None`` goes online only where an account is found. ``WANDB_MODE`` wins over all.
+        checkpoints: store the best and the last one as an artifact at the end of a training.
+
+    Raises:
+        ConfigError: the site is insisted on and there is no account: nobody is asked for one.
     """
 
     def __init__(
         self,
-        project: str = "blindsr",
+        project: str | None = None,
         name: str | None = None,
         group: str | None = None,
         tags: list[str] | None = None,
         save_dir: str = "logs",
         offline: bool | None = None,
+        checkpoints: bool = False,
     ) -> None:
-        if offline is None:
-            offline = not has_account()
         mode = os.environ.get("WANDB_MODE")
         if mode is not None:
-            offline = mode != "online"
+            offline = mode in AT_HOME
+        elif offline is None:
+            offline = not has_account()
+        if not offline and not has_account():
+            raise ConfigError(
+                "trainer.logger",
+                found="no login of Weights & Biases",
+                fix="Run `wandb login`, or set WANDB_MODE=offline.",
+            )
+        # an end without network must not wait for ever; older versions know no such setting
+        os.environ.setdefault("WANDB_FINISH_TIMEOUT", FINISH_SECONDS)
+        self.checkpoints = checkpoints
         Path(save_dir).mkdir(parents=True, exist_ok=True)  # wandb falls back to /tmp without it
         super().__init__(
-            project=project,
+            project=project or os.environ.get("WANDB_PROJECT", PROJECT),
             name=name,
             group=group,
             tags=tags,
             save_dir=save_dir,
             offline=offline and mode != "disabled",
+            settings={"init_timeout": float(os.environ.get("WANDB_INIT_TIMEOUT", INIT_SECONDS))},
         )
+
+    def name_run(self, group: str, folder: str) -> None:
+        """Name the run after its folder, unless it was named otherwise; before it begins."""
+        for key, variable, value in (
+            ("name", "WANDB_NAME", f"{group}/{folder}"),
+            ("group", "WANDB_RUN_GROUP", group),
+        ):
+            if not self._wandb_init.get(key) and not os.environ.get(variable):
+                self._wandb_init[key] = value
+
+    @rank_zero_only
+    def keep_best(self, best: Mapping[str, str]) -> None:
+        """Let the summary of logged values be their ``max`` or ``min``, not the last one."""
+        for name, kind in best.items():
+            self.experiment.define_metric(name, step_metric=STEP, step_sync=True, summary=kind)
+
+    @rank_zero_only
+    def log_config(self, path: Path) -> None:
+        """Store a configuration: the file, and every value of it as a setting of the run."""
+        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        self.experiment.config.update(content, allow_val_change=True)
+        self.experiment.save(str(path), base_path=str(path.parent), policy="now")
+
+    @rank_zero_only
+    def log_checkpoints(self, folder: Path) -> None:
+        """Store the files of ``folder`` as one artifact; offline, `wandb sync` uploads it."""
+        import wandb
+
+        files = sorted(folder.glob("*.ckpt"))
+        if files:
+            artifact = wandb.Artifact(f"checkpoints-{self.experiment.id}", type="model")
+            for path in files:
+                artifact.add_file(str(path))
+            self.experiment.log_artifact(artifact)

@@ -15,6 +15,7 @@ from blindsr.errors import WeightsError, missing_file
 from blindsr.networks.settings.checked import checked_facts
 from blindsr.types import DataFacts
 
+from .runs import checkpoint_file
 from .torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def _load(path: Path) -> Any:
 
 def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:
     """Call ``read`` and translate what it raises."""
+    path = checkpoint_file(path)
     if not path.is_file():
         raise missing_file(path, "a file of weights", "Check the path.")
     try:

@@ -40,7 +40,7 @@ def test_test_prints_a_table_of_groups_and_writes_scores(trained, capsys):
     out = capsys.readouterr().out
     for part in ("Group1", "Group2", "mean", "blur PSNR", "mIoU", "6 test images"):
         assert part in out
-    scores = json.loads((run.parent / "version_1" / "scores.json").read_text())
+    scores = json.loads((run.parent / "test_0" / "scores.json").read_text())
     assert scores["images"] == 6
     groups = [scores["scores"][f"Group{n}"]["blur_psnr"] for n in (1, 2)]
     assert scores["scores"]["mean"]["blur_psnr"] == pytest.approx(np.mean(groups))

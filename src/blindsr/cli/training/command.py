@@ -20,12 +20,15 @@ os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # lightning's
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from blindsr.callbacks import (
+    Dashboard,
     SaveOnStop,
     ScoreTable,
     SkipNonFinite,
+    Speed,
     StopSignals,
     TrainingStopped,
     progress_bar,
@@ -52,6 +55,7 @@ from .predictions import PredictionFiles
 from .quiet import quiet
 from .refused import refused
 from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
+from .run_folder import find_checkpoints, number_runs
 
 COMMANDS = ("fit", "validate", "test", "predict")
 
@@ -115,12 +119,14 @@ class BlindSRCLI(LightningCLI):
             raise ConfigError("-c", found="a file that is no text", expected="YAML") from error
 
     def _parse_ckpt_path(self) -> None:
-        """Only look whether the checkpoint is there.
+        """Only look whether the checkpoint is there; those named by run become files.
 
         Lightning would put the stored hyper-parameters over YAML and flags without a word; here
         they are compared with the configuration once both are known.
         """
-        path = self.config[self.config.subcommand].get("ckpt_path")
+        config = self.config[self.config.subcommand]
+        find_checkpoints(config)
+        path = config.get("ckpt_path")
         special = (*NEWEST, "hpc")
         if path and path not in special and not os.path.isfile(path):  # noqa: PTH113 - may be a URL-like string
             raise FileError(path, found="no such file", expected="a checkpoint for --ckpt_path")
@@ -150,6 +156,7 @@ class BlindSRCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if hasattr(callback, "preflight"):
                 callback.preflight(self.subcommand, self.model)
+        number_runs(self.trainer, command)
 
     def start_from(self, path: str | None) -> str | None:
         """Find and check the checkpoint; sweep what killed runs left of theirs."""
@@ -174,12 +181,16 @@ class BlindSRCLI(LightningCLI):
         trainer = self.config[self.subcommand]["trainer"]
         refuse_trainer_values(trainer)
         bars = [] if trainer.get("enable_progress_bar") is False else [progress_bar()]
-        more: list[Callback] = [*bars, SkipNonFinite(), ScoreTable()]
+        more: list[Callback] = [*bars, SkipNonFinite(), ScoreTable(), Dashboard()]
+        if self.subcommand == "fit":
+            more.append(Speed())
         if self.subcommand == "predict":
             more.append(PredictionFiles(self.config["predict"].get("out")))
         self.trainer_defaults = {"callbacks": more}
         made = super().instantiate_trainer(**kwargs)
         use_whole_checkpoints(made)
+        if self.subcommand == "fit" and made.loggers:
+            made.callbacks.append(LearningRateMonitor("step"))  # type: ignore[attr-defined]
         made.callbacks.append(self.stop)  # type: ignore[attr-defined]  # last: it saves what others did
         return made
 

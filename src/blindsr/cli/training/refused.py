@@ -36,6 +36,12 @@ _REWRITTEN = (
         "Run `wandb login`, or set WANDB_MODE=offline.",
     ),
     (
+        r"init_timeout|[Tt]imed out while retrying",
+        "trainer.logger",
+        "no answer from the site of Weights & Biases",
+        "Set WANDB_MODE=offline; `wandb sync` uploads the run later.",
+    ),
+    (
         r"less than or equal to the number of the training batches",
         "trainer.val_check_interval",
         "more batches than an epoch has",

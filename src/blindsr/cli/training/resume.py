@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from blindsr.errors import BlindSRError, FileError, WeightsError
 from blindsr.weights.reading import read_checkpoint
+from blindsr.weights.runs import by_age
 
 NEWEST = {"last": "*.ckpt", "best": "best*.ckpt"}
 """Words for ``--ckpt_path`` that ask for the newest whole file with such a name."""
@@ -86,12 +87,6 @@ def open_named(path: str, trainer: Trainer) -> dict[str, Any]:
                     fix=f"{error.fix.rstrip('.')}. The newest whole one is --ckpt_path {other}",
                 ) from error
         raise
-
-
-def by_age(folders: Iterable[Path], pattern: str) -> list[Path]:
-    """Files in ``folders``, the newest first."""
-    found = {path for folder in folders for path in folder.glob(pattern) if path.is_file()}
-    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def go_on(words: Sequence[str], path: Path) -> str:

@@ -18,6 +18,7 @@ from blindsr.data.loading.checked_options import (
     check_whole,
 )
 from blindsr.data.loading.evaluation import EvalSet
+from blindsr.data.loading.fingerprint import fingerprint
 from blindsr.data.loading.samplers import EvalSampler, ResumableLoader, SeededSampler
 from blindsr.degradation.kernels import window_size
 from blindsr.imaging.resize import Downsampler, phase
@@ -116,6 +117,11 @@ class PairedDataModule(LightningDataModule):
             BlindSRError: what ``setup`` raises.
         """
         self.setup(stage)
+
+    def fingerprint(self) -> str:
+        """Digits that say which data these are, after ``setup``: files and settings."""
+        sets = [self.train_set, self.val_set, *getattr(self, "val_sets", ()), *self.test_sets]
+        return fingerprint(type(self).__name__, self.hparams, sets)
 
     @property
     def group_names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "__init__": {"restore"},
     "types": set(),
     "errors": set(),
+    "runs": set(),
     "imaging": BASE,
     "photo": LOW,
     "drawing": LOW,
@@ -22,7 +23,7 @@ MAY_IMPORT = {
     "networks": LOW,
     "losses": LOW,
     "metrics": {*LOW, "losses"},  # LPIPS is both
-    "weights": {*LOW, "networks"},
+    "weights": {*LOW, "runs", "networks"},
     "tasks": {*LOW, "drawing", "networks", "losses", "metrics", "weights"},
     "callbacks": {*LOW, "drawing", "metrics", "networks"},
     "inference": {*LOW, "photo", "degradation", "networks", "weights", "restore"},
@@ -30,7 +31,7 @@ MAY_IMPORT = {
     "restore": {*LOW, "photo", "networks", "weights", "inference"},
     "cli": {
         *(*LOW, "photo", "drawing", "degradation", "data", "networks", "losses", "metrics"),
-        *("weights", "tasks", "callbacks", "inference", "restore"),
+        *("runs", "weights", "tasks", "callbacks", "inference", "restore"),
     },
 }
 """Package or module -> what it may import; every one has an entry."""

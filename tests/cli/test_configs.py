@@ -76,8 +76,9 @@ def test_an_overlay_is_found_anywhere_and_is_valid(name, elsewhere, capsys):
     over = yaml.safe_load((REPOSITORY / "experiments" / name).read_text(encoding="utf-8"))
     config = parsed(capsys, "-c", "experiments/cmos_nyu.yaml", f"--config={name}")
     for key, value in over["trainer"].items():
-        if key.endswith("+"):
-            assert config["trainer"][key[:-1]][-1]["class_path"] == value[-1]["class_path"]
+        if isinstance(value, list):
+            last = config["trainer"][key.removesuffix("+")][-1]
+            assert last["class_path"] == value[-1]["class_path"]
         else:
             assert config["trainer"][key] == value
 
@@ -110,7 +111,7 @@ def test_a_name_that_is_nowhere_is_one_line(words, elsewhere, capsys):
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     assert "no such file" in line
-    assert "cmos_nyu.yaml?" in line
+    assert "Did you mean cmos_nyu?" in line
     assert not any(elsewhere.iterdir())
 
 
@@ -136,7 +137,7 @@ def test_a_copy_of_what_there_is_not_is_one_line(elsewhere, capsys):
     assert main(["configs", "copy", "cmos_nyuu"]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "Did you mean cmos_nyu.yaml?" in err
+    assert "Did you mean cmos_nyu?" in err
     assert not any(elsewhere.iterdir())
 
 

@@ -15,6 +15,7 @@ from blindsr.errors import ConfigError, FileError
 
 FOLDER = "experiments"
 """Of the repository, and of the installed package."""
+SUFFIX = ".yaml"
 OPTIONS = ("-c", "--config")
 _NAME = re.compile(r"[^{}\[\]:\n]+")
 """What is no YAML typed in place of a file, which the parser takes too."""
@@ -40,7 +41,7 @@ def find(word: str) -> Path | None:
     Args:
         word: a path, or a name of the package's with or without ``experiments/`` and ``.yaml``.
     """
-    names = [word] if word.endswith((".yaml", ".yml")) else [word, f"{word}.yaml"]
+    names = [word] if word.endswith((SUFFIX, ".yml")) else [word, word + SUFFIX]
     for name in (*names, *(os.path.join(FOLDER, name) for name in names)):  # noqa: PTH118
         if os.path.isfile(name):  # noqa: PTH113 - the word may be anything, also YAML itself
             return Path(name)
@@ -81,7 +82,8 @@ def _located(word: str) -> str:
 
 def unknown(word: str) -> ConfigError:
     """The error about a configuration that neither the user nor the package has."""
-    near = did_you_mean(word, shipped_names())
+    names = [name.removesuffix(SUFFIX) for name in shipped_names()]
+    near = did_you_mean(word.removesuffix(SUFFIX), names)
     return ConfigError(
         word,
         found="no such file, and no configuration of the package",
@@ -125,7 +127,7 @@ def _copied(name: str) -> str:
         ConfigError: there is none of this name.
         FileError: there is a file already.
     """
-    name = name if name.endswith(".yaml") else f"{name}.yaml"
+    name = name.removesuffix(SUFFIX) + SUFFIX
     source, target = shipped(name), Path(name)
     if source is None:
         raise unknown(name)

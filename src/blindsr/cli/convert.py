@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from blindsr.errors import ConfigError, FileError, check_ordinary
+from blindsr.runs import checkpoint_file
 
 from .window_layout import LAYOUTS, WHY_LAYOUT, ask_layout, refuse_layout
 
@@ -49,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description=f"{_EXPORT_HELP}. {_EXPORT_MORE}",
     )
     export.add_argument(
-        "source", metavar="CHECKPOINT", type=Path, help="checkpoint of `lightning fit`, or export"
+        "source",
+        metavar="CHECKPOINT",
+        type=checkpoint_file,
+        help="checkpoint of `lightning fit`, or export",
     )
     export.add_argument(
         "--format",
@@ -71,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--estimator",
         metavar="FILE",
-        type=Path,
+        type=checkpoint_file,
         help="put this estimator in front of the restorer of CHECKPOINT: one file that restores "
         "pictures by themselves",
     )
@@ -102,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     average.add_argument(
         "source",
         metavar="FILE",
-        type=Path,
+        type=checkpoint_file,
         help="checkpoint of a PBaSR training, or a released PBaSR-*.pth",
     )
     average.add_argument(

@@ -12,6 +12,7 @@ from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.cli.pictures.inputs import distinct, longer_name
 from blindsr.data.files.folder_walk import IMAGES
 from blindsr.errors import ConfigError, WeightsError, check_ordinary, printable, special_kind
+from blindsr.runs import checkpoint_file
 
 from .terminal import track_parts
 
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "checkpoint",
         metavar="CKPT",
-        type=Path,
+        type=checkpoint_file,
         help="checkpoint of `lightning fit`, or official CMOS weights (.pth)",
     )
     # "*", so that a forgotten CKPT is told as such, not as a missing IMAGE

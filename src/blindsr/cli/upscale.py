@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.errors import ConfigError, check_ordinary, printable
+from blindsr.runs import checkpoint_file
 
 from .terminal import track_parts
 
@@ -113,6 +114,8 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
+    if arguments.model:
+        arguments.model = str(checkpoint_file(arguments.model))
     if arguments.model and Path(arguments.model).suffix:  # else it may be the name of a model
         check_ordinary(arguments.model, "a file of weights")
     sources = gather(arguments.inputs, batch, console, arguments.recursive, arguments.out)

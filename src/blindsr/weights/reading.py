@@ -13,9 +13,9 @@ import torch
 
 from blindsr.errors import WeightsError, missing_file
 from blindsr.networks.settings.checked import checked_facts
+from blindsr.runs import checkpoint_file
 from blindsr.types import DataFacts
 
-from .runs import checkpoint_file
 from .torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import yaml
 from lightning.pytorch import Trainer
@@ -14,7 +15,8 @@ from tests.helpers.configurations import write_config
 from blindsr.cli.app import main as blindsr
 from blindsr.cli.training.command import main
 from blindsr.cli.training.run_folder import find_checkpoints, number_runs
-from blindsr.weights.runs import checkpoint_file
+from blindsr.imaging.files import write_png
+from blindsr.runs import checkpoint_file
 
 
 def made(folder, *names, begin=1000):
@@ -109,6 +111,9 @@ def test_three_stages_by_name_after_tests_and_a_second_training(tmp_path, monkey
     assert main(["test", "-c", str(second), "--ckpt_path", "logs/blind/last.ckpt"]) == 0
     assert json.loads((tmp_path / "logs/blind/test_0/scores.json").read_text())["images"] == 6
     assert blindsr(["convert", "export", "logs/blind/best.ckpt", "-o", "blind.safetensors"]) == 0
+    write_png("small.png", np.zeros((8, 8, 3), np.uint8))
+    assert blindsr(["estimate", "logs/estimator/best.ckpt", "small.png", "-o", "maps"]) == 0
+    assert blindsr(["upscale", "small.png", "-o", "out", "--model", "logs/blind/last.ckpt"]) == 0
 
 
 @pytest.mark.parametrize("words", [["--ckpt_path"], ["--random-weights", "--model.weights"]])

@@ -12,8 +12,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from blindsr.errors import BlindSRError, FileError, WeightsError
+from blindsr.runs import by_age
 from blindsr.weights.reading import read_checkpoint
-from blindsr.weights.runs import by_age
 
 NEWEST = {"last": "*.ckpt", "best": "best*.ckpt"}
 """Words for ``--ckpt_path`` that ask for the newest whole file with such a name."""

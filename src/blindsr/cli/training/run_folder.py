@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from blindsr.callbacks import WandbLogger
-from blindsr.weights.runs import SUFFIX, checkpoint_file
+from blindsr.runs import SUFFIX, checkpoint_file
 
 from .resume import say
 

@@ -11,21 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from blindsr.errors import ConfigError, DataError
+from blindsr.errors import DataError
 from blindsr.imaging.resize import Downsampler, upsample
+from blindsr.inference import abilities
 from blindsr.inference.blur.consistency import Consistency, ConsistencyMeter
-from blindsr.inference.blur.in_box import blur_in_box, default_keep_blur
+from blindsr.inference.blur.in_box import default_keep_blur
 from blindsr.inference.blur.kept import Blend, check_share
-from blindsr.inference.model import Estimator, Model, Precision
+from blindsr.inference.model import Model, Precision
 from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern
-from blindsr.inference.pictures import Picture, read_pictures
-from blindsr.inference.tile_sizes import TileChoice, check_tile, lay_tiles
-from blindsr.inference.tiled_run import Flow, Progress, Strip
+from blindsr.inference.pictures import read_pictures
+from blindsr.inference.results import Maps, Strip
+from blindsr.inference.run_plan import plan_run, smallest_side
+from blindsr.inference.tile_sizes import TileChoice
+from blindsr.inference.tiled_run import Progress, TiledRun
 
 if TYPE_CHECKING:
     import torch
@@ -33,35 +36,7 @@ if TYPE_CHECKING:
 
     from blindsr.types import DataFacts
 
-SR_BYTES = 30
-"""Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
-MAP_BYTES = 18
-"""Of a strip of maps: a float32 and a byte, in up to three strips and while one is made."""
-__all__ = ["Consistency", "Maps", "Restorer", "Strip", "load", "model_phase"]
-
-
-class _BlurAndSeg(NamedTuple):
-    blur: Any
-    seg: Any
-
-
-class Maps(_BlurAndSeg):
-    """What an estimator says of a picture, at HR size; arrays, or for tensors tensors.
-
-    Attributes:
-        blur: (s*H, s*W) float32, sigma in HR pixels, or ``None``.
-        seg: (s*H, s*W) uint8 class indices, or ``None``.
-        blur_scale: (s*H, s*W) Laplace scale of the error of sigma in HR pixels; ``None`` where the
-            estimator does not tell. Not among the two values that are unpacked.
-    """
-
-    blur_scale: Any
-
-    def __new__(cls, blur: Any, seg: Any, blur_scale: Any = None) -> Maps:
-        """Make the pair."""
-        maps = super().__new__(cls, blur, seg)
-        maps.blur_scale = blur_scale
-        return maps
+__all__ = ["Consistency", "Maps", "Restorer", "Strip", "load"]
 
 
 def load(
@@ -145,14 +120,12 @@ class Restorer:
     @property
     def can_estimate(self) -> bool:
         """Whether :meth:`estimate` works: not if its file says that its maps are wrong."""
-        return self._model.estimator is not None and not self._model.untrusted_maps
+        return abilities.can_estimate(self._model)
 
     @property
     def needs_maps(self) -> bool:
         """Whether it must be told blur or classes: a restorer without its estimator."""
-        upscaler = self._model.upscaler
-        alone = upscaler is not None and self._model.estimator is None
-        return alone and bool(upscaler.uses)  # type: ignore[union-attr]
+        return abilities.needs_maps(self._model)
 
     @cached_property
     def phase(self) -> float:
@@ -163,8 +136,8 @@ class Restorer:
         if self.facts is not None and self.facts.scale == self.scale:
             return self.facts.phase
         pattern = phase_pattern()
-        (picture,) = read_pictures(pattern, self._minimum).items
-        strips = self._flow(picture, "auto").strips(maps=False)
+        (picture,) = read_pictures(pattern, smallest_side(self._model)).items
+        strips = plan_run(self._model, picture, "auto").strips(maps=False)
         parts = [strip.sr for strip in strips if strip.sr is not None]
         return find_phase(pattern, np.concatenate(parts), self.scale)
 
@@ -177,15 +150,7 @@ class Restorer:
 
     def describe(self) -> str:
         """One line: which model, from where, trained for what."""
-        model = self._model
-        line = f"{model.title} x{model.scale} from {Path(model.origin).name}"
-        if model.sigma_max is not None:
-            line += f", sigma up to {model.sigma_max:g} HR pixels"
-        if model.num_classes is not None:
-            line += f", {model.num_classes} classes"
-        if model.facts is not None:
-            line += f", {_of_data(model.facts)}"
-        return f"{line}; trained for {model.trained_for}" if model.trained_for else line
+        return abilities.describe(self._model)
 
     def __repr__(self) -> str:
         return f"<{self.describe()}, on {self.device}>"
@@ -228,17 +193,17 @@ class Restorer:
             DataError: if the image has another shape, type or range, or a map does not fit.
             ConfigError: if the model cannot restore, needs maps, or an option is wrong.
         """
-        self._require_upscaler(blur, seg)
+        abilities.require_upscaler(self._model, blur, seg)
         if keep_blur is None and blur is not None:
             keep_blur = 0.0
-        pictures = read_pictures(image, self._minimum)
-        finish = self._finish(keep_blur, strength, report=consistency)
-        flows = [
-            self._flow(one, check_tile(tile), given=(blur, seg), finish=finish)
+        pictures = read_pictures(image, smallest_side(self._model))
+        blend = self._blend(keep_blur, strength, report=consistency)
+        runs = [
+            plan_run(self._model, one, tile, maps=(blur, seg), blend=blend)
             for one in pictures.items
         ]
         found: list[Consistency] = []
-        strips = (self._watched(flow, found if consistency else None) for flow in flows)
+        strips = (self._watched(run, found if consistency else None) for run in runs)
         result = pictures.give_back(strips, self._enlarge)
         if not consistency:
             return result
@@ -250,7 +215,7 @@ class Restorer:
 
         Args:
             image: as in :meth:`upscale`.
-            tile: likewise.
+            tile: as in :meth:`upscale`.
 
         Returns:
             Maps (s*H, s*W), for a tensor (N, 3, H, W) with N in front.
@@ -259,18 +224,17 @@ class Restorer:
             DataError: if the image has another shape, type or range.
             ConfigError: if the model has no estimator, or ``tile`` is wrong.
         """
-        self._require_estimator()
-        pictures = read_pictures(image, self._minimum)
+        abilities.require_estimator(self._model)
+        pictures = read_pictures(image, smallest_side(self._model))
         found: dict[str, list[NDArray[Any]]] = {"blur": [], "seg": [], "blur_scale": []}
         for picture in pictures.items:
-            flow = self._flow(picture, check_tile(tile), upscale=False)
-            strips = list(flow.strips(maps=True))
+            strips = list(plan_run(self._model, picture, tile, upscale=False).strips(maps=True))
             for name, maps in found.items():
                 parts = [getattr(strip, name) for strip in strips]
                 if parts[0] is not None:
                     maps.append(np.concatenate(parts))
-        given = {name: pictures.give_maps(maps) for name, maps in found.items() if maps}
-        return Maps(*(given.get(name) for name in found))
+        whole = {name: pictures.give_maps(maps) for name, maps in found.items() if maps}
+        return Maps(**{name: whole.get(name) for name in found})
 
     def strips(
         self,
@@ -289,10 +253,10 @@ class Restorer:
 
         Args:
             image: one picture as in :meth:`upscale`.
-            tile: likewise.
+            tile: as in :meth:`upscale`.
             maps: keep the maps beside the SR image.
-            keep_blur: likewise.
-            strength: likewise.
+            keep_blur: as in :meth:`upscale`.
+            strength: as in :meth:`upscale`.
             removed: also tell the blur that was removed, which a :class:`ConsistencyMeter` needs.
             on_progress: called with tiles done and tiles in all after every tile.
 
@@ -300,23 +264,22 @@ class Restorer:
             DataError, ConfigError: as :meth:`upscale` and :meth:`estimate`, at once.
         """
         if maps:
-            self._require_estimator()
+            abilities.require_estimator(self._model)
         if not (maps and not self.can_upscale):
-            self._require_upscaler(None, None)
-        pictures = read_pictures(image, self._minimum)
+            abilities.require_upscaler(self._model, None, None)
+        pictures = read_pictures(image, smallest_side(self._model))
         if len(pictures.items) != 1:
             found = f"{len(pictures.items)} pictures"
             raise DataError("image", found=found, expected="one at a time")
-        finish = self._finish(keep_blur, strength, report=removed) if self.can_upscale else None
-        flow = self._flow(
-            pictures.items[0], check_tile(tile), finish=finish, on_progress=on_progress
-        )
-        return flow.strips(maps=maps)
+        blend = self._blend(keep_blur, strength, report=removed) if self.can_upscale else None
+        (picture,) = pictures.items
+        run = plan_run(self._model, picture, tile, blend=blend, on_progress=on_progress)
+        return run.strips(maps=maps)
 
     def _enlarge(self, alpha: NDArray[Any]) -> NDArray[np.floating]:
         return upsample(alpha, self.scale, phase=self.phase)
 
-    def _finish(self, keep_blur: float | None, strength: float, *, report: bool) -> Blend | None:
+    def _blend(self, keep_blur: float | None, strength: float, *, report: bool) -> Blend | None:
         """What is done with the model's result; ``None`` for nothing."""
         keep = check_share("keep_blur", default_keep_blur() if keep_blur is None else keep_blur)
         share = check_share("strength", strength)
@@ -325,119 +288,18 @@ class Restorer:
         return Blend(keep, share, self.scale, self.phase, tells=report)
 
     def _watched(
-        self, flow: Flow, found: list[Consistency] | None
+        self, run: TiledRun, found: list[Consistency] | None
     ) -> Iterator[NDArray[np.float32]]:
         """Strips of a picture; at the end adds how consistent they are with their input."""
         if found is None:
-            yield from (strip.sr for strip in flow.strips(maps=False))  # type: ignore[misc]
+            yield from (strip.sr for strip in run.strips(maps=False))  # type: ignore[misc]
             return
-        height, width = flow.picture.size
-        lr = flow.picture.pixels[:height, :width]
+        height, width = run.picture.size
+        lr = run.picture.pixels[:height, :width]
         meter = ConsistencyMeter(lr, self.scale, self.downsampler)
         errors = []
-        for strip in flow.strips(maps=False):
+        for strip in run.strips(maps=False):
             assert strip.sr is not None
             errors.append(meter.add(strip.sr, strip.removed))
             yield strip.sr
         found.append(Consistency(meter.decibels, np.concatenate(errors)))
-
-    @property
-    def _minimum(self) -> int:
-        parts = (self._model.estimator, self._model.upscaler)
-        return max(part.needs.minimum for part in parts if part is not None)
-
-    def _flow(
-        self,
-        picture: Picture,
-        tile: TileChoice,
-        *,
-        upscale: bool = True,
-        given: tuple[Any, Any] = (None, None),
-        finish: Blend | None = None,
-        on_progress: Progress | None = None,
-    ) -> Flow:
-        from blindsr.inference.user_maps import given_maps
-
-        model, budget = self._model, self._model.budget()
-        upscaler = model.upscaler if upscale else None
-        looking = self._looking(given[0]) if finish is not None and finish.uses_blur else None
-        hr = model.scale**2
-        parts = ((model.estimator, MAP_BYTES * hr), (upscaler, SR_BYTES * hr), (looking, MAP_BYTES))
-        grids = [
-            None
-            if part is None
-            else lay_tiles(picture.padded, part.needs, tile, budget, strip_bytes=size)
-            for part, size in parts
-        ]
-        maps = given_maps(picture, model.scale, *given)
-        look = None if looking is None or grids[2] is None else (looking, grids[2])
-        return Flow(model, picture, grids[0], grids[1], maps, finish, look, on_progress)
-
-    def _looking(self, blur: object) -> Estimator | None:
-        """Who says where blur is to be kept; ``None`` if the maps of the result do."""
-        own = self._model.estimator
-        if blur is not None or (own is not None and own.sees_blur):
-            return None
-        return blur_in_box(self.device)
-
-    def _require_estimator(self) -> None:
-        if self._model.untrusted_maps:
-            raise untrusted(self._model)
-        if not self.can_estimate:
-            raise ConfigError(
-                self._model.origin,
-                found=f"{self.title}, which estimates no maps",
-                expected="a CMOS or BlindSR network",
-            )
-
-    def _require_upscaler(self, blur: object, seg: object) -> None:
-        upscaler = self._model.upscaler
-        if upscaler is None:
-            raise ConfigError(
-                self._model.origin,
-                found=f"{self.title}, which estimates maps and restores nothing",
-                expected="a BlindSR network, or another that restores",
-                fix="Call .estimate, or train the later stages.",
-            )
-        for name, value in (("blur", blur), ("seg", seg)):
-            wanted = self.needs_maps and name in upscaler.uses
-            if wanted == (value is not None):
-                continue
-            if wanted:
-                raise ConfigError(
-                    self._model.origin,
-                    found=f"a restorer without an estimator, and no {name}",
-                    expected=f"upscale(image, {name}=...), a number or a map at HR size",
-                    fix="Or load a BlindSR network, which estimates it.",
-                )
-            raise ConfigError(
-                name,
-                found=f"a value for {self.title}",
-                expected="none: it estimates or ignores it",
-            )
-
-
-def untrusted(model: Model) -> ConfigError:
-    """Why no map of a model is shown."""
-    return ConfigError(
-        model.origin,
-        found=f"{model.title} with maps that its file calls not to be trusted "
-        f"({model.untrusted_maps})",
-        expected="a model whose maps can be shown",
-        fix="It still restores: blindsr upscale.",
-    )
-
-
-def _of_data(facts: DataFacts) -> str:
-    """What :meth:`Restorer.describe` says of the training data beside what the network shows."""
-    words = [f"LR by {facts.downsampler} in phase {facts.phase:g}"]
-    if facts.sigma_max:
-        words.append(f"blur in windows of {facts.window_taps} pixels")
-    if facts.metric_depth is not None:
-        words.append("depth in metres" if facts.metric_depth else "relative depth")
-    return ", ".join(words)
-
-
-def model_phase(model: Restorer) -> float:
-    """Return where a model puts LR pixels, see :attr:`Restorer.phase`."""
-    return model.phase

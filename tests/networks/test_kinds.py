@@ -13,6 +13,7 @@ import blindsr
 from blindsr.cli.app import main
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
+from blindsr.inference.run_plan import plan_run
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, BlurUNet, kinds
 from blindsr.networks.blur_sr import BlurSR
 from blindsr.networks.roles import EstimatorNetwork
@@ -125,7 +126,7 @@ def test_checkpoints_from_before_kinds_were_stored_are_recognised(tmp_path):
 def test_tiles_of_blur_unet_are_the_whole_picture(size, tmp_path):
     lr = array(smooth(*size))
     model = blindsr.load(saved(BlurUNetTask(width=8), tmp_path / "blur.ckpt"), device="cpu")
-    grid = model._flow(model_picture(lr), 1, upscale=False).estimating
+    grid = plan_run(model._model, model_picture(lr), 1, upscale=False).estimating
     assert len(grid) > 1
     whole, tiled = (model.estimate(lr, tile=tile).blur for tile in (0, 1))
     difference = abs(whole - tiled)

@@ -161,8 +161,9 @@ def open_estimator(path: Path, device: str, layout: Literal["fixed", "legacy"] |
         check_ordinary(path, "a file of weights")
     from dataclasses import replace
 
+    from blindsr.inference.abilities import untrusted
     from blindsr.inference.open_model import open_model, pick_device
-    from blindsr.restore import Restorer, untrusted
+    from blindsr.restore import Restorer
 
     model = open_model(path, pick_device(device, "--device"), "float32", layout)
     if model.untrusted_maps:

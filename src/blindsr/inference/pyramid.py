@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +20,14 @@ from blindsr.inference.pyramid_levels import (
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
 from .pictures import read_pictures
+from .results import Maps, Strip
 from .tile_sizes import TileChoice
-from .tiled_run import Progress, Strip
+from .tiled_run import Progress
 
 if TYPE_CHECKING:
     from blindsr.restore import Restorer
 
 PERCENT = 100
-
-
-class PyramidMaps(NamedTuple):
-    """Maps at the size of the picture; arrays, or for tensors tensors."""
-
-    blur: Any
-    """(H, W) float32, sigma in pixels of the picture."""
-    seg: Any
-    """(H, W) uint8 class indices, or ``None``."""
 
 
 def sigma_limit(model: Restorer) -> float:
@@ -51,7 +43,7 @@ def estimate_pyramid(
     factors: Sequence[int] | None = None,
     tile: TileChoice = "auto",
     on_progress: Progress | None = None,
-) -> PyramidMaps:
+) -> Maps:
     """Estimate blur beyond what a model was trained for.
 
     A model that was trained up to ``sigma_max`` HR pixels is saturated at ``sigma_max / scale``
@@ -68,7 +60,7 @@ def estimate_pyramid(
         on_progress: called with the percentage of one picture that is done, and 100.
 
     Returns:
-        Maps (H, W), for a tensor (N, 3, H, W) with N in front.
+        Maps (H, W) in pixels of the picture, for a tensor (N, 3, H, W) with N in front.
 
     Raises:
         DataError: if the image has another shape, type or range.
@@ -84,7 +76,7 @@ def estimate_pyramid(
         blurs.append(blur)
         if seg is not None:
             segs.append(seg)
-    return PyramidMaps(pictures.give_maps(blurs), pictures.give_maps(segs) if segs else None)
+    return Maps(pictures.give_maps(blurs), pictures.give_maps(segs) if segs else None)
 
 
 def _one(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,29 +24,13 @@ from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 
 from .model import Estimator, Model
 from .pictures import Picture
+from .results import Strip
 
 ROUNDS = 1
 Progress = Callable[[int, int], None]
 
 
-class Strip(NamedTuple):
-    """Rows of a result; a part that was not asked for is ``None``."""
-
-    top: int
-    """First row, in HR pixels."""
-    sr: NDArray[np.float32] | None
-    """(rows, s*W, 3) in [0, 1]."""
-    blur: NDArray[np.float32] | None
-    """(rows, s*W) sigma in HR pixels."""
-    seg: NDArray[np.uint8] | None
-    """(rows, s*W) class indices."""
-    removed: NDArray[np.float32] | None = None
-    """(rows, s*W) sigma of the blur that is no longer in ``sr``, HR pixels."""
-    blur_scale: NDArray[np.float32] | None = None
-    """(rows, s*W) Laplace scale of the error of ``blur``, HR pixels, where the estimator tells."""
-
-
-Maps = dict[str, NDArray[Any]]
+NamedMaps = dict[str, NDArray[Any]]
 """Some rows of the maps that there are: ``blur`` float32 (rows, s*W, 1 or 2), sigma in HR pixels
 and the scale of its error, and ``seg`` uint8 (rows, s*W, 1)."""
 
@@ -75,7 +59,7 @@ def map_names(estimator: Estimator) -> tuple[str, ...]:
 
 
 @dataclass
-class Flow:
+class TiledRun:
     """The computation of one picture; used once, by one thread.
 
     Attributes:
@@ -83,9 +67,9 @@ class Flow:
         picture: to run it on.
         estimating: tiles of the estimator; ``None`` leaves it out.
         upscaling: tiles of the upscaler; ``None`` leaves it out.
-        given: maps of a user, instead of the estimator's.
-        finish: what becomes of the upscaler's result; ``None`` leaves it as it is.
-        look: estimator and tiles of blur for ``finish``, where neither ``given`` nor the model
+        told: maps of a user, instead of the estimator's.
+        blend: what becomes of the upscaler's result; ``None`` leaves it as it is.
+        look: estimator and tiles of blur for ``blend``, where neither ``told`` nor the model
             tells it; its maps have the size of the picture.
         on_progress: called with tiles done and tiles in all after every tile.
     """
@@ -94,8 +78,8 @@ class Flow:
     picture: Picture
     estimating: Grid | None
     upscaling: Grid | None
-    given: MapRows | None = None
-    finish: Blend | None = None
+    told: MapRows | None = None
+    blend: Blend | None = None
     look: tuple[Estimator, Grid] | None = None
     on_progress: Progress | None = None
     _means: PictureMeans = field(default_factory=PictureMeans)
@@ -120,22 +104,22 @@ class Flow:
         upscale = self._upscale
         for top, (sr,) in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
             np.clip(sr, 0, 1, out=sr)
-            removed = self._finish(top, sr, blur)
+            removed = self._blend_in(top, sr, blur)
             shown = _named(rows, top, top + len(sr)) if maps else {}
             yield self._strip(top, sr, shown, removed)
 
     def _look_rows(self, estimator: Estimator, grid: Grid) -> MapRows:
-        assert self.finish is not None
+        assert self.blend is not None
         rows = RollingRows(self._estimate(estimator, grid, 1))
-        return EnlargedRows(rows, grid.size[0], self.model.scale, self.finish.phase)
+        return EnlargedRows(rows, grid.size[0], self.model.scale, self.blend.phase)
 
-    def _finish(
+    def _blend_in(
         self, top: int, sr: NDArray[np.float32], blur: MapRows | None
     ) -> NDArray[np.float32] | None:
-        if self.finish is None:
+        if self.blend is None:
             return None
         rows = _named(blur, top, top + len(sr)).get("blur")
-        return self.finish.apply(self.picture, top, sr, rows)
+        return self.blend.apply(self.picture, top, sr, rows)
 
     @property
     def _rounds(self) -> int:
@@ -170,8 +154,8 @@ class Flow:
             yield
 
     def _map_rows(self, *, recording: bool) -> MapRows | None:
-        if self.given is not None:
-            return self.given
+        if self.told is not None:
+            return self.told
         if self.estimating is None:
             return None
         assert self.model.estimator is not None
@@ -262,7 +246,7 @@ class Flow:
         self,
         top: int,
         sr: NDArray[np.float32] | None,
-        maps: Maps,
+        maps: NamedMaps,
         removed: NDArray[np.float32] | None = None,
     ) -> Strip:
         """Cut off what was mirrored onto a small picture."""
@@ -281,7 +265,7 @@ class Flow:
         )
 
 
-def _named(rows: MapRows | None, start: int, stop: int) -> Maps:
+def _named(rows: MapRows | None, start: int, stop: int) -> NamedMaps:
     """Rows ``start`` to ``stop`` of the maps that there are."""
     return {} if rows is None else dict(zip(rows.names, rows.rows(start, stop), strict=True))
 

@@ -13,7 +13,7 @@ from blindsr.imaging.tiling import Arrays
 from .pictures import Picture
 
 
-class GivenRows:
+class UserMapRows:
     """Maps at HR size, by row.
 
     Args:
@@ -28,7 +28,7 @@ class GivenRows:
         return tuple(map_[start:stop, :, None] for map_ in self._maps)
 
 
-def given_maps(picture: Picture, scale: int, blur: Any, seg: Any) -> GivenRows | None:
+def user_maps(picture: Picture, scale: int, blur: Any, seg: Any) -> UserMapRows | None:
     """Check what a user gave and bring it to the size that the network sees.
 
     Args:
@@ -49,7 +49,7 @@ def given_maps(picture: Picture, scale: int, blur: Any, seg: Any) -> GivenRows |
         if not np.issubdtype(indices.dtype, np.integer):
             raise DataError("seg", found=f"{indices.dtype}", expected="integer class indices")
         maps["seg"] = _fitted("seg", indices, picture, scale).astype(np.uint8, copy=False)
-    return GivenRows(maps) if maps else None
+    return UserMapRows(maps) if maps else None
 
 
 def _fitted(name: str, map_: NDArray[Any], picture: Picture, scale: int) -> NDArray[Any]:

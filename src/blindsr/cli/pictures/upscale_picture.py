@@ -43,7 +43,7 @@ class Options:
         tile: of the engine.
         before: filter before the model.
         quality: of JPEG and WebP.
-        phase: of the model, see :func:`blindsr.restore.model_phase`; asked for by alpha and
+        phase: of the model, see :attr:`blindsr.restore.Restorer.phase`; used for alpha and
             comparisons.
         method: name of the model over its column of a comparison.
         keep_blur: how much blur stays, see :meth:`blindsr.restore.Restorer.upscale`.

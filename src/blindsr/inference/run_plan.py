@@ -1,0 +1,77 @@
+"""Which networks run on a picture, on which tiles, and whose maps they use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .blur.in_box import blur_in_box
+from .blur.kept import Blend
+from .model import Estimator, Model
+from .pictures import Picture
+from .tile_sizes import TileChoice, check_tile, lay_tiles
+from .tiled_run import Progress, TiledRun
+from .user_maps import user_maps
+
+SR_BYTES = 30
+"""Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
+MAP_BYTES = 18
+"""Of a strip of maps: a float32 and a byte, in up to three strips and while one is made."""
+
+
+def smallest_side(model: Model) -> int:
+    """Shortest side of a picture that the networks of a model take, LR pixels."""
+    networks = (model.estimator, model.upscaler)
+    return max(network.needs.minimum for network in networks if network is not None)
+
+
+def plan_run(
+    model: Model,
+    picture: Picture,
+    tile: TileChoice,
+    *,
+    upscale: bool = True,
+    maps: tuple[Any, Any] = (None, None),
+    blend: Blend | None = None,
+    on_progress: Progress | None = None,
+) -> TiledRun:
+    """Lay the tiles of one picture for every network that it needs.
+
+    Args:
+        model: what to run.
+        picture: to run it on.
+        tile: see :func:`~.tile_sizes.lay_tiles`.
+        upscale: ``False`` leaves the upscaler out.
+        maps: ``blur`` and ``seg`` of a user, see :func:`~.user_maps.user_maps`.
+        blend: what becomes of the upscaler's result; ``None`` leaves it as it is.
+        on_progress: called with tiles done and tiles in all after every tile.
+
+    Raises:
+        ConfigError: if ``tile`` is wrong.
+        DataError: if a map does not fit.
+        WeightsError: if ``blend`` needs the estimator in the box and there is none.
+    """
+    tile, budget, hr = check_tile(tile), model.budget(), model.scale**2
+    upscaler = model.upscaler if upscale else None
+    looking = _looking(model, maps[0]) if blend is not None and blend.uses_blur else None
+    networks = (
+        (model.estimator, MAP_BYTES * hr),
+        (upscaler, SR_BYTES * hr),
+        (looking, MAP_BYTES),
+    )
+    grids = [
+        None
+        if network is None
+        else lay_tiles(picture.padded, network.needs, tile, budget, strip_bytes=size)
+        for network, size in networks
+    ]
+    known = user_maps(picture, model.scale, *maps)
+    look = None if looking is None or grids[2] is None else (looking, grids[2])
+    return TiledRun(model, picture, grids[0], grids[1], known, blend, look, on_progress)
+
+
+def _looking(model: Model, blur: object) -> Estimator | None:
+    """The estimator that says where blur is kept; ``None`` if the maps of the result do."""
+    own = model.estimator
+    if blur is not None or (own is not None and own.sees_blur):
+        return None
+    return blur_in_box(model.device)

@@ -26,9 +26,9 @@ from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern
 from blindsr.inference.pictures import read_pictures
 from blindsr.inference.results import Maps, Strip
-from blindsr.inference.run_plan import plan_run, smallest_side
-from blindsr.inference.tile_sizes import TileChoice
-from blindsr.inference.tiled_run import Progress, TiledRun
+from blindsr.inference.tiles.plan import plan_run, smallest_side
+from blindsr.inference.tiles.run import Progress, TiledRun
+from blindsr.inference.tiles.sizes import TileChoice
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from torch import nn
 
 from blindsr.cli import app
 from blindsr.inference.model import Model, Upscaler
-from blindsr.inference.tile_sizes import TileNeeds
+from blindsr.inference.tiles.sizes import TileNeeds
 from blindsr.restore import Restorer
 
 SCALE = 4

@@ -13,7 +13,7 @@ import blindsr
 from blindsr.cli.app import main
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
-from blindsr.inference.run_plan import plan_run
+from blindsr.inference.tiles.plan import plan_run
 from blindsr.networks import CMOS, RRDBSFT, BlindSR, BlurUNet, kinds
 from blindsr.networks.blur_sr import BlurSR
 from blindsr.networks.roles import EstimatorNetwork

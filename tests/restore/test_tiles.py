@@ -10,9 +10,9 @@ from tests.helpers.made_pipeline import TILE, as_float, blind, equal, made_model
 from torch import nn
 
 from blindsr.errors import ConfigError
-from blindsr.inference import tiled_run
 from blindsr.inference.model import Model, Upscaler
-from blindsr.inference.tile_sizes import lay_tiles
+from blindsr.inference.tiles import run
+from blindsr.inference.tiles.sizes import lay_tiles
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.restore import Restorer
 
@@ -49,7 +49,7 @@ def test_untiled_is_the_network_itself(model):
 
 
 def errors(model, image, monkeypatch, rounds):
-    monkeypatch.setattr(tiled_run, "ROUNDS", rounds)
+    monkeypatch.setattr(run, "ROUNDS", rounds)
     whole, tiled = (model.upscale(image, tile=tile) for tile in (0, TILE))
     return 255 * np.abs(whole - tiled)
 

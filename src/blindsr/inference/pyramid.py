@@ -17,12 +17,12 @@ from blindsr.inference.pyramid_levels import (
     pyramid_factors,
     reduce_copy,
 )
+from blindsr.inference.tiles.run import Progress
+from blindsr.inference.tiles.sizes import TileChoice
 from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
 
 from .pictures import read_pictures
 from .results import Maps, Strip
-from .tile_sizes import TileChoice
-from .tiled_run import Progress
 
 if TYPE_CHECKING:
     from blindsr.restore import Restorer

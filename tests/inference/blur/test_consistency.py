@@ -10,8 +10,8 @@ from tests.helpers.told_blur import ToldBlur, inverting, restorer
 
 from blindsr.degradation import gather_blur
 from blindsr.imaging.resize import DOWNSAMPLERS, downsample, upsample
-from blindsr.inference import run_plan
 from blindsr.inference.blur.consistency import ConsistencyMeter
+from blindsr.inference.tiles import plan
 from blindsr.types import DataFacts
 
 SCALE = 4
@@ -91,7 +91,7 @@ def test_kept_blur_is_not_put_back_a_second_time(monkeypatch):
     lr = downsample(blurred, SCALE, "bicubic")
     sees = ToldBlur(1)
     lr[..., 2] = 3 / 8  # sigma 12 HR pixels
-    monkeypatch.setattr(run_plan, "blur_in_box", lambda *_: sees.estimator())
+    monkeypatch.setattr(plan, "blur_in_box", lambda *_: sees.estimator())
 
     def enlarged(x, *_):
         return upsample(x, SCALE, phase=1.5).clamp(0, 1)
@@ -118,7 +118,7 @@ def test_a_mixture_has_removed_less_than_the_whole():
 
 
 def test_every_kind_of_picture_comes_with_its_consistency(monkeypatch):
-    monkeypatch.setattr(run_plan, "blur_in_box", lambda *_: ToldBlur(1).estimator())
+    monkeypatch.setattr(plan, "blur_in_box", lambda *_: ToldBlur(1).estimator())
     model = inverting()
     image = np.random.default_rng(0).random((20, 30, 3), np.float32)
     large, report = model.upscale(image, consistency=True, keep_blur=0)

@@ -13,10 +13,10 @@ from blindsr.data.scenes.leaves.samples import defocused_scene, leaf_scene
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.imaging.tiling import RollingRows
-from blindsr.inference import run_plan
 from blindsr.inference.blur import in_box as box
 from blindsr.inference.blur.kept import DEFAULT_KEEP_BLUR, kept, threshold
 from blindsr.inference.open_model import engine_parts
+from blindsr.inference.tiles import plan
 from blindsr.networks import CMOS, BlindSR, BlurUNet
 from blindsr.networks.blur_sr import BlurSR
 from blindsr.weights.checkpoint import NetworkFile
@@ -27,7 +27,7 @@ from blindsr.weights.export import save_safetensors
 def told(monkeypatch):
     """What stands in for the estimator in the box."""
     stand_in = ToldBlur(1)
-    monkeypatch.setattr(run_plan, "blur_in_box", lambda *_: stand_in.estimator())
+    monkeypatch.setattr(plan, "blur_in_box", lambda *_: stand_in.estimator())
     monkeypatch.setattr(blindsr.restore, "default_keep_blur", lambda: DEFAULT_KEEP_BLUR)
     return stand_in
 

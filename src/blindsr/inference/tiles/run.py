@@ -20,11 +20,10 @@ from torch import Tensor
 from blindsr.imaging.tiling import Arrays, Grid, RollingRows, Tile, blend
 from blindsr.inference.blur.in_box import EnlargedRows
 from blindsr.inference.blur.kept import Blend
+from blindsr.inference.model import Estimator, Model
+from blindsr.inference.pictures import Picture
+from blindsr.inference.results import Strip
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
-
-from .model import Estimator, Model
-from .pictures import Picture
-from .results import Strip
 
 ROUNDS = 1
 Progress = Callable[[int, int], None]

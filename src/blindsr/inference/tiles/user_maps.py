@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from blindsr.errors import DataError
 from blindsr.imaging.tiling import Arrays
-
-from .pictures import Picture
+from blindsr.inference.pictures import Picture
 
 
 class UserMapRows:

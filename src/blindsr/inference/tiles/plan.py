@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .blur.in_box import blur_in_box
-from .blur.kept import Blend
-from .model import Estimator, Model
-from .pictures import Picture
-from .tile_sizes import TileChoice, check_tile, lay_tiles
-from .tiled_run import Progress, TiledRun
-from .user_maps import user_maps
+from blindsr.inference.blur.in_box import blur_in_box
+from blindsr.inference.blur.kept import Blend
+from blindsr.inference.model import Estimator, Model
+from blindsr.inference.pictures import Picture
+from blindsr.inference.tiles.run import Progress, TiledRun
+from blindsr.inference.tiles.sizes import TileChoice, check_tile, lay_tiles
+from blindsr.inference.tiles.user_maps import user_maps
 
 SR_BYTES = 30
 """Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
@@ -39,7 +39,7 @@ def plan_run(
     Args:
         model: what to run.
         picture: to run it on.
-        tile: see :func:`~.tile_sizes.lay_tiles`.
+        tile: see :func:`~.sizes.lay_tiles`.
         upscale: ``False`` leaves the upscaler out.
         maps: ``blur`` and ``seg`` of a user, see :func:`~.user_maps.user_maps`.
         blend: what becomes of the upscaler's result; ``None`` leaves it as it is.

@@ -25,9 +25,18 @@ import cv2
 import numpy as np
 import torch
 from hardware import processor
-from ncnn_weights import PEERS
 from small_model_cases import NOT_COUNTED, SCALE, Condition, conditions
-from small_model_rows import AMOUNTS, RADII, Row, best_unsharp, bicubic, lanczos, model_rows, peers
+from small_model_rows import (
+    AMOUNTS,
+    PEERS,
+    RADII,
+    Row,
+    best_unsharp,
+    bicubic,
+    lanczos,
+    model_rows,
+    peers,
+)
 from small_model_scores import BORDER, ScoreFile, Scores, interval, mean_of, per_picture, psnr
 from small_model_targets import Check, checks
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from ncnn_weights import PEERS, installed, peer
 from small_model_cases import SCALE, Case
 from torch import nn
 
@@ -19,7 +18,14 @@ import blindsr
 from blindsr.imaging.resize import phase, upsample
 from blindsr.inference.blur.in_box import FILE as BLUR_FILE
 from blindsr.inference.blur.in_box import default_keep_blur
+from blindsr.inference.catalogue import cards
+from blindsr.weights import read_anchor
 
+PEERS = {
+    "Real-ESRGAN x4plus": "realesrgan-x4plus",
+    "realesr-animevideov3": "realesr-animevideov3",
+}
+"""Row -> name of the model."""
 ASSETS = BLUR_FILE.parent
 RADII = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # sigma of the mask, HR pixels
 AMOUNTS = tuple(np.arange(0, 4.01, 0.25))
@@ -71,14 +77,15 @@ def best_unsharp(cases: list[Case], score: Callable[[np.ndarray, np.ndarray], fl
 
 
 def peers(folder: Path | None) -> list[Row]:
-    """Real-ESRGAN from the files of ncnn; none without them."""
-    folder = folder or installed()
-    if folder is None:
-        return []
+    """Real-ESRGAN from the files of ncnn, of ``blindsr[realesrgan]`` unasked; none without them."""
     rows = []
-    for name, stem in PEERS.items():
-        identity = fingerprint(folder / f"{stem}.bin")
-        rows.append(Row(name, identity, network_run(peer(folder, stem))))
+    for title, name in PEERS.items():
+        file = cards()[name].path
+        if folder is not None:
+            file = folder / Path(cards()[name].file).name
+        if file is not None:
+            identity = fingerprint(file.with_suffix(".bin"))
+            rows.append(Row(title, identity, network_run(read_anchor(file).network.eval())))
     return rows
 
 

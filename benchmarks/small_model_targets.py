@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from ncnn_weights import PEERS
 from small_model_cases import Condition
-from small_model_rows import DEFAULT
+from small_model_rows import DEFAULT, PEERS
 from small_model_scores import Scores, mean_of
 
 OVER_BICUBIC = {  # (blur or not, damage): dB required, dB aimed at

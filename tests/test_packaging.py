@@ -32,7 +32,8 @@ def test_conda_environment_installs_what_make_installs(project):
     assert f"python{project['requires-python']}" in conda
     assert "--constraint constraints.txt" in pip
     assert f"--editable .[{extras}]" in pip
-    assert set(extras.split(",")) == set(project["optional-dependencies"])
+    left_out = {"realesrgan"}  # it would bring a second copy of cv2
+    assert set(extras.split(",")) | left_out == set(project["optional-dependencies"])
 
 
 def test_every_requirement_is_pinned_by_a_constraint(project, constraints):

@@ -23,7 +23,6 @@ def test_prepares_and_sums_up(sources, tmp_path, capsys):
         == 0
     )
     lines = capsys.readouterr().out.strip().splitlines()
-    assert "7/7" in lines[-2]
     assert lines[-1].startswith(
         f"NYUv2-BSR in {out}: train 4 VA + 1 IVA, 5 test groups of 1 VA + 1 IVA; "
         "area, layered, sigma 0..3;"

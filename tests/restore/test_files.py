@@ -44,7 +44,7 @@ def test_trained_for_is_read_from_the_metadata(blind_file, tmp_path):
 
 
 def test_the_small_network_is_the_default(blind_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("blindsr.inference.open_model.ASSETS", tmp_path)
+    monkeypatch.setattr("blindsr.inference.catalogue.ASSETS", tmp_path)
     for arguments in ((), ("small",)):
         with pytest.raises(WeightsError, match=r"^small: no weights in this installation"):
             blindsr.load(*arguments, device="cpu")

@@ -25,7 +25,7 @@ COMMANDS = {
     "demo": "train a small network on embedded scenes and show what it sees",
     "upscale": "restore pictures at several times their size",
     "estimate": "sigma map and class map of pictures",
-    "convert": "official weights to ours, checkpoints to files to pass on, PBaSR to one network",
+    "convert": "official weights to ours, checkpoints to files to pass on, PBaSR and ncnn to .pth",
     "doctor": "what is installed here and whether it fits together",
 }
 WITH_NETWORKS = ("upscale", "estimate", "convert")

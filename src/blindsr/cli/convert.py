@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 SAFETENSORS = ".safetensors"
 FORMATS = {SAFETENSORS: "safetensors", ".pth": "official", ".onnx": "onnx"}
-AVERAGE_SUFFIXES = (SAFETENSORS, ".pth")
+PLAIN_SUFFIXES = (SAFETENSORS, ".pth")
 BRANCHES = ("average", "general", "blur")
 
 _OFFICIAL_HELP = "CMOS_*.pth, RRDB_SFT_*.pth or BlindSR_*.pth -> .safetensors that says what it is"
 _AVERAGE_HELP = "PBaSR's two branches -> one network in the anchor's dialect, .pth or .safetensors"
+_NCNN_HELP = "ncnn's model.param and model.bin (ESRGAN, compact) -> .safetensors or .pth"
 _EXPORT_HELP = "checkpoint -> .safetensors, .pth with the official names, or .onnx"
 _EXPORT_MORE = (
     "Of a training with averaged weights these are written, of PBaSR the average of both branches. "
@@ -115,7 +116,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=BRANCHES[0],
         help="average of both branches, or one of them [average]",
     )
-    for command in (official, export, average):
+    ncnn = directions.add_parser(
+        "ncnn",
+        help=_NCNN_HELP,
+        description=f"{_NCNN_HELP}. What is written is proven to compute what the layers say.",
+    )
+    ncnn.add_argument("source", metavar="PARAM", type=Path, help="model.param, beside model.bin")
+    for command in (official, export, average, ncnn):
         command.add_argument(
             "-o", "--out", metavar="OUT", type=Path, required=True, help="file to write"
         )
@@ -124,12 +131,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert one file and print one line about what was written."""
-    check_ordinary(arguments.source, "a file of weights")
-    if arguments.direction == "average":
-        return run_average(arguments)
+    if arguments.direction in ("average", "ncnn"):
+        refuse_out(arguments)
+        if arguments.direction == "average":
+            return run_average(arguments)
+        from .convert_ncnn import run_ncnn
+
+        return run_ncnn(arguments)
     official = arguments.direction == "official"
     kind = choose_format(arguments.out, "safetensors" if official else arguments.format)
     refuse_existing(arguments.out, force=arguments.force)
+    check_ordinary(arguments.source, "a file of weights")
     if kind == "onnx":
         from .convert_onnx import run_onnx
 
@@ -167,16 +179,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_average(arguments: argparse.Namespace) -> int:
-    """Write one network out of the branches of a training."""
-    out, which = arguments.out, arguments.branch
-    if out.suffix not in AVERAGE_SUFFIXES:
+def refuse_out(arguments: argparse.Namespace) -> None:
+    """Refuse an output that is no file of weights or in the way, and a source that is not there."""
+    out = arguments.out
+    if out.suffix not in PLAIN_SUFFIXES:
         raise ConfigError(
             "--out",
             found=f"{out}, whose suffix names no format",
-            expected=f"a name that ends in {' or '.join(AVERAGE_SUFFIXES)}",
+            expected=f"a name that ends in {' or '.join(PLAIN_SUFFIXES)}",
         )
     refuse_existing(out, force=arguments.force)
+    check_ordinary(arguments.source, "a file of weights")
+
+
+def run_average(arguments: argparse.Namespace) -> int:
+    """Write one network out of the branches of a training."""
+    out, which = arguments.out, arguments.branch
 
     from blindsr.weights.anchors.anchor import anchor_of_branch
     from blindsr.weights.anchors.dialects import unwrap

@@ -157,8 +157,9 @@ def open_estimator(path: Path, device: str, layout: Literal["fixed", "legacy"] |
     Raises:
         FileError, WeightsError: it cannot be read, or estimates nothing.
     """
-    if path.suffix:  # else it may be the name of a model
-        check_ordinary(path, "a file of weights")
+    from blindsr.inference.catalogue import file_of
+
+    file_of(path)  # before anything heavy is loaded
     from dataclasses import replace
 
     from blindsr.inference.abilities import untrusted

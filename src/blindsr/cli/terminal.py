@@ -137,6 +137,7 @@ def track_parts(paths: list[Path], console: Console, doing: str) -> Iterator[tup
 
 def _teller(bar: Progress, part: TaskID) -> Teller:
     def tell(done: int, total: int) -> None:
-        bar.update(part, completed=done, total=total, visible=True)
+        first = not bar.tasks[bar.task_ids.index(part)].visible
+        bar.update(part, completed=done, total=total, visible=True, refresh=first)
 
     return tell

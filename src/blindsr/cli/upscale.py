@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.errors import ConfigError, check_ordinary, printable
-from blindsr.runs import checkpoint_file
 
 from .terminal import track_parts
 
@@ -42,7 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder to write into; for one picture also a file name",
     )
-    add("--model", metavar="M", help="checkpoint, export or official weights [the one included]")
+    add(
+        "--model",
+        metavar="M",
+        help="checkpoint, export, official weights, or a name: small, realesrgan-x4plus, "
+        "realesrgan-x4plus-anime, realesr-animevideov3 [small]",
+    )
     add("--layout", choices=("fixed", "legacy"), help="window layout of official weights")
     add("--format", choices=FORMATS, help="of the files in a folder OUT [png]")
     add("--quality", metavar="N", type=_quality, default=95, help="of JPEG and WebP, 1..100 [95]")
@@ -113,11 +117,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
+    from blindsr.inference.catalogue import file_of
+
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    if arguments.model:
-        arguments.model = str(checkpoint_file(arguments.model))
-    if arguments.model and Path(arguments.model).suffix:  # else it may be the name of a model
-        check_ordinary(arguments.model, "a file of weights")
+    file_of(arguments.model)  # before anything heavy is loaded
     sources = gather(arguments.inputs, batch, console, arguments.recursive, arguments.out)
 
     from blindsr.cli.pictures.results import sweep_results

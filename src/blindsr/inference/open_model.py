@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,12 +18,13 @@ from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
 from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network
 from blindsr.weights.export import TRAINED_FOR, UNTRUSTED_MAPS
+from blindsr.weights.ncnn.layers import param_file
+from blindsr.weights.ncnn.proof import prove
 from blindsr.weights.reading import is_safetensors, read_state_dict
 
+from .catalogue import card_of, file_of
 from .model import Estimator, Model, Precision, Upscaler
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
-SMALL = "small"
 _ALIGNED, _OVERLAP = 8, 32  # LR pixels: tiles of networks of other projects
 
 
@@ -38,11 +40,14 @@ def open_model(
         FileError: if there is no such file.
         WeightsError: if it cannot be read, or nobody knows its network.
     """
-    path = _path(source)
+    path, card = file_of(source), card_of(source)
     try:
         file = read_network(path)
     except OtherNetworkError as error:
-        return _of_anchor(path, device, precision, error)
+        model = _of_anchor(path, device, precision, error)
+        if card is None:
+            return model
+        return replace(model, title=card.title, trained_for=card.good_for)
     if file.official and layout is None:
         raise WeightsError(
             path,
@@ -52,20 +57,6 @@ def open_model(
             "March 2024 need 'fixed'.",
         )
     return _own(file, device, precision, layout)
-
-
-def _path(source: str | Path | None) -> Path:
-    if source is not None and str(source) != SMALL:
-        return Path(source)
-    path = ASSETS / f"{SMALL}.safetensors"
-    if not path.is_file():
-        raise WeightsError(
-            SMALL,
-            found="no weights in this installation",
-            expected=f"{path.name} in {path.parent}",
-            fix="Install the package again, or name a file of weights.",
-        )
-    return path
 
 
 def _own(
@@ -136,7 +127,11 @@ def _of_anchor(
         expected = f"{ours.expected}; or {error.expected}"
         fix = error.fix if "arches" in error.fix or "--anchor" in error.fix else ""
         raise WeightsError(path, found=error.found, expected=expected, fix=fix) from error
-    network = anchor.network.to(device).eval().requires_grad_(False)
+    network = anchor.network.eval().requires_grad_(False)
+    param = param_file(path)
+    if param is not None:
+        prove(param, network)
+    network = network.to(device)
 
     def run(lr: Tensor) -> Tensor:
         sizes = {"multiple": anchor.multiple, "minimum": anchor.minimum}

@@ -16,6 +16,8 @@ from blindsr.networks.settings.checked import checked_facts
 from blindsr.runs import checkpoint_file
 from blindsr.types import DataFacts
 
+from .ncnn.layers import param_file
+from .ncnn.names import named_weights
 from .torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
@@ -113,13 +115,17 @@ def require_finite(state: Mapping[str, Any], path: str | Path) -> None:
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a file of ``torch.save`` weights-only: tensors, numbers and names, nothing that runs.
 
-    Of a TorchScript archive the tensors are read and the program is not.
+    Of a TorchScript archive the tensors are read and the program is not. The ``.param`` of ncnn
+    gives the tensors of the ``.bin`` beside it.
 
     Raises:
         FileError: if there is no such file.
         WeightsError: if it is truncated, of another kind, or not weights-only.
     """
     path = Path(path)
+    param = param_file(path)
+    if param is not None:
+        return dict(named_weights(param))
     content = _guarded(path, _load)
     if not isinstance(content, dict):
         raise WeightsError(path, found=f"a {type(content).__name__}", expected="a dictionary")

@@ -13,8 +13,9 @@ from blindsr.errors import WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.imaging.tiling import Arrays, RollingRows
 from blindsr.inference.blur.kept import DEFAULT_KEEP_BLUR
+from blindsr.inference.catalogue import ASSETS, SMALL
 from blindsr.inference.model import Estimator
-from blindsr.inference.open_model import ASSETS, SMALL, engine_parts
+from blindsr.inference.open_model import engine_parts
 from blindsr.weights.checkpoint import NetworkFile, read_network
 from blindsr.weights.export import part_of
 

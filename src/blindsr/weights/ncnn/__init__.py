@@ -1,0 +1,1 @@
+"""Networks in files of ncnn (``.param``, ``.bin``), as programs around Real-ESRGAN use them."""

@@ -49,7 +49,16 @@ def test_one_picture_to_a_file(model, tmp_path, capsys):
 def test_a_named_model_with_its_options(model, tmp_path, capsys):
     write_png(tmp_path / "a.png", picture())
     (tmp_path / "m.pth").touch()
-    options = ["--model", tmp_path / "m.pth", "--layout", "legacy", "--device", "cpu", "--precision", "bf16"]
+    options = [
+        "--model",
+        tmp_path / "m.pth",
+        "--layout",
+        "legacy",
+        "--device",
+        "cpu",
+        "--precision",
+        "bf16",
+    ]
     assert run(tmp_path / "a.png", "-o", tmp_path / "out", *options) == 0
     assert "default" not in capsys.readouterr().out
     source, given = model.loaded[0]

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks.backbones.by_name import create_backbone
+from blindsr.networks.blocks.conv import BasicBlock
 from blindsr.networks.blocks.gia.spatial import WindowLayout
 from blindsr.networks.blocks.gradient_energy import GradientEnergy
 from blindsr.networks.blocks.pixel_norm import Norm, normalise_by_pixel
-from blindsr.networks.blocks.residual import BasicBlock
 from blindsr.networks.blocks.whole_picture import resize
 from blindsr.types import Estimate
 

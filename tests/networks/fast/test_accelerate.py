@@ -45,7 +45,7 @@ def test_condition_at_hr_is_the_same_to_the_border(options, size, channels_last)
 
 @torch.no_grad()
 def test_float32_and_strips_of_windows(monkeypatch):
-    monkeypatch.setattr("blindsr.networks.fast.condition.STRIP", 1)
+    monkeypatch.setattr("blindsr.networks.fast.rrdb_sft.STRIP", 1)
     network = small()
     lr, blur, seg = inputs(1, 20, 31, dtype=torch.float32)
     sr = network(lr, blur, seg)

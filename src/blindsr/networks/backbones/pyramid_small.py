@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from blindsr.networks.blocks.residual import BasicBlock
+from blindsr.networks.blocks.conv import BasicBlock
 
 CHANNELS = (8, 16, 16, 24)
 """Multiples of 8: other widths take slower convolution kernels on a CPU."""

@@ -1,4 +1,4 @@
-"""Convolution followed by batch norm: the brick that GIA and the small backbone are made of."""
+"""Convolutions with batch norm: the blocks of GIA, of the task heads and of the small backbone."""
 
 from __future__ import annotations
 
@@ -65,3 +65,20 @@ class PooledBatchNorm(nn.BatchNorm2d):
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         return super().forward(x)
+
+
+class BasicBlock(nn.Module):
+    """Residual block: 3x3-BN-ReLU-3x3-BN, plus the input, ReLU; convolutions without bias."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        out = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(out)) + x)

@@ -1,4 +1,4 @@
-"""Residual-in-residual dense block with a spatial feature transform at its entrance."""
+"""Residual-in-residual dense blocks that a condition modulates by a spatial feature transform."""
 
 from __future__ import annotations
 
@@ -8,11 +8,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from .sft import SFT
-
 SLOPE = 0.2
 RESIDUAL = 0.2
 """Share of a branch that is added to its input, as in ESRGAN."""
+
+
+class SFT(nn.Module):
+    """Spatial feature transform: feature * scale + shift, pixel by pixel (MANet, ICCV 2021).
+
+    With u = cat[feature, condition] and LeakyReLU(0.2): scale = sigmoid(3x3(lrelu(3x3(u)))),
+    shift = 3x3(lrelu(3x3(u))).
+
+    Args:
+        features: channels of the feature; the hidden layers have half as many.
+        code_length: channels of the condition; with 0 the feature modulates itself.
+    """
+
+    def __init__(self, features: int, code_length: int) -> None:
+        super().__init__()
+        hidden = features // 2
+        self.mul_conv1 = nn.Conv2d(features + code_length, hidden, 3, padding=1)
+        self.mul_conv2 = nn.Conv2d(hidden, features, 3, padding=1)
+        self.add_conv1 = nn.Conv2d(features + code_length, hidden, 3, padding=1)
+        self.add_conv2 = nn.Conv2d(hidden, features, 3, padding=1)
+
+    def forward(self, feature: Tensor, condition: Tensor | None) -> Tensor:
+        """(N, F, h, w) and (N, C, h, w), or ``None`` if C = 0 -> (N, F, h, w)."""
+        u = feature if condition is None else torch.cat([feature, condition], dim=1)
+        scale = torch.sigmoid(self.mul_conv2(leaky_relu(self.mul_conv1(u), SLOPE)))
+        shift = self.add_conv2(leaky_relu(self.add_conv1(u), SLOPE))
+        return feature * scale + shift
 
 
 class DenseBlock(nn.Module):

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 # libgomp threads that spin while they wait make small networks up to five times slower on a busy
 # machine; libgomp reads this once, when torch is imported.
@@ -22,3 +23,29 @@ def shared():
     if not folder.is_dir():
         pytest.skip(f"needs the folder {folder.name} beside the repository")
     return folder
+
+
+@pytest.fixture
+def wandb_offline(tmp_path, monkeypatch):
+    """Weights & Biases without account and network, in a folder of its own; runs end with a test.
+
+    Yields what ends the run, as the end of a process does, and returns what it was.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "600")  # else the logger sets it, for all tests
+    for name in ("API_KEY", "MODE", "PROJECT", "NAME", "RUN_GROUP", "BASE_URL", "SWEEP_ID"):
+        monkeypatch.delenv(f"WANDB_{name}", raising=False)
+    import wandb
+
+    def end():
+        run, facts = wandb.run, {}
+        if run is not None:
+            facts = {name: getattr(run, name) for name in ("id", "name", "group", "tags")}
+            facts |= {"config": run.config.as_dict(), "summary": run.summary._as_dict()}
+        wandb.finish()
+        monkeypatch.delenv("WANDB_MODE", raising=False)  # Lightning sets it
+        return SimpleNamespace(**facts)
+
+    yield end
+    end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import netrc
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,10 @@ class WandbLogger(_WandbLogger):
         """Store a configuration: the file, and every value of it as a setting of the run."""
         content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         self.experiment.config.update(content, allow_val_change=True)
-        self.experiment.save(str(path), base_path=str(path.parent), policy="now")
+        if not getattr(self.experiment, "disabled", False):
+            place = Path(self.experiment.dir, "blindsr")  # beside it, wandb writes a config.yaml
+            place.mkdir(exist_ok=True)
+            shutil.copy(path, place)
 
     @rank_zero_only
     def log_checkpoints(self, folder: Path) -> None:

@@ -116,11 +116,7 @@ def test_print_config_shows_defaults_and_overrides(tmp_path, capsys):
     assert printed["model"]["init_args"]["betas"] == [0.9, 0.99]
 
 
-def test_wandb_overlay_runs_offline_without_an_account(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_MODE", raising=False)
+def test_wandb_overlay_runs_offline_without_an_account(wandb_offline, tmp_path):
     config = write_config(tmp_path, pictures=True, max_epochs=1)
     overlay = REPOSITORY / "experiments" / "overlays" / "wandb.yaml"
     assert main(["fit", "-c", str(config), "-c", str(overlay), "--data.train_count", "2"]) == 0

@@ -123,6 +123,11 @@ class Restorer:
         return abilities.can_estimate(self._model)
 
     @property
+    def shows_maps(self) -> bool:
+        """Whether :meth:`strips` gives maps: its own, or those of the estimator in the box."""
+        return self.can_estimate or abilities.may_look(self._model)
+
+    @property
     def needs_maps(self) -> bool:
         """Whether it must be told blur or classes: a restorer without its estimator."""
         return abilities.needs_maps(self._model)
@@ -254,7 +259,8 @@ class Restorer:
         Args:
             image: one picture as in :meth:`upscale`.
             tile: as in :meth:`upscale`.
-            maps: keep the maps beside the SR image.
+            maps: keep the maps beside the SR image; of a model that estimates none, sigma as the
+                estimator in the box sees it.
             keep_blur: as in :meth:`upscale`.
             strength: as in :meth:`upscale`.
             removed: also tell the blur that was removed, which a :class:`ConsistencyMeter` needs.
@@ -263,7 +269,8 @@ class Restorer:
         Raises:
             DataError, ConfigError: as :meth:`upscale` and :meth:`estimate`, at once.
         """
-        if maps:
+        borrowed = maps and abilities.may_look(self._model)
+        if maps and not borrowed:
             abilities.require_estimator(self._model)
         if not (maps and not self.can_upscale):
             abilities.require_upscaler(self._model, None, None)
@@ -271,7 +278,9 @@ class Restorer:
         if len(pictures.items) != 1:
             found = f"{len(pictures.items)} pictures"
             raise DataError("image", found=found, expected="one at a time")
-        blend = self._blend(keep_blur, strength, report=removed) if self.can_upscale else None
+        blend = None
+        if self.can_upscale:
+            blend = self._blend(keep_blur, strength, report=removed or borrowed)
         (picture,) = pictures.items
         run = plan_run(self._model, picture, tile, blend=blend, on_progress=on_progress)
         return run.strips(maps=maps)

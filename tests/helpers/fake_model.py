@@ -13,7 +13,8 @@ class FakeModel:
 
     def __init__(self, *, can_upscale=True, can_estimate=True, needs_maps=False, scale=2):
         self.can_upscale, self.can_estimate = can_upscale, can_estimate
-        self.needs_maps = needs_maps
+        self.needs_maps, self.shows_maps = needs_maps, can_estimate
+        self.title = "Fake"
         self.scale, self.phase = scale, phase("sfold", scale)
         self.sigma_max, self.class_names, self.num_classes = 5.0, ("sky", "tree", "road"), 3
         self.calls = []

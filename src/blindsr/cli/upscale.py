@@ -186,7 +186,7 @@ def restore_all(
         arguments.prefilter,
         arguments.quality,
         lambda: model.phase,
-        f"blindsr ×{model.scale}",
+        f"{model.title} ×{model.scale}",
         default_keep_blur() if arguments.keep_blur is None else arguments.keep_blur,
         arguments.strength,
         arguments.consistency or arguments.consistency_map,
@@ -239,7 +239,7 @@ def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
             expected="a BlindSR network, which estimates them",
             fix="In Python, model.upscale(image, blur=..., seg=...) tells it.",
         )
-    if arguments.save_maps and not model.can_estimate:
+    if arguments.save_maps and not model.shows_maps:
         raise ConfigError(
             "--save-maps", found="a model that estimates no maps", expected="a BlindSR network"
         )

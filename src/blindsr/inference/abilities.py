@@ -18,6 +18,11 @@ def can_estimate(model: Model) -> bool:
     return model.estimator is not None and not model.untrusted_maps
 
 
+def may_look(model: Model) -> bool:
+    """Whether the estimator in the box may tell its blur: it restores, and estimates nothing."""
+    return model.estimator is None and model.upscaler is not None and not model.upscaler.uses
+
+
 def needs_maps(model: Model) -> bool:
     """Whether it must be told blur or classes: a restorer without its estimator."""
     upscaler = model.upscaler

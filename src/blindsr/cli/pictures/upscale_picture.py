@@ -107,7 +107,7 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         for strip in model.strips(
             lr,
             tile=options.tile,
-            maps=maps is not None or (sheet is not None and model.can_estimate),
+            maps=maps is not None or (sheet is not None and model.shows_maps),
             keep_blur=options.keep_blur,
             strength=options.strength,
             removed=report is not None,

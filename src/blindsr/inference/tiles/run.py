@@ -85,7 +85,7 @@ class TiledRun:
     _done: int = 0
 
     def strips(self, *, maps: bool) -> Iterator[Strip]:
-        """Run it; ``maps`` keeps the maps beside the SR image."""
+        """Run it; ``maps`` keeps the maps beside the SR image, the model's or those of ``look``."""
         for _ in range(self._rounds):
             for _ in self._record():
                 pass
@@ -103,9 +103,11 @@ class TiledRun:
         upscale = self._upscale
         for top, (sr,) in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
             np.clip(sr, 0, 1, out=sr)
-            removed = self._blend_in(top, sr, blur)
-            shown = _named(rows, top, top + len(sr)) if maps else {}
-            yield self._strip(top, sr, shown, removed)
+            seen = _named(blur, top, top + len(sr)) if maps or self.blend is not None else {}
+            removed = self._blend_in(top, sr, seen.get("blur"))
+            if rows is not None and self.look is not None and maps:
+                seen = _named(rows, top, top + len(sr))
+            yield self._strip(top, sr, seen if maps else {}, removed)
 
     def _look_rows(self, estimator: Estimator, grid: Grid) -> MapRows:
         assert self.blend is not None
@@ -113,12 +115,9 @@ class TiledRun:
         return EnlargedRows(rows, grid.size[0], self.model.scale, self.blend.phase)
 
     def _blend_in(
-        self, top: int, sr: NDArray[np.float32], blur: MapRows | None
+        self, top: int, sr: NDArray[np.float32], blur: NDArray[np.float32] | None
     ) -> NDArray[np.float32] | None:
-        if self.blend is None:
-            return None
-        rows = _named(blur, top, top + len(sr)).get("blur")
-        return self.blend.apply(self.picture, top, sr, rows)
+        return None if self.blend is None else self.blend.apply(self.picture, top, sr, blur)
 
     @property
     def _rounds(self) -> int:

@@ -40,7 +40,7 @@ def wandb_offline(tmp_path, monkeypatch):
 
     def end():
         run, facts = wandb.run, {}
-        if run is not None:
+        if run is not None and not run.disabled:
             facts = {name: getattr(run, name) for name in ("id", "name", "group", "tags")}
             facts |= {"config": run.config.as_dict(), "summary": run.summary._as_dict()}
         wandb.finish()

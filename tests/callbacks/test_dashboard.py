@@ -71,9 +71,9 @@ def test_disabled_leaves_nothing_and_changes_nothing(wandb_offline, tmp_path, mo
     assert not list(tmp_path.rglob("*offline-run*"))
 
 
-def test_without_wandb_the_facts_stand_beside_the_metrics(trained):
-    _, run = trained
-    facts = yaml.safe_load((run / "hparams.yaml").read_text())
+def test_without_wandb_the_facts_stand_beside_the_metrics(tmp_path):
+    assert main(["fit", "-c", str(write_config(tmp_path, max_epochs=1))]) == 0
+    facts = yaml.safe_load((tmp_path / "logs/tiny/version_0/hparams.yaml").read_text())
     assert facts["task"] == "CMOSTask"
     assert len(facts["data_fingerprint"]) == 12
 

@@ -95,6 +95,7 @@ class WandbLogger(_WandbLogger):
             offline=offline and mode != "disabled",
             settings={"init_timeout": float(os.environ.get("WANDB_INIT_TIMEOUT", INIT_SECONDS))},
         )
+        self._wandb_init.pop("anonymous")  # Lightning's, which wandb complains of
 
     def name_run(self, group: str, folder: str) -> None:
         """Name the run after its folder, unless it was named otherwise; before it begins."""

@@ -93,6 +93,8 @@ class WandbLogger(_WandbLogger):
             tags=tags,
             save_dir=save_dir,
             offline=offline and mode != "disabled",
+            # wandb reads the environment once a process, and takes what is said here first
+            mode="disabled" if mode == "disabled" else "offline" if offline else "online",
             settings={"init_timeout": float(os.environ.get("WANDB_INIT_TIMEOUT", INIT_SECONDS))},
         )
         self._wandb_init.pop("anonymous")  # Lightning's, which wandb complains of

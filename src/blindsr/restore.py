@@ -1,4 +1,4 @@
-"""Restore and look at pictures: the object behind :func:`blindsr.load`.
+"""Restore pictures and estimate their blur: :func:`blindsr.load` and what it returns.
 
 >>> import blindsr
 >>> model = blindsr.load("weights.safetensors")  # doctest: +SKIP
@@ -60,14 +60,14 @@ def load(
 
     Raises:
         FileError: if there is no such file.
-        WeightsError: if it cannot be read, or holds a network that nobody knows.
+        WeightsError: if it cannot be read, or holds an unknown network.
         ConfigError: if an option has an unknown value.
     """
     return Restorer(open_model(source, pick_device(device), pick_precision(precision), layout))
 
 
 class Restorer:
-    """A loaded model; made by :func:`load`. It changes nothing, so threads may share it.
+    """A loaded model; made by :func:`load`. It keeps no state, so threads may share it.
 
     Large pictures are computed in tiles that overlap, are blended, and lie on the windows of the
     attention; means over the picture are those of the whole picture. Memory follows the tile, not
@@ -89,7 +89,7 @@ class Restorer:
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Device it runs on."""
         return self._model.device
 
     @property
@@ -129,14 +129,14 @@ class Restorer:
 
     @property
     def needs_maps(self) -> bool:
-        """Whether it must be told blur or classes: a restorer without its estimator."""
+        """Whether :meth:`upscale` needs ``blur`` or ``seg``: a restorer without its estimator."""
         return abilities.needs_maps(self._model)
 
     @cached_property
     def phase(self) -> float:
         """Where it puts LR pixels, see :func:`blindsr.imaging.resize.phase`.
 
-        As its training data say; else found by trying it on a small pattern.
+        Taken from the facts of its training data, else measured on a small pattern.
         """
         if self.facts is not None and self.facts.scale == self.scale:
             return self.facts.phase
@@ -148,7 +148,7 @@ class Restorer:
 
     @property
     def downsampler(self) -> Downsampler:
-        """How its training pictures were made small; where no file says it, by the phase."""
+        """Down-sampler of its training data; guessed from the phase where unknown."""
         if self.facts is not None and self.facts.scale == self.scale:
             return cast("Downsampler", self.facts.downsampler)
         return "bicubic" if self.phase else "sfold"
@@ -263,7 +263,7 @@ class Restorer:
                 estimator in the box sees it.
             keep_blur: as in :meth:`upscale`.
             strength: as in :meth:`upscale`.
-            removed: also tell the blur that was removed, which a :class:`ConsistencyMeter` needs.
+            removed: also return the blur that was removed, which a :class:`ConsistencyMeter` needs.
             on_progress: called with tiles done and tiles in all after every tile.
 
         Raises:
@@ -289,7 +289,7 @@ class Restorer:
         return upsample(alpha, self.scale, phase=self.phase)
 
     def _blend(self, keep_blur: float | None, strength: float, *, report: bool) -> Blend | None:
-        """What is done with the model's result; ``None`` for nothing."""
+        """How the model's result is blended with the bicubic enlargement; ``None`` if it is not."""
         keep = check_share("keep_blur", default_keep_blur() if keep_blur is None else keep_blur)
         share = check_share("strength", strength)
         if not (keep or share < 1 or report):
@@ -299,7 +299,7 @@ class Restorer:
     def _watched(
         self, run: TiledRun, found: list[Consistency] | None
     ) -> Iterator[NDArray[np.float32]]:
-        """Strips of a picture; at the end adds how consistent they are with their input."""
+        """SR strips of a picture; appends the consistency to ``found`` after the last one."""
         if found is None:
             yield from (strip.sr for strip in run.strips(maps=False))  # type: ignore[misc]
             return

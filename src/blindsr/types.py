@@ -130,7 +130,7 @@ def counted(batch: Batch) -> list[int]:
 
 
 class Estimate(NamedTuple):
-    """What an estimator says about an LR image, maps at HR size (N, ., s*h, s*w).
+    """Output of an estimator for an LR image: maps at HR size (N, ., s*h, s*w).
 
     A part that a network was built without (single task, no auxiliary supervision) is ``None``.
     """
@@ -150,7 +150,7 @@ class Estimate(NamedTuple):
 
 
 class PictureSample(TypedDict, total=False):
-    """What there is to see of one sample: arrays at HR size. A key is absent where nothing is."""
+    """Arrays of one sample for drawing, at HR size. A key is absent where the sample has none."""
 
     name: str
     lr: NDArray[np.float32]
@@ -176,10 +176,10 @@ class PictureSample(TypedDict, total=False):
 
 @runtime_checkable
 class DrawsSamples(Protocol):
-    """A task that says what there is to see of a validation sample.
+    """A task whose validation samples can be drawn.
 
-    :class:`blindsr.callbacks.Pictures` asks it, :func:`blindsr.drawing.samples.save_samples`
-    draws.
+    :class:`blindsr.callbacks.Pictures` calls it and draws the result with
+    :func:`blindsr.drawing.samples.save_samples`.
     """
 
     def picture_sample(self, batch: Batch, outputs: Any, index: int) -> PictureSample:

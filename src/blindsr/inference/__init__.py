@@ -1,1 +1,1 @@
-"""Behind :func:`blindsr.load`: any file to a model, any picture through it in tiles."""
+"""Inference: open files as models, and run pictures through them in tiles."""

@@ -1,4 +1,4 @@
-"""What a model can do, in one line for people, and the errors for what it cannot."""
+"""What a model can do, its description in one line, and the errors for what it cannot do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def may_look(model: Model) -> bool:
 
 
 def needs_maps(model: Model) -> bool:
-    """Whether it must be told blur or classes: a restorer without its estimator."""
+    """Whether it needs ``blur`` or ``seg`` from the user: a restorer without its estimator."""
     upscaler = model.upscaler
     return upscaler is not None and model.estimator is None and bool(upscaler.uses)
 
@@ -94,7 +94,7 @@ def require_upscaler(model: Model, blur: object, seg: object) -> None:
 
 
 def untrusted(model: Model) -> ConfigError:
-    """Why no map of a model is shown."""
+    """The error for a model whose file says that its maps are wrong."""
     return ConfigError(
         model.origin,
         found=f"{model.title} with maps that its file calls not to be trusted "
@@ -105,7 +105,7 @@ def untrusted(model: Model) -> ConfigError:
 
 
 def _of_data(facts: DataFacts) -> str:
-    """The training data, beside what the network shows."""
+    """Down-sampler, phase, window and depth of the training data."""
     words = [f"LR by {facts.downsampler} in phase {facts.phase:g}"]
     if facts.sigma_max:
         words.append(f"blur in windows of {facts.window_taps} pixels")

@@ -1,4 +1,4 @@
-"""A model as the engine runs it: up to two networks and what their tiles need."""
+"""A model that is ready to run: up to two networks and their tile needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Estimator:
     gives: tuple[str, ...]
     """The parts of :class:`~blindsr.types.Estimate` that it has."""
     sees_blur: bool = False
-    """It says how far off sigma may be, and covers wide blur: fit to decide what is kept."""
+    """It estimates its own error and covers wide blur, so that it may decide which blur is kept."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Upscaler:
     uses: tuple[str, ...] = ()
     """Of ``blur``, ``blur_scale`` and ``seg``."""
     told_max: float | None = None
-    """Largest sigma that it is told, HR pixels."""
+    """Sigma in HR pixels at which its map is clipped."""
     condition: Callable[..., object] | None = None
-    """The part that takes means over the whole picture, for collecting them alone."""
+    """Its part that takes means over the whole picture, run alone to collect them."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a file turned into.
+    """A model opened from a file.
 
     Attributes:
         title: name of the architecture.

@@ -1,4 +1,4 @@
-"""From a file to a model."""
+"""Open a file of weights as a model that is ready to run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def open_model(
 
     Raises:
         FileError: if there is no such file.
-        WeightsError: if it cannot be read, or nobody knows its network.
+        WeightsError: if it cannot be read, or holds an unknown network.
     """
     path, card = file_of(source), card_of(source)
     try:
@@ -89,7 +89,7 @@ def _own(
 def engine_parts(
     network: kinds.Network, device: torch.device
 ) -> tuple[Estimator | None, Upscaler | None]:
-    """What the engine runs of a network: an accelerated copy with its tile needs.
+    """An accelerated copy of a network, in one or two parts, with their tile needs.
 
     Args:
         network: in evaluation mode; of a pipeline both parts are there.
@@ -145,7 +145,7 @@ def _of_anchor(
 
 
 def _word(path: str, key: str) -> str:
-    """What the card of a file says under a key, or nothing."""
+    """Metadata of a file under a key, or an empty text."""
     if not is_safetensors(path):
         return ""
     _, metadata = read_state_dict(path)

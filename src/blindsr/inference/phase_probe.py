@@ -1,7 +1,7 @@
-"""Where a network puts LR pixels in its HR picture, found by looking at what it makes.
+"""Find the phase of a network (where LR pixels lie in its HR picture) from its output.
 
-A network learns the phase of the down-sampler of its training. Whatever is laid over its pictures,
-alpha or a plain enlargement, must have the same: a wrong one is a shift of (s - 1) / 2 pixels.
+A network learns the phase of the down-sampler of its training. Alpha or a bicubic enlargement that
+is combined with its output must have the same phase: a wrong one shifts it by (s - 1) / 2 pixels.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures of every accepted kind: read tile by tile, given back as what they came as."""
+"""Arrays, PIL images and tensors: read tile by tile; results are returned as the same kind."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def tile(self, tile: Tile, device: torch.device) -> Tensor:
-        """What a tile sees: (1, 3, h, w) float32 in [0, 1] on ``device``."""
+        """Pixels of a tile: (1, 3, h, w) float32 in [0, 1] on ``device``."""
         rows, columns = tile
         part = self.pixels[rows.start : rows.stop, columns.start : columns.stop]
         values = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))
@@ -53,12 +53,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a user handed over.
+    """Pictures as a user gave them.
 
     Attributes:
         kind: array, PIL image or tensor.
         items: the pictures; more than one only for a tensor of four axes.
-        original: as it was handed over.
+        original: the user's object.
         pil: what a PIL image holds, else ``None``.
     """
 
@@ -70,8 +70,8 @@ class Pictures:
     def give_back(self, results: Iterable[Iterable[NDArray[np.float32]]], enlarge: Enlarge) -> Any:
         """Return the restored pictures as the kind that came in.
 
-        A grey picture, and one whose three channels are equal, stays grey; a tensor is what the
-        network makes of it.
+        A grey picture, and one whose three channels are equal, stays grey; a tensor
+        keeps the three channels of the result.
 
         Args:
             results: of each picture, strips (rows, scale * W, 3) in [0, 1].

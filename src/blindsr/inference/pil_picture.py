@@ -31,7 +31,7 @@ class PilPicture:
         pixels: (H, W, 3) uint8 or uint16; under alpha 0 the nearest visible colours.
         alpha: (H, W) of the same dtype, or ``None``.
         grey: the image has one channel besides alpha.
-        info: what the result says beside its pixels, as Pillow names it.
+        info: metadata for the result (profile, resolution, ...), by Pillow's names.
     """
 
     pixels: NDArray[Any]

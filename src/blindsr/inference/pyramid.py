@@ -1,4 +1,4 @@
-"""Sigma of large blur: a model looks at a picture and at reduced copies of it."""
+"""Estimate large blur: run a model on a picture and on reduced copies of it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _strips(
 
 
 class _Shares:
-    """Turns the progress of every level into one percentage, by the pixels of the levels."""
+    """Progress over all levels as one percentage, each level weighted by its pixels."""
 
     def __init__(self, factors: Sequence[int], tell: Progress | None) -> None:
         total = sum(1 / factor**2 for factor in factors)
@@ -147,7 +147,7 @@ class _Shares:
         self._tell = tell
 
     def of(self, factor: int) -> Progress | None:
-        """Return what is to be told of a level."""
+        """Return the callback for a level."""
         tell = self._tell
         if tell is None:
             return None

@@ -1,8 +1,8 @@
 """Sigma maps of a picture and of its reduced copies, merged to one.
 
-An estimator tells blur up to a limit. In a copy reduced N times a blur of b pixels is one of b / N,
-so estimates there, times N, reach N times as far, and tell nothing below N times the least blur
-that it can see. At every pixel the finest level that is not saturated is the right one.
+An estimator can measure blur up to a limit. In a copy reduced N times a blur of b pixels is one of
+b / N, so estimates there, times N, reach N times as far, but cannot measure less than N times the
+least blur that it can see. At every pixel the finest level that is not saturated is the right one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import downsample, upsample
 
 AUTO_SIDE = 64
-"""Short side of the smallest copy that is made unasked."""
+"""Shortest side of a copy by default."""
 SMALLEST_SIDE = 16
-"""Short side of the smallest copy that is made at all."""
+"""Shortest side of a copy if the number of levels is given."""
 TRUSTED, SATURATED = 0.6, 0.9
-"""Shares of the limit up to which a level is believed, and from which on it is not."""
+"""Shares of the limit: up to the first a level is used alone, from the second on not at all."""
 
 
 class Level(NamedTuple):
@@ -67,7 +67,7 @@ def reduce_copy(image: NDArray[Any], factor: int) -> NDArray[np.float32]:
         factor: at least 1.
 
     Returns:
-        (ceil(H / factor), ceil(W / factor), 3) in [0, 1]; what lacks at the ends is mirrored.
+        (ceil(H / factor), ceil(W / factor), 3) in [0, 1]; mirrored at the ends to whole pixels.
     """
     peak = np.float32(np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1)
     padding = [(0, -side % factor) for side in image.shape[:2]]
@@ -93,14 +93,14 @@ def merge_levels(levels: Sequence[Level], limit: float) -> NDArray[np.float32]:
     Args:
         levels: from the finest to the coarsest; each factor a multiple of the one before, each map
             ceil(size / ratio) of the one before.
-        limit: largest sigma that an estimator can tell, in pixels of what it looks at.
+        limit: largest sigma that an estimator can measure, in pixels of its input.
 
     Returns:
         (h, w) of the first level, in pixels of the input, never negative.
 
     Raises:
         ConfigError: there is no level, a factor does not fit, or ``limit`` is not positive.
-        DataError: a map has another size than its factor asks for.
+        DataError: the size of a map does not fit its factor.
     """
     if not limit > 0:
         raise ConfigError("limit", found=repr(limit), expected="a sigma above 0")
@@ -139,7 +139,7 @@ def check_factors(factors: Sequence[int]) -> None:
     """Refuse factors of which one is no multiple of the one before.
 
     Raises:
-        ConfigError: likewise if there is none, or one is below 1.
+        ConfigError: one is no multiple of the one before or below 1, or there is none.
     """
     multiples = all(fine < coarse and coarse % fine == 0 for fine, coarse in pairwise(factors))
     if not factors or factors[0] < 1 or not multiples:

@@ -1,4 +1,4 @@
-"""What a model makes of a picture: strips from top to bottom, or whole maps."""
+"""Results of a model for one picture: strips from top to bottom, or whole maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Strip(NamedTuple):
-    """Rows of a result; what nobody wanted is ``None``."""
+    """Rows of a result; parts that were not requested are ``None``."""
 
     top: int
     """First row, in HR pixels."""
@@ -31,7 +31,7 @@ class _BlurAndSeg(NamedTuple):
 
 
 class Maps(_BlurAndSeg):
-    """What an estimator says of a picture, at HR size; arrays, or for tensors tensors.
+    """Estimated maps of a picture at HR size; arrays, or tensors where the picture was one.
 
     Attributes:
         blur: (s*H, s*W) float32, sigma in HR pixels, or ``None``.

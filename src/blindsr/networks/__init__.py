@@ -1,4 +1,4 @@
-"""Networks as plain modules: tensors in, tensors out, no files (but ImageNet), no Lightning."""
+"""Networks as plain torch modules: tensors in, tensors out; the only files are ImageNet weights."""
 
 from blindsr.networks.backbones.imagenet import load_imagenet
 from blindsr.networks.fast.accelerate import accelerate

@@ -15,14 +15,14 @@ from blindsr.types import Estimate
 from .roles import EstimatorNetwork, RestorerNetwork, Role
 
 _OPTIONS = {"blur": "use_blur", "seg": "use_semantics"}
-"""What RRDB-SFT calls the maps that it can be built without."""
+"""Map -> argument of RRDBSFT that switches its use off."""
 
 
 class BlindSR(nn.Module):
     """A frozen estimator in front of a restorer (CMOS, stage 3).
 
-    Frozen means: in evaluation mode whatever :meth:`train` is told, without gradient, and so
-    without a change of its running statistics. Only the restorer is trained.
+    The estimator stays in evaluation mode and gets no gradients, so neither its weights nor its
+    running statistics change. Only the restorer is trained.
 
     Args:
         estimator: ``forward(lr) -> Estimate``, for instance :class:`blindsr.networks.CMOS`; its
@@ -30,8 +30,8 @@ class BlindSR(nn.Module):
             HR size and HR pixels, see :func:`at_hr`.
         restorer: ``forward(lr, blur, seg) -> sr``, for instance :class:`blindsr.networks.RRDBSFT`.
         phase: of the data, where LR pixel 0 lies in HR pixels; matters to an estimator of scale 1.
-        told_max: largest sigma that the restorer is told, HR pixels: an estimator that was trained
-            apart may see wider blur than the restorer ever learnt to remove.
+        told_max: sigma, in HR pixels, at which the map for the restorer is clipped: an estimator
+            that was trained separately may see wider blur than the restorer learnt to remove.
 
     Raises:
         ConfigError: if the two differ in scale, or the restorer needs a map or a number of classes
@@ -93,8 +93,8 @@ class BlindSR(nn.Module):
         return self.restore(lr, estimate, seg), estimate
 
     def restore(self, lr: Tensor, estimate: Estimate, seg: Tensor | None) -> Tensor:
-        """As :meth:`forward`, with maps at HR size that are there; ``seg`` is (N, H, W) classes."""
-        needs = getattr(self.restorer, "needs", ())  # networks that say nothing take two maps
+        """As :meth:`forward`, with an estimate at HR size and classes ``seg`` (N, H, W)."""
+        needs = getattr(self.restorer, "needs", ())  # restorers without the attribute take two maps
         unsure = {"blur_scale": estimate.blur_scale} if "blur_scale" in needs else {}
         blur = estimate.blur
         if blur is not None and self.told_max is not None:
@@ -103,7 +103,7 @@ class BlindSR(nn.Module):
 
 
 def needs_enlarging(estimator: nn.Module, restorer: nn.Module) -> bool:
-    """Whether the maps of an estimator of scale 1 go to a restorer of a larger one."""
+    """Whether an estimator of scale 1 feeds a restorer of a larger scale."""
     scales = [getattr(network, "scale", None) for network in (estimator, restorer)]
     return scales[0] == 1 and scales[1] not in (None, 1)
 
@@ -136,7 +136,7 @@ def at_hr(estimate: Estimate, scale: int, phase: float) -> Estimate:
 
 
 def _check_pair(estimator: nn.Module, restorer: nn.Module) -> None:
-    """Compare what both say of themselves; networks that say nothing are taken as they are."""
+    """Compare scale, maps and class count, where the networks have these attributes."""
     scales = [getattr(network, "scale", None) for network in (estimator, restorer)]
     if None not in scales and scales[0] not in (1, scales[1]):
         raise ConfigError(

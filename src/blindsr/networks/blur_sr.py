@@ -1,4 +1,4 @@
-"""A small restorer that is told the blur of every pixel and how sure that is."""
+"""A small restorer that takes a blur map and its uncertainty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blindsr.imaging.resize import upsample
 from .roles import RestorerNetwork
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.1, 1.6, 2.3, 3.2)
-"""Sigma in LR pixels at which the code of the blur map has a channel."""
+"""Sigma in LR pixels of each channel of the code of the blur map."""
 _QUANTILES = (-1.61, -0.51, 0.0, 0.51, 1.61)
 """10, 30, 50, 70 and 90 % of a Laplace distribution of scale 1."""
 
@@ -23,9 +23,9 @@ class BlurSR(RestorerNetwork):
     """LR image and blur map -> SR image; every block is modulated by a code of the map (SFT).
 
     The code of a pixel is how its sigma is distributed over :data:`LEVELS`: with an uncertainty of
-    zero it is linear interpolation between two levels, and the less sure the estimate is, the more
-    levels share it. So a network that trusts sure maps learns what to do without one, too. The
-    bicubic enlargement is added, at which a training begins.
+    zero it is linear interpolation between two levels, and a larger uncertainty spreads it over
+    more levels. So one network learns to use reliable maps and to do without unreliable ones. The
+    output is added to the bicubic enlargement, from which training starts.
 
     Args:
         scale: HR size over LR size.
@@ -70,7 +70,7 @@ class BlurSR(RestorerNetwork):
             blur: (N, 1, s*h, s*w) sigma in HR pixels.
             seg: not used.
             blur_scale: (N, 1, s*h, s*w) Laplace scale of sigma's error in HR pixels; ``None`` means
-                that the map is the truth.
+                that the map is exact.
 
         Returns:
             (N, 3, s*h, s*w), not clipped.
@@ -109,7 +109,7 @@ class BlurSR(RestorerNetwork):
 
 
 class ModulatedBlock(nn.Module):
-    """Two convolutions with a shortcut; a code scales and shifts what lies between them."""
+    """Residual block of two convolutions; a code scales and shifts the feature between them."""
 
     def __init__(self, features: int, code: int) -> None:
         super().__init__()

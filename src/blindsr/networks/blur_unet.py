@@ -1,9 +1,9 @@
-"""A small estimator of blur that sees blur: a U-Net on gradient energies.
+"""A small estimator of blur and its uncertainty: a U-Net on gradient energies.
 
-Three things let a network answer with one number per picture, or follow colour, and none is here:
-colour itself, normalisation over the picture or the batch, and means over the picture. It is shown
-how much gradient is left after blurring a little and a little more, which hardly changes where the
-picture is blurred already, and every pixel is normalised over its own channels alone.
+Colour, normalisation over the picture or the batch, and means over the picture let a network
+predict one sigma per picture, or sigma from colour; this network has none of them. Its input is how
+much gradient is left after several blurs: where the picture is already blurred, a further blur
+hardly changes it. Every pixel is normalised over its own channels alone.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from blindsr.types import Estimate
 SIGMA_OFFSET = 0.25
 """Sigma is estimated as log2(sigma + this), sigma in pixels of the picture given."""
 STRIDE = 16
-"""Of the coarsest level, in pixels of the picture."""
+"""Stride of the coarsest level, in pixels of the picture."""
 _HALF = (torch.float16, torch.bfloat16)
 _LOG_SCALE = (-5.0, 3.0)  # of the Laplace scale, natural logarithm
 
 
 class BlurUNet(EstimatorNetwork):
-    """Estimates the blur of every pixel, and how far off it may be.
+    """Estimates sigma of every pixel and the Laplace scale of its error.
 
     Args:
         scale: HR is ``scale`` times the picture given; only the size and the unit of the maps
@@ -83,7 +83,7 @@ class BlurUNet(EstimatorNetwork):
         code = self.log_sigma(lr)
         hr = interpolate(code, scale_factor=self.scale, mode="bilinear", align_corners=False)
         shifted = torch.exp2(hr[:, :1])
-        # an error of log2 becomes one of sigma by the slope of the exponential
+        # error of sigma = error of log2 times the derivative of 2^x
         error = hr[:, 1:].exp() * shifted * (math.log(2) * self.spread)
         blur = (shifted - SIGMA_OFFSET).clamp_min(0)
         return Estimate(
@@ -91,7 +91,7 @@ class BlurUNet(EstimatorNetwork):
         )
 
     def log_sigma(self, lr: Tensor) -> Tensor:
-        """What is trained.
+        """Logarithms of sigma and of its error, on which the loss is computed.
 
         Args:
             lr: (N, 3, h, w) in [0, 1], any size.
@@ -111,13 +111,14 @@ class BlurUNet(EstimatorNetwork):
             raised = interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
             coarse = block(torch.cat([fine, raised], dim=1))
         code = pixel_shuffle(self.head(coarse), 2)
-        code = code.float() if code.dtype in _HALF else code  # a thousandth of an octave counts
+        # half precision is too coarse for a thousandth of an octave
+        code = code.float() if code.dtype in _HALF else code
         log_sigma, log_scale = code.split(1, dim=1)
         return torch.cat([log_sigma, log_scale.clamp(*_LOG_SCALE)], dim=1)
 
 
 class Block(nn.Module):
-    """Two convolutions with a shortcut; each pixel is normalised over its channels."""
+    """Residual block of two convolutions; each pixel is normalised over its channels."""
 
     def __init__(self, incoming: int, outgoing: int, *, dilation: int = 1) -> None:
         super().__init__()

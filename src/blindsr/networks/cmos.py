@@ -1,4 +1,4 @@
-"""CMOS: from an LR image to its sigma map and its semantic map (CVPR 2023, arXiv 2304.03542)."""
+"""CMOS: from an LR image to its sigma map and its class map (CVPR 2023, arXiv 2304.03542)."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ class CMOS(EstimatorNetwork):
     """Cross-modal fusion network: two tasks that exchange features at four scales.
 
     Args:
-        num_classes: classes of the semantic map.
+        num_classes: classes of the class map.
         scale: HR size over LR size.
         window_layout: ``"fixed"``, or ``"legacy"`` for the officially released weights.
         backbone: ``"hrnet_w18_small_v2"`` (the paper's), or ``"pyramid_small"`` for demonstrations.
-        gia_parts: what of GIA is switched on, see :class:`blindsr.networks.GIA`.
+        gia_parts: which parts of GIA are used, see :class:`blindsr.networks.GIA`.
         window: rows and columns of the windows of GIA.
-        tasks: ``"both"``, or ``"blur"`` or ``"seg"`` alone (ablation): then there is no other task
-            to look at, features pass from scale to scale through the GIA of that task only, and
-            the maps of the other task are ``None``.
+        tasks: ``"both"``, or ``"blur"`` or ``"seg"`` alone (ablation): then features
+            pass from scale to scale through the GIA of that task only, and the maps of the other
+            task are ``None``.
         auxiliary: decode the auxiliary maps; without (ablation) they are ``None``.
         inputs: what the backbone sees: colours as released (``"rgb"``), the gradient left after
             blurs (``"gradients"``, see :class:`~.blocks.gradient_energy.GradientEnergy`), from
             which blur is learnt within minutes, or ``"both"``.
         norm: ``"batch"`` as released, or ``"pixel"``: every pixel over its own channels. Then
-            nothing but the channel gates of GIA (the C of ``gia_parts``) pools over a picture.
+            only the channel gates of GIA (the C of ``gia_parts``) take means over a picture.
 
     Raises:
         ConfigError: if an option has an unknown value.
@@ -128,7 +128,7 @@ class CMOS(EstimatorNetwork):
                 module.window_layout = layout
 
     def drop_auxiliary(self) -> None:
-        """Leave out the auxiliary maps, which are for training."""
+        """Remove the heads of the auxiliary maps, which only training needs."""
         for heads in self.heads:
             heads.decoders = nn.ModuleDict()
 
@@ -170,7 +170,7 @@ class CMOS(EstimatorNetwork):
         return self.backbone(seen[0] if len(seen) == 1 else torch.cat(seen, dim=1))
 
     def _top_down(self, features: list[Tensor]) -> list[dict[str, Tensor]]:
-        """Head features by task, finest first; each scale looks at the coarser one above."""
+        """Head features by task, finest first; each scale also takes the next coarser one."""
         inputs = dict.fromkeys(self.tasks, features[-1])
         heads: list[dict[str, Tensor]] = []
         for i in range(len(features) - 1, -1, -1):

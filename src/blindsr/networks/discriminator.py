@@ -1,4 +1,4 @@
-"""Discriminators that judge every pixel, with and without a blur mask (PBaSR, section 3.3)."""
+"""U-Net discriminators with a logit per pixel, with or without a blur mask (PBaSR, sec. 3.3)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _UNet(nn.Module):
         self.conv9 = nn.Conv2d(c, 1, 3, padding=1)
 
     def judge(self, first: Tensor) -> Tensor:
-        """What follows ``conv0``: (N, features, H, W), activated -> logits (N, 1, H, W)."""
+        """Everything after ``conv0``: (N, features, H, W), activated -> logits (N, 1, H, W)."""
         half = _activate(self.conv1(first))  # (N, 2c, H/2, W/2)
         quarter = _activate(self.conv2(half))  # (N, 4c, H/4, W/4)
         x = _activate(self.conv3(quarter))  # (N, 8c, H/8, W/8)
@@ -50,9 +50,9 @@ class _UNet(nn.Module):
 class UNetDiscriminator(_UNet):
     """Real or restored, for every pixel: the U-Net of Real-ESRGAN (Wang et al. 2021).
 
-    Down to an eighth of the size and up again, with the features of the way down added on the way
-    up; ``conv1`` to ``conv8`` are under spectral norm and have no bias. The 28 tensors are named as
-    in Real-ESRGAN's and FeMaSR's published files (``conv0.weight``, ``conv1.weight_orig``,
+    Down to an eighth of the size and up again, with skip connections that add the features of the
+    same size; ``conv1`` to ``conv8`` are under spectral norm and have no bias. The 28 tensors are
+    named as in Real-ESRGAN's and FeMaSR's published files (``conv0.weight``, ``conv1.weight_orig``,
     ``conv1.weight_u``, ...): ``load_state_dict`` takes those as they are.
 
     Args:
@@ -89,8 +89,8 @@ class ConditionalDiscriminator(_UNet):
             the first convolution is then no longer that of a published discriminator.
             ``"identity"`` keeps the unconditional network whole: the mask becomes 32 features (3x3
             convolution, leaky ReLU), which a 1x1 convolution joins to the output of ``conv0``.
-            That begins as the identity on the image's features and zero on the mask's: the network
-            starts as the unconditional one and learns to look at the mask
+            It starts as the identity on the image's features and zero on the mask's: the network
+            starts as the unconditional one and learns to use the mask
             (:meth:`load_unconditional`).
         features: channels after the first convolution; the mask gets half as many.
 
@@ -137,7 +137,7 @@ class ConditionalDiscriminator(_UNet):
         return self.judge(_activate(first))
 
     def load_unconditional(self, state: Mapping[str, Tensor]) -> None:
-        """Take over all 28 tensors of an unconditional discriminator; the mask's part stays.
+        """Load all 28 tensors of an unconditional discriminator; the mask's layers keep their own.
 
         Called on a new network of mode ``"identity"``, the two then give the same logits to the
         bit whatever the mask says (up to rounding where a GPU computes convolutions in TF32).
@@ -147,7 +147,7 @@ class ConditionalDiscriminator(_UNet):
 
         Raises:
             WeightsError: if a tensor is missing, unknown or of another shape, as ``conv0.weight``
-                is with ``"concat"``; the network is then as before.
+                is with ``"concat"``; the network is then unchanged.
         """
         own = {
             k: v for k, v in self.state_dict().items() if not k.startswith(("mask_conv", "fuse"))

@@ -1,4 +1,4 @@
-"""Grouping Interactive Attention: how two features of CMOS and RRDB-SFT look at each other."""
+"""Grouping Interactive Attention (GIA): mutual attention between two feature maps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class GIA(nn.Module):
         window: rows and columns of a window of the spatial stream.
         upsample: ``x1`` is coarser than ``x2``; without it both have one size.
         merge: return the sum of both outputs instead of the two.
-        parts: what is switched on. ``"FCS"`` all; ``"FC"`` alignment and channel stream, whose
+        parts: which of them are used. ``"FCS"`` all; ``"FC"`` alignment and channel stream, whose
             outputs are returned unmerged; ``"F"`` the aligned ``x1`` and ``x2``; ``""`` plain
             fusion: ``x1`` through an unbiased 1x1 convolution (only if C_l differs from C_h),
             bilinearly resized to ``x2`` (align_corners=False), and ``x2`` as it is. ``"F"`` and

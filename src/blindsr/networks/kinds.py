@@ -1,4 +1,4 @@
-"""The table of network kinds: all that files, models, exports and tasks know of a network.
+"""The table of network kinds: what files, models, exports and tasks must know of each network.
 
 A kind is added with one call, from any module::
 
@@ -56,7 +56,7 @@ class Official:
     Attributes:
         files: their names, for messages.
         prefixes: prefix of their tensor names -> prefix of ours; the longest match counts.
-        mark: part of a tensor name that gives them away.
+        mark: part of a tensor name that only these files have.
         rows: setting -> ending of the name of the tensor that has as many rows.
         fixed: settings that change the function but none of the tensors -> value when released.
         sigma_max: class count -> sigma_max of the data that they were trained on.
@@ -81,9 +81,9 @@ class NetworkKind:
         title: for people.
         marks: beginnings of tensor names, all of which a state dict of this kind has; they tell the
             kind of checkpoints that store none.
-        tile_needs: network -> what its tiles need.
+        tile_needs: network -> size, overlap and memory of its tiles.
         fast: network in evaluation mode -> a copy for inference with the same outputs.
-        trim: takes out of a copy what only a training looks at.
+        trim: removes from a copy the parts that only training needs.
         official: its released files, if any.
     """
 
@@ -212,7 +212,7 @@ def part(role: Any, settings: Mapping[str, Any]) -> Part:
 
 
 def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a pipeline says of itself beside the settings of its parts.
+    """Settings of a pipeline beside those of its parts.
 
     The scale is that of the restorer, since an estimator may have 1; the phase is that of the data.
     """
@@ -223,7 +223,7 @@ def shared(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def title(name: str, settings: Mapping[str, Any]) -> str:
-    """What people call a network: of a pipeline with the titles of its parts."""
+    """Title of a network; that of a pipeline names its parts."""
     kind = by_name(name)
     if kind.role != "pipeline":
         return kind.title
@@ -257,14 +257,14 @@ def networks(network: Network) -> dict[str, Any]:
 
 
 def trim(network: nn.Module, copy: nn.Module) -> None:
-    """Take out of a fast copy of a network what only a training looks at."""
+    """Remove from a fast copy of a network the parts that only training needs."""
     kind = kind_of(network)
     if kind is not None:
         kind.trim(copy)
 
 
 def tile_needs(network: nn.Module) -> TileNeeds:
-    """Needs of a network of any kind but a pipeline (not of accelerated copies)."""
+    """Tile needs of an estimator or a restorer (not of accelerated copies)."""
     kind = kind_of(network)
     return TileNeeds() if kind is None else kind.tile_needs(network)
 

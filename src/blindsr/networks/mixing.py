@@ -28,7 +28,7 @@ def cosine(
     """Cosine between the trainable weights of two networks.
 
     It is taken from the norms of both and of their difference, accumulated in float64, so that
-    1 - cosine keeps its digits when the networks have hardly parted.
+    1 - cosine stays precise when the networks hardly differ.
 
     Args:
         first: a network.
@@ -69,8 +69,8 @@ def mix_coefficient(
     Args:
         cos: () cosine between the networks.
         lambda0: l0, 0..1.
-        form: ``paper`` l0 + (1 - l0) cos / 2 (Eq. 2): networks that agree still mix, by
-            (1 - l0) / 2; ``released`` l0 + (1 - l0) cos, where mixing ends as they agree (the
+        form: ``paper`` l0 + (1 - l0) cos / 2 (Eq. 2): equal networks still mix, by
+            (1 - l0) / 2; ``released`` l0 + (1 - l0) cos, where equal networks do not mix (the
             released code, whose cosine is ``per_tensor``); ``constant`` l0.
 
     Returns:
@@ -92,7 +92,7 @@ def interpolate_(first: nn.Module, second: nn.Module, lam: Tensor | float) -> No
         first: a network.
         second: a network with parameters and running statistics of the same names and shapes.
         lam: lambda, a number or () on the device of the weights. 1 changes nothing, 0.5 makes both
-            equal, less lets them change sides.
+            equal, less swaps them in part.
 
     Raises:
         ConfigError: if the networks differ in shape or share no trainable parameter.

@@ -21,7 +21,7 @@ class EstimatorNetwork(nn.Module):
         estimates: the parts that this network gives, of ``blur``, ``seg``, ``blur_scale`` and
             ``kernels``, see :class:`~blindsr.types.Estimate`.
         num_classes: of ``seg``, 0 without it.
-        limits: argument of the constructor -> least and largest value that a file may ask for;
+        limits: argument of the constructor -> least and largest value that a file may set;
             only those that :data:`blindsr.networks.settings.checked.LIMITS` does not name.
     """
 
@@ -47,7 +47,7 @@ class RestorerNetwork(nn.Module):
         needs: the maps that this network must be told, of ``blur``, ``seg`` and ``blur_scale``, in
             this order.
         num_classes: of ``seg``, where it matters.
-        limits: as those of :class:`EstimatorNetwork`.
+        limits: as in :class:`EstimatorNetwork`.
     """
 
     role: ClassVar[Role] = "restorer"
@@ -58,5 +58,5 @@ class RestorerNetwork(nn.Module):
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def encode(self, blur: Tensor | None, seg: Tensor | None) -> Tensor | None:
-        """The part of the network that takes means over the whole picture, for those that do."""
+        """Part of the network that takes means over the whole picture, if it has one."""
         raise NotImplementedError

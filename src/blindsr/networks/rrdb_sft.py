@@ -1,4 +1,4 @@
-"""RRDB-SFT: an LR image, its sigma map and its semantic map -> SR image (CMOS, CVPR 2023)."""
+"""RRDB-SFT: an LR image, its sigma map and its class map -> SR image (CMOS, CVPR 2023)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Skip = Literal["none", "bicubic"]
 
 
 class RRDBSFT(RestorerNetwork):
-    """Restorer whose every block is modulated by a condition made of blur and semantics.
+    """Restorer whose blocks are modulated by a condition from the sigma map and the class map.
 
     The two maps are embedded by a convolution each and fused by GIA into the condition, which is
     read at every s-th pixel (CMOS, section 5.1; trunk of MANet, ICCV 2021).
@@ -35,14 +35,14 @@ class RRDBSFT(RestorerNetwork):
         code_length: C, channels of the condition.
         scale: s, HR size over LR size.
         window_layout: ``"fixed"``, or ``"legacy"`` for the officially released weights.
-        use_semantics: the condition sees the semantic map. Without, it is the embedded sigma map
-            alone: there is nothing to fuse, neither GIA nor ``seg_conv`` exist.
-        use_blur: the condition sees the sigma map. With neither map there is no condition; the SFT
-            layers stay and are driven by the feature alone, so that a comparison with and without
-            maps has the same depth and trunk.
+        use_semantics: use the class map. Without it the condition is the embedded sigma map, and
+            there is neither GIA nor ``seg_conv``.
+        use_blur: use the sigma map. With neither map there is no condition; the SFT layers then
+            depend on the feature alone, so that networks with and without maps have the same depth
+            and trunk.
         condition: ``"hr"`` fuses the maps at HR size, as in the paper; ``"lr"`` brings them to LR
-            size first, which makes the fusion s*s times cheaper. The tensors are the same, the
-            function is not: weights of one are no weights of the other.
+            size first, which makes the fusion s*s times cheaper. The tensors have the same
+            shapes, but weights of one do not work in the other.
         embed: ``"index"`` gives the class index as one number, as in the paper; ``"onehot"`` a
             channel per class.
         num_classes: classes of ``"onehot"``; unused by ``"index"``.
@@ -53,9 +53,9 @@ class RRDBSFT(RestorerNetwork):
             the paper, keeps ten blocks stable over a long training; one or two blocks learn many
             times faster with 1.
         window: rows and columns of the windows of GIA.
-        skip: ``"bicubic"`` adds the bicubically enlarged LR image, so that the trunk only learns
-            what that lacks: small networks then need hundreds of steps, not many thousands.
-            Training begins at the bicubic picture. ``"none"`` as in the paper.
+        skip: ``"bicubic"`` adds the bicubically enlarged LR image, so that the trunk learns the
+            residual: small networks then need hundreds of steps, not many thousands. Training
+            starts from the bicubic picture. ``"none"`` as in the paper.
         phase: with a bicubic skip, where LR pixel 0 lies in HR pixels
             (:func:`blindsr.imaging.resize.phase`); 0 for s-fold down-sampling.
 
@@ -121,7 +121,7 @@ class RRDBSFT(RestorerNetwork):
         self.upsampler = nn.Sequential(
             nn.Conv2d(features, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
         )
-        if skip == "bicubic":  # training begins at the bicubic picture
+        if skip == "bicubic":  # training starts from the bicubic picture
             for parameter in self.upsampler.parameters():
                 nn.init.zeros_(parameter)
 
@@ -157,8 +157,8 @@ class RRDBSFT(RestorerNetwork):
 
     def encode(self, blur: Tensor | None, seg: Tensor | None) -> Tensor | None:
         """Both maps as in :meth:`forward` -> the condition (N, C, h, w); ``None`` without maps."""
-        step = self.scale if self.condition == "lr" else 1  # of the pixels that are embedded
-        stride = self.scale // step  # from there to the condition
+        step = self.scale if self.condition == "lr" else 1  # between the pixels embedded
+        stride = self.scale // step  # from the embedded maps to the condition
         maps = []
         if self.use_blur:
             dtype = self.blur_conv.weight.dtype

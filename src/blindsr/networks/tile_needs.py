@@ -17,7 +17,7 @@ from .cmos import CMOS, MIN_SIZE
 from .rrdb_sft import RRDBSFT
 
 CMOS_OVERLAP = 96
-"""The flow of its alignment looks far; smaller overlaps were measured to be further off."""
+"""Its flow alignment samples far away; smaller overlaps gave larger measured errors."""
 RRDBSFT_OVERLAP = 32
 BLUR_UNET_REACH = 224
 """Pixels from a cut to where it no longer shows: measured with trained weights, sigma is off by up
@@ -31,16 +31,16 @@ class TileNeeds(NamedTuple):
     """Lengths in LR pixels."""
 
     multiple: tuple[int, int] = (1, 1)
-    """Rows and columns at whose multiples a tile must begin: there windows of the attention lie as
-    in the whole picture, at every scale."""
+    """A tile must begin at multiples of these rows and columns, so that the windows of the
+    attention lie as in the whole picture, at every scale."""
     overlap: int = 32
-    """What neighbours share, wide enough that tiles agree where they are blended; a multiple of
-    4."""
+    """Pixels that neighbouring tiles share, enough that they agree where they are blended; a
+    multiple of 4."""
     ramp: int | None = None
     """Pixels over which neighbours fade, the rest of the overlap being context; ``None`` is half
     of the overlap."""
     minimum: int = 1
-    """Smallest picture."""
+    """Shortest side of a picture."""
     bytes_per_pixel: int = 20_000
     """Peak of memory per LR pixel of a tile, in float32 on a CPU."""
     picture_means: bool = False
@@ -85,7 +85,7 @@ def blur_unet_needs(network: BlurUNet) -> TileNeeds:
 
 
 def blur_sr_needs(network: BlurSR) -> TileNeeds:
-    """Convolutions of three pixels: what lies beyond their reach makes no difference at all."""
+    """Convolutions of three pixels, exact if the overlap covers their receptive field."""
     reach = 2 * len(network.blocks) + 2
     features, hr = network.first.out_channels, network.scale**2
     overlap = 4 * math.ceil((2 * reach + BLUR_SR_RAMP) / 4)
@@ -110,14 +110,14 @@ def _strides(network: CMOS) -> list[int]:
 
 
 def _cmos_bytes(network: CMOS) -> int:
-    """The logits at HR size, and all scales at LR size on the way there; measured 0.9 of it."""
+    """Logits at HR size and features of all scales at LR size; 0.9 of this was measured."""
     outputs = max(network.num_classes, 1)
     first = next(m for m in network.predict.modules() if isinstance(m, nn.Conv2d))
     return FLOAT * (network.scale**2 * (outputs + 2) + 2 * first.in_channels)
 
 
 def _rrdb_sft_bytes(network: RRDBSFT) -> int:
-    """Five or six maps of the condition at HR size, a few of the trunk; measured 0.9 of it."""
+    """Five or six features of the condition at HR size, a few of the trunk; 0.9 of it measured."""
     hr, features = network.scale**2, network.conv_first.out_channels
     maps: float = 18 * hr + 10 * features
     if network.use_blur and network.use_semantics:

@@ -1,4 +1,4 @@
-"""Weights in and out: official checkpoints, our own, safe reading."""
+"""Files of weights, read safely and written: checkpoints, exports, official files, anchors."""
 
 from blindsr.weights.anchors.anchor import Anchor, anchor_of_branch, build_anchor, read_anchor
 from blindsr.weights.anchors.dialects import anchor_state

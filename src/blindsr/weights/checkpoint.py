@@ -1,4 +1,4 @@
-"""What a file of weights says of the network it belongs to: kind, settings, tensors.
+"""Read a file of weights: the kind of its network, the settings, the tensors.
 
 Files are checkpoints of ``lightning fit``, exports of this package (settings in the metadata of a
 safetensors file), or the officially released ``.pth`` files, whose settings follow from the names
@@ -38,7 +38,7 @@ SETTINGS_KEY = "blindsr"
 """Metadata key of a safetensors file under which an export keeps its description as JSON."""
 _SHOWN = 100
 DEFAULT_SIGMA_MAX = 5.0
-"""Of NYUv2-BSR; for files that do not say it."""
+"""That of NYUv2-BSR, for files without one."""
 NETWORK_KEY = "network"
 """Key of a task's checkpoint: the kind of its network and the settings, see :func:`stored`."""
 _TASK_PREFIX = "network."
@@ -59,11 +59,11 @@ class NetworkFile:
             ``estimator`` and ``restorer``, each with its ``kind`` unless that is the default.
         state: tensors by the names of the network.
         sigma_max: largest sigma of the training data, HR pixels; ``None`` for official restorers,
-            which do not show it.
+            whose files do not tell.
         class_names: names of the classes, empty where the file has none.
         official: the names are those of the released files, the layout of windows unknown.
         averaged: ``state`` holds averaged (EMA) weights.
-        facts: of the training data; ``None`` where the file says nothing of them.
+        facts: of the training data; ``None`` where the file has none.
     """
 
     path: str
@@ -78,7 +78,7 @@ class NetworkFile:
 
     @property
     def title(self) -> str:
-        """What people call the network."""
+        """Name of the network for people."""
         return kinds.title(self.kind, self.settings)
 
     @property
@@ -112,7 +112,7 @@ class NetworkFile:
 
 
 def stored(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a task stores of its network under :data:`NETWORK_KEY`: plain values."""
+    """Plain values that describe a network, under :data:`NETWORK_KEY` of a task's checkpoint."""
     return {"kind": name, "settings": {**settings}}
 
 
@@ -252,7 +252,7 @@ def _from_training(path: str, content: dict[str, Any]) -> NetworkFile:
         for name, tensor in stored.items()
         if name.startswith(_TASK_PREFIX)
     }
-    kind, about = kinds.recognised(state), settings  # of checkpoints that do not say it
+    kind, about = kinds.recognised(state), settings  # for checkpoints without a kind
     said = content.get(NETWORK_KEY)
     if isinstance(said, dict) and "kind" in said:
         kind, about = _said(said["kind"], said.get("settings"), path)

@@ -1,4 +1,4 @@
-"""Weights out: safetensors files that say what they are, and files with the official names.
+"""Write weights: safetensors files with a description, and files with the official names.
 
 A safetensors file holds tensors by our names and, as JSON in its metadata under
 :data:`~blindsr.weights.checkpoint.SETTINGS_KEY`, the kind of the network, its settings (the window
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CLASS_COUNT = "num_classes"
 TRAINED_FOR = "trained_for"
 UNTRUSTED_MAPS = "untrusted_maps"
-"""Metadata key: why the maps of a file are not to be shown; its restorer still serves."""
+"""Metadata key: why the maps of a file must not be shown; its restorer can still be used."""
 """Key of a safetensors file's metadata."""
 
 
@@ -211,10 +211,10 @@ def save_official(path: str | Path, file: NetworkFile) -> nn.Module:
 
 
 def describe(file: NetworkFile) -> dict[str, Any]:
-    """What a safetensors file says of its weights, as plain JSON values.
+    """Description of weights for a safetensors file, as plain JSON values.
 
     Settings are complete, so that a default may change later; only a class count that is not known
-    stays out. ``sigma_max`` is null for official restorers, which do not show it.
+    stays out. ``sigma_max`` is null for official restorers, whose files do not tell.
     """
     complete = {role: _complete(part) for role, part in file.parts.items()}
     if file.is_pipeline:

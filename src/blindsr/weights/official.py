@@ -33,8 +33,8 @@ def load_official(
     """Load official weights strictly: every tensor must fit, and none may be left over.
 
     The six released files predate the fix of March 2024 of how the windows of GIA are put back.
-    By all evidence they were trained with the old layout and need ``"legacy"``; nobody has
-    published a check, and the two differ by several standard deviations of the output, so the
+    By all evidence they were trained with the old layout and need ``"legacy"``; no check
+    was ever published, and the two differ by several standard deviations of the output, so the
     caller has to choose. Weights trained by this package, or by the code after that fix, need
     ``"fixed"``.
 
@@ -65,7 +65,7 @@ def load_official(
 def load_official_state(
     network: nn.Module, state: Mapping[str, Tensor], window_layout: str | None, where: str
 ) -> None:
-    """Do what :func:`load_official` does with tensors that were read from ``where``."""
+    """As :func:`load_official`, with tensors that were read from ``where``."""
     layout = _choose_layout(where, window_layout)
     kind = kinds.kind_of(network)
     prefixes = official_form(kind, type(network).__name__).prefixes
@@ -93,7 +93,7 @@ def official_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> 
 
 
 def official_form(kind: kinds.NetworkKind | None, name: str = "") -> kinds.Official:
-    """What the released files of a kind look like.
+    """The released files of a kind.
 
     Args:
         kind: of the network; ``None`` for a class that is in no table.
@@ -114,7 +114,7 @@ def official_form(kind: kinds.NetworkKind | None, name: str = "") -> kinds.Offic
 
 
 def _check_function(network: nn.Module) -> None:
-    """Official restorers fuse their maps at HR size and add no picture: no tensor shows it."""
+    """Refuse settings that change the function but no tensor, such as the size of the condition."""
     for module in network.modules():
         kind = kinds.kind_of(module)
         released = kind.official.fixed if kind is not None and kind.official is not None else {}

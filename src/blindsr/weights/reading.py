@@ -1,4 +1,4 @@
-"""Read a file of tensors without running code that it may carry."""
+"""Read a file of tensors without running any code in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FACTS_METADATA = "blindsr_facts"
 """Metadata key of a safetensors file in the dialect of another program."""
-_DEEPEST = 20  # levels of a checkpoint; none of a training has so many
+_DEEPEST = 20  # nested levels of a checkpoint; none of a training has so many
 _LENGTH_BYTES = 8  # a safetensors file starts with the length of its header, then the header
 
 
@@ -145,7 +145,7 @@ def _tensors(content: object, name: str = "", depth: int = 0) -> Iterator[tuple[
 
 
 def _require_plain(name: str, tensor: Tensor, path: Path) -> None:
-    """Refuse tensors that are more than they hold: one stored number can claim to be 10**12."""
+    """Refuse tensors larger than their storage: one stored number may claim 10**12 elements."""
     kind = tensor.dtype
     whole = not (kind.is_complex or tensor.is_quantized or tensor.is_nested)
     if tensor.layout is not torch.strided or tensor.device.type != "cpu" or not whole:
@@ -182,7 +182,7 @@ def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:
 
 
 def _cause(error: Exception) -> str:
-    """What torch says of a pickle that needs more than tensors, or what else it may be."""
+    """Advice: the class that a pickle needs beside tensors, or what else may be wrong."""
     needed = re.search(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", str(error))
     if needed is None:
         return "It may be truncated, another kind of file, or a pickle that would run code."

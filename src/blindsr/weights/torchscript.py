@@ -1,8 +1,8 @@
 """Tensors of a TorchScript file by name, without running the program that it holds.
 
-A TorchScript archive is a program with its data. Loading it as one runs code of a stranger; here
-only the data is read: objects become plain attributes, and the tensors among them get the names
-that ``state_dict()`` of the module would give them.
+A TorchScript archive is a program with its data. Loading it with ``torch.jit`` runs that program;
+here only the data is read: objects become plain attributes, and the tensors among them get the
+names that ``state_dict()`` of the module would give them.
 """
 
 from __future__ import annotations

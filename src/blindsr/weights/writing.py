@@ -1,4 +1,4 @@
-"""Write files of weights whole or not at all."""
+"""Write files of weights atomically."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_pth(path: str | Path, content: Mapping[str, Any]) -> None:
 
 
 def _alone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that share no memory: views would be refused, or stored with all they are part of."""
+    """Copies that share no memory: views would be refused, or stored with their whole storage."""
     return {
         name: tensor.detach().clone(memory_format=torch.contiguous_format)
         for name, tensor in state.items()

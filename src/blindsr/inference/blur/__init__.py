@@ -1,1 +1,1 @@
-"""Blur that stays in a result, and how consistent the rest is with its input."""
+"""Blur that is kept in a result, and how consistent the result is with its input."""

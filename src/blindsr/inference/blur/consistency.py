@@ -65,7 +65,7 @@ class ConsistencyMeter:
                 for none.
 
         Returns:
-            (m, W) the next rows of the error, as many as are certain.
+            (m, W) the next rows of the error, as far as they are final.
         """
         if removed is None:
             removed = np.zeros(sr.shape[:2], np.float32)

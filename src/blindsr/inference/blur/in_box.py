@@ -24,7 +24,7 @@ _REACH = 3  # pixels to either side that a bilinear enlargement needs, and more
 
 
 def default_keep_blur() -> float:
-    """What is kept unasked: nothing where an installation lacks the estimator."""
+    """Default of ``keep_blur``: 0 where an installation lacks the estimator."""
     return 0.0 if _weights() is None else DEFAULT_KEEP_BLUR
 
 
@@ -59,7 +59,7 @@ class EnlargedRows:
     At the size of the picture they take 1 / scale^2 of the memory.
 
     Args:
-        maps: (rows, W, C) in pixels of the picture; asked for in order.
+        maps: (rows, W, C) in pixels of the picture; read from top to bottom.
         height: of the picture.
         scale: HR size over LR size.
         phase: where LR pixel 0 lies in HR pixels.
@@ -81,7 +81,7 @@ class EnlargedRows:
 
 
 def _weights() -> NetworkFile | None:
-    """The estimator of the model in the box; it says how far off it may be."""
+    """The estimator of the model in the box, which estimates its own error too."""
     return part_of(_box(FILE), "estimator") if FILE.is_file() else None
 
 

@@ -1,4 +1,4 @@
-"""Blur that is meant to stay: the model's result gives way to the bicubic enlargement.
+"""Keep intended blur: where it is large, the result is the bicubic enlargement.
 
     result = bicubic + a (model - bicubic),   a = strength * (1 - kept)
 
@@ -22,7 +22,7 @@ FINEST = 0.25
 DEFAULT_KEEP_BLUR = 0.3
 """Keeps blur of more than 0.83 pixels; chosen by measurement, see docs/keep_blur.md."""
 _RISE = 0.3  # half the width of the rise around the threshold, as a share of it
-_ROWS = 64  # blended at a time: what is made of them is small
+_ROWS = 64  # blended at a time, to keep intermediate arrays small
 
 
 def check_share(name: str, value: object) -> float:
@@ -72,7 +72,7 @@ class Blend:
         strength: of the model's result where no blur is kept.
         scale: HR size over LR size.
         phase: of the model, where the enlargement must lie.
-        tells: what blur was removed is asked for.
+        tells: also compute the blur that was removed.
     """
 
     keep: float
@@ -83,7 +83,7 @@ class Blend:
 
     @property
     def uses_blur(self) -> bool:
-        """Whether it must be told sigma."""
+        """Whether it needs the sigma map."""
         return self.keep > 0 or self.tells
 
     def apply(

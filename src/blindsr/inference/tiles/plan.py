@@ -13,9 +13,9 @@ from blindsr.inference.tiles.sizes import TileChoice, check_tile, lay_tiles
 from blindsr.inference.tiles.user_maps import user_maps
 
 SR_BYTES = 30
-"""Of a strip of SR image, per HR pixel: three float32, two and a half times while it is made."""
+"""Bytes per HR pixel of a strip of the SR image: three float32, 2.5 times while blending."""
 MAP_BYTES = 18
-"""Of a strip of maps: a float32 and a byte, in up to three strips and while one is made."""
+"""Bytes per HR pixel of strips of maps: a float32 and a byte, up to three strips and a copy."""
 
 
 def smallest_side(model: Model) -> int:

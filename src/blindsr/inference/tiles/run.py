@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 
 NamedMaps = dict[str, NDArray[Any]]
-"""Some rows of the maps that there are: ``blur`` float32 (rows, s*W, 1 or 2), sigma in HR pixels
+"""Some rows of the maps by name: ``blur`` float32 (rows, s*W, 1 or 2), sigma in HR pixels
 and the scale of its error, and ``seg`` uint8 (rows, s*W, 1)."""
 
 
@@ -53,7 +53,7 @@ class EstimatedRows(RollingRows):
 
 
 def map_names(estimator: Estimator) -> tuple[str, ...]:
-    """The maps that an estimator gives, ``blur`` first."""
+    """Names of the maps that an estimator gives, ``blur`` first."""
     return tuple(name for name in ("blur", "seg") if name in estimator.gives)
 
 
@@ -198,7 +198,7 @@ class TiledRun:
         return [sr]
 
     def _condition(self, tile: Tile, rows: MapRows) -> None:
-        """Only what takes means over the whole picture."""
+        """Run only the part that takes means over the whole picture."""
         grid, upscaler = self.upscaling, self.model.upscaler
         assert grid is not None
         assert upscaler is not None
@@ -247,7 +247,7 @@ class TiledRun:
         maps: NamedMaps,
         removed: NDArray[np.float32] | None = None,
     ) -> Strip:
-        """Cut off what was mirrored onto a small picture."""
+        """Cut off the mirrored padding of a small picture."""
         height, width = (self.model.scale * side for side in self.picture.size)
         keep = slice(0, max(0, height - top)), slice(0, width)
         shown = {name: map_[keep] for name, map_ in maps.items()}
@@ -264,7 +264,7 @@ class TiledRun:
 
 
 def _named(rows: MapRows | None, start: int, stop: int) -> NamedMaps:
-    """Rows ``start`` to ``stop`` of the maps that there are."""
+    """Rows ``start`` to ``stop`` of the maps, by name."""
     return {} if rows is None else dict(zip(rows.names, rows.rows(start, stop), strict=True))
 
 

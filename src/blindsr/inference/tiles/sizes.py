@@ -1,4 +1,4 @@
-"""How large tiles may be."""
+"""Choose the size of tiles by what a network needs and the memory."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class UserMapRows:
 
 
 def user_maps(picture: Picture, scale: int, blur: Any, seg: Any) -> UserMapRows | None:
-    """Check what a user gave and bring it to the size that the network sees.
+    """Check the maps of a user and pad them to the size that the network sees.
 
     Args:
         picture: that they belong to.

@@ -1,9 +1,9 @@
 """Backbones of CMOS by name.
 
 A backbone is any module that maps a normalised image (N, C, h, w) to four feature maps, finest
-first, whatever their strides: the network above asks only for their channels and resizes every map
-to the finer one it meets. To add one, write a function that returns it with its four channel
-counts, and name it in ``BACKBONES``.
+first, whatever their strides: CMOS uses only their channel counts and resizes each map to the next
+finer one. To add one, write a function that returns it with its four channel counts, and name it in
+``BACKBONES``.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Encoder(nn.Module):
 
     @torch.enable_grad()
     def _freeze_unused(self, in_channels: int) -> None:
-        """Freeze stages that are built but not asked for: distributed training waits for them."""
+        """Freeze stages that are built but not used: distributed training would wait for them."""
         self.eval()
         sum(x.sum() for x in self(torch.zeros(1, in_channels, 64, 64))).backward()
         for parameter in self.parameters():
@@ -69,7 +69,7 @@ class Encoder(nn.Module):
 def is_known_encoder(name: str) -> bool:
     """Whether a name stands for code of segmentation-models-pytorch or, after ``tu-``, of timm.
 
-    Names of a hub or a folder (``tu-hf-hub:...``, ``tu-local-dir:...``) are none.
+    Names of a hub or a folder (``tu-hf-hub:...``, ``tu-local-dir:...``) are refused.
     """
     import timm
     from segmentation_models_pytorch import encoders
@@ -81,7 +81,7 @@ def is_known_encoder(name: str) -> bool:
 
 
 def _filled(encoder: nn.Module) -> list[int]:
-    """Stages after the input that have channels at all."""
+    """Stages after the input that have channels."""
     return [i for i, width in enumerate(cast("list[int]", encoder.out_channels)) if i and width]
 
 

@@ -46,7 +46,7 @@ class BilinearFusion(nn.Module):
 
     Args:
         branches: one stack of blocks per resolution, finest first.
-        fuse_layers: ``fuse_layers[i][j]`` turns branch j into the channels and, for j < i, the
+        fuse_layers: ``fuse_layers[i][j]`` brings branch j to the channels and, for j < i, the
             resolution of branch i; the fixed-factor up-sampling at its end (j > i) is taken out.
     """
 

@@ -20,11 +20,11 @@ HUB_NAME = "timm/hrnet_w18_small_v2.ms_in1k"
 HUB_FILE = "model.safetensors"
 PROBE_SECONDS = 5.0
 CLASSIFIER = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.")
-"""What an ImageNet file holds beyond the backbone."""
+"""Layers of an ImageNet file that are not part of the backbone."""
 
 
 def load_imagenet(backbone: nn.Module, source: bool | str = True) -> None:
-    """Give the HRNet backbone of CMOS its ImageNet weights.
+    """Load ImageNet weights into the HRNet backbone of CMOS.
 
     Args:
         backbone: made by :func:`blindsr.networks.backbones.hrnet.hrnet_w18_small_v2`; changed in
@@ -36,7 +36,7 @@ def load_imagenet(backbone: nn.Module, source: bool | str = True) -> None:
     Raises:
         FileError: if the file is missing or unreadable.
         WeightsError: if the backbone is no HRNet, the weights do not fit, or they cannot be
-            downloaded. Without a network this takes seconds.
+            downloaded. Without an internet connection this takes seconds.
     """
     if source is False:
         return
@@ -103,7 +103,7 @@ def _hub_address() -> str:
 
 
 def _probe() -> None:
-    """Ask for the file once: the hub's own client retries for most of a minute before it fails."""
+    """Request the file once: the hub's own client retries for most of a minute before it fails."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -113,7 +113,7 @@ def _probe() -> None:
     try:
         urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
-        return  # somebody answers: let the hub's client, which may have credentials, have its try
+        return  # the server answers: the hub's client, which may have credentials, tries next
     except urllib.error.URLError as error:
         if isinstance(error.reason, OSError) and "CERTIFICATE" in str(error.reason).upper():
             return  # certificates are set up for the hub's client, not for this one
@@ -127,7 +127,7 @@ def _reason(error: Exception) -> str:
 def _fill(backbone: nn.Module, state: dict[str, Tensor], where: str) -> None:
     own = backbone.state_dict()
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    # Files older than this counter lack it; it plays no part at a fixed momentum.
+    # Older files lack this counter; it has no effect with a fixed momentum.
     missing = [
         name for name in own if name not in state and not name.endswith("num_batches_tracked")
     ]

@@ -1,4 +1,4 @@
-"""How the maps of a restorer become the inputs of its first convolutions."""
+"""Sigma map and class map as inputs of the first convolutions of a restorer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def class_channels(embed: Embed, num_classes: int) -> int:
 def blur_input(blur: Tensor, step: int) -> Tensor:
     """(N, 1, H, W) sigma in HR pixels -> (N, 1, H/step, W/step), unscaled.
 
-    Every ``step``-th pixel is taken, the places at which the HR condition is read too. A mean would
-    invent, along the edge between two depths, blur that is on neither side.
+    Every ``step``-th pixel is taken, as from the HR condition. A mean would give pixels at the edge
+    between two depths a sigma that neither side has.
     """
     return blur[:, :, ::step, ::step]
 
@@ -31,8 +31,8 @@ def class_input(
 ) -> Tensor:
     """(N, H, W) class indices -> (N, 1 or num_classes, H/step, W/step) of ``dtype``.
 
-    ``"index"`` is the number itself, void (255) included, at every ``step``-th pixel: numbers of
-    classes must not be averaged. ``"onehot"`` is the share of each class in the ``step`` x ``step``
+    ``"index"`` is the number itself, void (255) included, at every ``step``-th pixel: class
+    indices must not be averaged. ``"onehot"`` is the share of each class in the ``step`` x ``step``
     pixels that belong to an LR pixel; void counts for no class.
     """
     if embed == "index":

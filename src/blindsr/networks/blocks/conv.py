@@ -51,10 +51,10 @@ class ConvBN(nn.Module):
 
 
 class PooledBatchNorm(nn.BatchNorm2d):
-    """Batch norm over N pooled vectors (N, C, 1, 1) that survives a training batch of one image.
+    """Batch norm over N pooled vectors (N, C, 1, 1) that works for a batch of one image too.
 
-    One vector has no variance. That forward normalises with the running statistics, as in
-    evaluation, and leaves them as they are; weight and bias still learn. Synchronised batch norm
+    One vector has no variance. It is normalised with the running statistics, as in evaluation,
+    which then stay unchanged; weight and bias are still trained. Synchronised batch norm
     over several devices replaces this class and sees all their vectors.
     """
 

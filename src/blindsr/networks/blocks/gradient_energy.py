@@ -1,4 +1,4 @@
-"""What shows blur, as channels for a network: how much gradient is left after blurring."""
+"""Input channels from which blur is estimated: how much gradient is left after blurring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 _LEVELS = (0.0, 0.8, 1.6, 3.2, 6.4)  # sigma of the blurs, pixels
-_ENERGY_FLOOR = 1e-6  # of squared gradients; 8 bit rounding alone makes about as much
+_ENERGY_FLOOR = 1e-6  # added to squared gradients; about as much as 8 bit rounding alone gives
 _HALF = (torch.float16, torch.bfloat16)
 
 
@@ -18,14 +18,14 @@ class GradientEnergy(nn.Module):
     """How much gradient is left after blurs of 0 to 6.4 pixels, in octaves; no colour.
 
     Contrast cancels in the differences between levels. Grey is the plain mean of the channels, so
-    that exchanging them changes nothing at all.
+    swapping channels changes nothing.
     """
 
     channels = 9
 
     def forward(self, rgb: Tensor) -> Tensor:
         """(N, 3, h, w) in [0, 1] -> (N, 9, h, w)."""
-        # half precision would round away the gradients that are left after a wide blur
+        # half precision would round the small gradients after a wide blur to zero
         with torch.autocast(rgb.device.type, enabled=False):
             return self._channels(rgb.float() if rgb.dtype in _HALF else rgb)
 
@@ -45,7 +45,7 @@ class GradientEnergy(nn.Module):
 
 
 def _difference(x: Tensor, right: int, down: int) -> Tensor:
-    """To the next pixel; zero beyond the rim."""
+    """Difference to the next pixel; zero at the border."""
     shifted = pad(x, (0, right, 0, down), mode="replicate")
     return shifted[..., down:, right:] - x
 
@@ -60,7 +60,7 @@ def _central(x: Tensor) -> Tensor:
 
 
 def gaussian(x: Tensor, sigma: float) -> Tensor:
-    """Blur every channel of (N, 1, h, w); the picture's rim is repeated outside."""
+    """Blur every channel of (N, 1, h, w); the border is replicated."""
     if sigma == 0:
         return x
     reach = math.ceil(3 * sigma)

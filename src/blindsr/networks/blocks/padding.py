@@ -1,4 +1,4 @@
-"""Images of any size for networks that only take some."""
+"""Padding for networks that take only some image sizes."""
 
 from __future__ import annotations
 

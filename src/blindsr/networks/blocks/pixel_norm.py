@@ -14,8 +14,8 @@ EPS = 1e-4
 class PixelNorm(nn.Module):
     """Divide by the root mean square over the channels; a gain and an offset per channel.
 
-    Batch norm lets a network answer with one number per picture: what it subtracts and divides by
-    in training is a mean over the pictures. Here a pixel is all that there is.
+    Batch norm uses means over the pictures of a batch, from which a network can learn to predict
+    one sigma per picture. Here every pixel is normalised on its own.
 
     Args:
         channels: C.
@@ -33,9 +33,9 @@ class PixelNorm(nn.Module):
 
 
 def normalise_by_pixel(network: nn.Module) -> None:
-    """Put a :class:`PixelNorm` in the place of every batch norm, whoever wrote the network.
+    """Replace every batch norm of a network by a :class:`PixelNorm`.
 
-    What is frozen stays so.
+    Frozen layers stay frozen.
     """
     for module in list(network.modules()):
         for name, child in module.named_children():

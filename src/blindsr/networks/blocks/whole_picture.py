@@ -1,10 +1,10 @@
-"""What a network must know of the whole picture while it sees one tile of it.
+"""Means, resize ratios and flow grids of the whole picture, for a network that sees one tile.
 
 Three things in our networks depend on the whole picture: means over all pixels (the channel stream
 of GIA), resizing between scales, whose ratio is that of the picture's sizes, and the corner-aligned
 grid of flow alignment. Inside :func:`framed` they are computed as they would be in the whole
-picture. The frame is kept in a context variable: threads do not see each other's, and modules have
-no state of it. Without a frame every function here is the plain torch operation.
+picture. The frame is kept in a context variable: so every thread has its own, and modules keep no
+state. Without a frame every function here is the plain torch operation.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PictureMeans:
         self._sums[module] = (before + total, count + own.shape[2] * own.shape[3])
 
     def finish_round(self) -> None:
-        """All tiles have been added once: from now on their means hold."""
+        """Use the means of all tiles that were added since the last round."""
         self.known = {module: total / count for module, (total, count) in self._sums.items()}
         self._sums = {}
 

@@ -16,7 +16,7 @@ def pad_to_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
     ``torch.nn.functional.pad(mode="reflect")`` wherever that is defined.
     """
     for axis, side in zip((2, 3), window, strict=True):
-        # What is recorded (for ONNX) must hold for pictures of any size.
+        # A graph that is recorded for ONNX must work for any picture size.
         if torch.jit.is_tracing():
             x = x.index_select(axis, _mirrored(x, axis, side))
             continue

@@ -18,8 +18,8 @@ def fold_batchnorm(network: NetworkT) -> NetworkT:
     """Return a copy of ``network`` for inference whose batch norms are part of its convolutions.
 
     A batch norm is folded when the child registered just before it is a convolution of as many
-    channels. That is how every network of this package (and timm's HRNet) is written; it is a
-    convention, not a law, so test other networks before folding them. The copy equals the original
+    channels. All networks of this package (and timm's HRNet) are written that way; other networks
+    may not be, so compare the outputs before use. The copy equals the original
     up to float rounding, cannot be trained, and no longer loads or writes official weights.
 
     Args:

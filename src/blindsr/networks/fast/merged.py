@@ -13,14 +13,14 @@ SIDE = 3
 class MergedConv(nn.Module):
     """``second(first(x))`` at every ``stride``-th pixel, for inference.
 
-    Two linear maps in a row are one, with a 5x5 kernel for two 3x3 kernels. Only at the border it
-    is not: there ``second`` pads the output of ``first`` with zeros, where the 5x5 kernel sees
+    Two linear maps in a row are one, with a 5x5 kernel for two 3x3 kernels. At the border they
+    differ: there ``second`` pads the output of ``first`` with zeros, where the 5x5 kernel sees
     values that ``first`` would have had outside of the map. Those border pixels are computed in two
     steps. Where one kernel costs more multiplications than two, all pixels are.
 
     Args:
         first: 3x3, stride 1, zero padding 1.
-        second: likewise; takes the channels of ``first``.
+        second: also 3x3, stride 1, zero padding 1; takes the channels of ``first``.
         stride: every how many rows and columns the result is needed, starting with the first.
     """
 

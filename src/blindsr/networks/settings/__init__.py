@@ -1,1 +1,1 @@
-"""From the settings that a file or a user gives to the network that they describe."""
+"""Settings of networks: checked, and built from."""

@@ -1,4 +1,4 @@
-"""From the stored settings of a training to the network they describe."""
+"""Build a network from the stored settings of a training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def network_settings(kind: type[nn.Module], settings: Mapping[str, Any]) -> dict
 
 
 def build(kind: type[Network], settings: Mapping[str, Any]) -> Network:
-    """Construct ``kind`` from settings among which there may be others, as those of a task are.
+    """Construct ``kind`` from settings, of which those of other classes are ignored.
 
     Raises:
         ConfigError: if an option has an unknown value, another type, or is out of bounds.

@@ -1,8 +1,8 @@
 """Settings that come from a file: checked against the constructor before it is called.
 
-A file of weights is a stranger's. Whatever it says of its network must have the type that the
-constructor declares, lie within bounds that any network of this package keeps, and, where it is a
-name, be a known one: nothing else reaches a constructor, an import or a hub.
+A file of weights may come from anyone. Every setting must have the type that the constructor
+declares and lie within bounds; a name must be a known one. Nothing else reaches a constructor, an
+import or a hub.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def _refused(where: str, key: str, value: object, expected: str) -> WeightsError
 
 
 def short_text(value: object) -> str:
-    """A value of a stranger for one line: its type where it is long or deep."""
+    """A value from a file, short enough for one line; its type where it is long or deep."""
     if isinstance(value, (Mapping, list, tuple, set)) and not _is_flat(value):
         return f"of type {type(value).__name__}"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:

@@ -47,7 +47,7 @@ _SMALL = 8
 
 @dataclass(frozen=True)
 class Anchor:
-    """A network, and how a file keeps it.
+    """A network and the dialect of its file.
 
     Attributes:
         network: ``forward`` takes (N, 3, h, w) in [0, 1] to (N, 3, s*h, s*w), nominally in [0, 1]
@@ -62,7 +62,7 @@ class Anchor:
         minimum: smallest h and w.
         class_path: class of the network if it was named, else ``None``.
         init_args: its arguments.
-        recognised: whether spandrel builds the same function out of the tensors alone; else the
+        recognised: whether spandrel builds the same function from the tensors alone; else the
             class and its arguments are needed.
         facts: of the data that PBaSR trained it on, where its file says them.
     """
@@ -80,7 +80,7 @@ class Anchor:
     facts: DataFacts | None = None
 
     def description(self) -> dict[str, Any]:
-        """What a checkpoint must keep (under ``"anchor"``) to write its weights in this dialect."""
+        """Entry ``"anchor"`` of a checkpoint, needed to write its weights in this dialect."""
         return {
             "names": dict(self.names),
             "wrapper": self.wrapper,
@@ -182,7 +182,7 @@ def anchor_of_branch(
         weights: both branches.
         which: the one to take.
         own_class: import path of the class, from the user, where the file names a class that is no
-            architecture of spandrel: such a name is never followed.
+            architecture of spandrel: such a name is never imported.
 
     Raises:
         ConfigError: if ``own_class`` cannot be imported or built.
@@ -211,11 +211,11 @@ def _tensors(content: Mapping[str, Any], where: str) -> tuple[str, dict[str, Ten
 
 
 def _dialect(state: Mapping[str, Tensor], network: nn.Module, where: str) -> dict[str, str] | None:
-    """Name in a file -> name in ``network``, found by sending marked tensors the same way."""
+    """Name in a file -> name in ``network``, found by loading tensors filled with marks."""
     own = network.state_dict()
     try:
         landed = recognise(marked(state), where).model.state_dict()
-    except WeightsError:  # an architecture that looks at values, too
+    except WeightsError:  # an architecture whose detection also uses values
         return None
     if {n: t.shape for n, t in landed.items()} != {n: t.shape for n, t in own.items()}:
         return None
@@ -246,8 +246,8 @@ def _refuse_leftovers(
 def _of_spandrel(network: nn.Module, class_path: str) -> Anchor | None:
     """A network of a class of spandrel, in the dialect that users of its architecture expect.
 
-    Settings that do not show in the tensors (HAT's ``conv_scale``) make spandrel read another
-    function out of them; such a network is kept as one of the user's own class. ``None`` for other
+    Some settings do not show in the tensors (HAT's ``conv_scale``), so spandrel may build another
+    function from them; such a network is kept as one of the user's own class. ``None`` for other
     classes.
     """
     if not type(network).__module__.startswith("spandrel"):

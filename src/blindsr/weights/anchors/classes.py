@@ -53,7 +53,7 @@ _TRY = 64
 
 
 def resolve(class_path: str, init_args: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Replace a short name by its class, and put ``init_args`` over its settings."""
+    """Replace a short name by its class; ``init_args`` override its settings."""
     if "." in class_path:
         return class_path, dict(init_args)
     short = class_path.lower()
@@ -80,7 +80,7 @@ def build_class(class_path: str, init_args: Mapping[str, Any]) -> nn.Module:
     try:
         with quiet():
             return kind(**init_args)
-    except Exception as error:  # whatever a class says of values it does not take
+    except Exception as error:  # any class may raise any error for wrong values
         raise ConfigError(
             class_path,
             found=f"cannot be built ({type(error).__name__}: {error})",
@@ -97,7 +97,7 @@ def sizes(network: nn.Module, multiple: int = 1, minimum: int = 1) -> tuple[int,
 
 
 def measured_scale(network: nn.Module, multiple: int, minimum: int, class_path: str) -> int:
-    """Attribute ``scale`` or ``upscale`` of a network, else what a small picture grows by.
+    """Attribute ``scale`` or ``upscale`` of a network, else measured on a small picture.
 
     Raises:
         ConfigError: if the network makes no picture of a picture.
@@ -111,7 +111,7 @@ def measured_scale(network: nn.Module, multiple: int, minimum: int, class_path: 
     try:
         with torch.no_grad(), quiet():
             sr = network.eval()(torch.zeros(1, 3, size, size))
-    except Exception as error:  # whatever a network says of a picture it does not take
+    except Exception as error:  # any network may raise any error for a wrong picture
         raise _no_scale(class_path, f"{type(error).__name__}: {error}", size) from error
     finally:
         network.train(training)
@@ -137,7 +137,7 @@ def as_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     """Load tensors that must fit name by name and shape by shape.
 
-    Tables of positions and masks follow from the architecture: those of the network stay.
+    Tables of positions and masks follow from the architecture: the network keeps its own.
 
     Raises:
         WeightsError: names what is missing, unknown and of another shape; nothing was changed then.

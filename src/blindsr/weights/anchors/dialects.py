@@ -1,4 +1,4 @@
-"""Dialects: under which names a file keeps the tensors of a network, and under which key all.
+"""Dialects of files: the names of a network's tensors, and the key they are stored under.
 
 The same RRDB network is found as ``body.0.rdb1.conv1.weight`` under ``params_ema``, as
 ``RRDB_trunk.0.RDB1.conv1.weight`` bare, and as ``model.1.sub.0.RDB1.conv1.0.weight``. What was read
@@ -30,7 +30,7 @@ DERIVED = (
 )
 """Ends of names of buffers that follow from the architecture: tables of positions and masks."""
 _FIRST_MARK = 100_000.5
-"""No weight of a fresh network is a constant tensor of such a value, and float32 holds it."""
+"""No weight of a new network is constant with such a value; exact in float32."""
 
 
 def unwrap(content: Mapping[str, Any], where: str) -> tuple[str, dict[str, Tensor]]:
@@ -106,16 +106,16 @@ def marked(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def names_from_marks(
     state: Mapping[str, Tensor], landed: Mapping[str, Tensor]
 ) -> dict[str, str] | None:
-    """Where each tensor of a file went.
+    """Find which tensor of a network each tensor of a file became.
 
     Args:
         state: tensors by the names of the file.
         landed: tensors of the network after it was loaded with ``marked(state)``.
 
     Returns:
-        Name in the file -> name in the network, in the order of the file. Tensors that went nowhere
-        are left out. ``None`` if a tensor of the network was made of several or of parts: the names
-        alone do not say how to write it then.
+        Name in the file -> name in the network, in the order of the file. Tensors that were not
+        loaded are left out. ``None`` if a tensor of the network was made of several or of parts:
+        the names alone do not say how to write it then.
     """
     theirs = list(state)
     went: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The two branches of PBaSR: out of a checkpoint or a released file, and averaged into one network.
+"""The two branches of PBaSR: read from a checkpoint or a released file, averaged into one network.
 
 PBaSR trains one copy of its anchor on general photographs and one on blurred ones; the network that
 restores is their average, W_G / 2 + W_B / 2 (section 3.3). The released files hold the general
@@ -44,7 +44,7 @@ GENERAL, BLUR, COMBINED = "general_branch.", "defocus_branch.", "combinet."
 the training; it is not read but computed again."""
 TASK_GENERAL, TASK_BLUR = "general.", "blur."
 ANCHOR_KEY = "anchor"
-"""Entry of a training's checkpoint that says of which network the branches are copies."""
+"""Entry of a training's checkpoint that describes the network of the branches."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class PBaSRWeights:
         blur: blur branch, ``None`` after a unified training, which has one branch.
         names: name in the dialect of the anchor -> name of the network.
         wrapper: key of a file under which the anchor keeps all tensors, empty for none.
-        title: what the anchor is called; empty if the file does not say it.
-        scale: of the anchor, 0 if the file does not say it.
+        title: of the anchor; empty where unknown.
+        scale: of the anchor, 0 where unknown.
         class_path: class of the anchor if it was named, else ``None``.
         init_args: its arguments.
         averaged: the training kept other weights too, of which these are averages over its steps.
-        facts: of the training data; ``None`` where the file says nothing of them.
+        facts: of the training data; ``None`` where the file has none.
     """
 
     path: str
@@ -119,7 +119,7 @@ def average_branches(
     """Average two networks of one shape.
 
     Floating-point parameters and running statistics become the mean of both, rounded once. All
-    else is bit for bit that of the general branch: integers (indices, counters), tables and masks
+    other tensors are those of the general branch: integers (indices, counters), tables and masks
     that follow from the architecture, and tensors that are equal in both, as frozen ones are.
 
     Args:
@@ -184,7 +184,7 @@ def read_pbasr_run(path: str | Path) -> PBaSRWeights:
 
 
 def read_content(path: str | Path) -> dict[str, Any]:
-    """Whatever a ``.ckpt``, ``.pth`` or ``.safetensors`` file holds; nothing in it is run."""
+    """Content of a ``.ckpt``, ``.pth`` or ``.safetensors`` file; nothing in it is run."""
     return dict(read_state_dict(path)[0]) if is_safetensors(path) else read_checkpoint(path)
 
 
@@ -270,7 +270,7 @@ def run_branches(content: Mapping[str, Any], path: str) -> PBaSRWeights:
 
 
 def _checked_anchor(about: Any, path: str) -> dict[str, Any]:
-    """What a checkpoint says of its anchor, each entry of its type."""
+    """Description of the anchor in a checkpoint, its types checked."""
     about = about if isinstance(about, Mapping) else {}
     names, init_args, class_path = (about.get(k) for k in ("names", "init_args", "class_path"))
     init_args = {} if init_args is None else init_args

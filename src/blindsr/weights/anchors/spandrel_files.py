@@ -27,7 +27,7 @@ RESTRICTED = {
     "FeMaSR": ("multiscale_encoder.in_conv.weight", "CC BY-NC-SA 4.0"),
     "SRFormer": (".attn.aligned_relative_position_index", "CC BY-NC 4.0"),
 }
-"""Architecture of the extra -> how a tensor of it is called, licence."""
+"""Architecture of the extra -> a name among its tensors, licence."""
 EXTRA_PACKAGE = "spandrel_extra_arches"
 _WORDS = 40
 _NUMBERS_PER_TENSOR = 8  # layers without weights are numbered too
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 class Called(nn.Module):
-    """A network whose ``forward`` is more than picture in, picture out, called as it needs it.
+    """Wrapper for a network whose ``forward`` is not simply picture in, picture out.
 
     Args:
         network: the network of spandrel.
@@ -81,7 +81,7 @@ def recognise(state: Mapping[str, Tensor], where: str) -> ImageModelDescriptor[A
             expected="a network that spandrel reads (ESRGAN, SwinIR, HAT, ...)",
             fix="Give a network of your own by class_path, and this file as its weights.",
         ) from error
-    except Exception as error:  # every architecture fails in its own way over other tensors
+    except Exception as error:  # every architecture raises its own errors for wrong tensors
         said = " ".join(str(error).split()[:_WORDS])
         raise WeightsError(
             where,
@@ -120,7 +120,7 @@ def plain_network(found: ImageModelDescriptor[Any]) -> tuple[nn.Module, str]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep warnings of torch about the code of architectures to ourselves."""
+    """Suppress torch's warnings about the code of architectures."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

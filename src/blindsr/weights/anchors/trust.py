@@ -1,8 +1,8 @@
-"""Which class of network a file may name, and proof that its tensors fit before it is built.
+"""Check the class that a file names, its arguments and its tensors before the network is built.
 
-A file is a stranger's: of the classes it names only architectures of spandrel are imported, their
-arguments are plain values within bounds, and large tensors take no memory until names and shapes
-agree. A class of the user's own is named by the user, never taken from a file.
+A file may come from anyone: of the classes it names only architectures of spandrel are imported,
+their arguments are plain values within bounds, and large tensors take no memory until names and
+shapes agree. A class of the user's own is named by the user, never taken from a file.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _require_plain(name: str, value: object, where: str, depth: int = 0) -> None
 
 
 class _Sketch(TorchFunctionMode):
-    """Puts the weights of new layers on the meta device, where they have a shape and no memory.
+    """Creates the weights of new layers on the meta device: shapes without memory.
 
     Not ``torch.device("meta")``: constructors compute with small tensors, which must have values.
     """

@@ -49,7 +49,7 @@ class OnnxReport:
     Attributes:
         opset: of the standard operators.
         size: of the file in bytes.
-        differences: largest absolute difference from the network by output, of ``classes`` the
+        differences: largest absolute difference from the network by output, of ``seg`` the
             share of pixels with another class.
         one: it takes one picture at a time.
     """
@@ -75,8 +75,9 @@ def require_onnx() -> None:
 def save_onnx(path: str | Path, model: OnnxModel) -> OnnxReport:
     """Write a network as ONNX for any height and width, and any number of pictures at once.
 
-    Of the networks of others many turn the number of pictures into a Python number on their way
-    through windows (SwinIR and HAT do); they are written for one picture at a time.
+    Many networks of other projects (SwinIR, HAT) use the number of pictures as a Python number
+    where they cut windows, which a graph records as a constant; they are written for one picture at
+    a time.
 
     Args:
         path: an existing file is replaced; nothing half-written stays behind.
@@ -128,7 +129,7 @@ def _record(model: OnnxModel, *, one: bool) -> bytes:
                 for name, found in axes.items()
             },
         )
-    except Exception as error:  # an exporter fails in as many ways as there are operations
+    except Exception as error:  # the exporter raises many kinds of errors
         said = " ".join(str(error).split()[:_WORDS])
         raise WeightsError(
             model.path,
@@ -158,7 +159,7 @@ def _with_metadata(content: bytes, model: OnnxModel, *, one: bool) -> bytes:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to ourselves what exporters say of sizes, of their successors and of themselves."""
+    """Suppress the exporter's warnings about sizes and deprecation."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

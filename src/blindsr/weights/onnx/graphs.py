@@ -1,4 +1,4 @@
-"""Our networks with tensors alone going in and out, as an ONNX graph has them."""
+"""Our networks with plain tensors as inputs and outputs, as an ONNX graph needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Graph(nn.Module):
         minimum: smallest h and w.
         tolerance: by which share of the largest value of an output float rounding may change it.
             Below 1e-5 was measured of trained networks; 2e-4 of a CMOS with random running
-            statistics, whose flows lead far.
+            statistics, whose flows are large.
     """
 
     inputs: tuple[str, ...] = ("lr",)

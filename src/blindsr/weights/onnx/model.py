@@ -1,4 +1,4 @@
-"""What becomes an ONNX file: a graph, and what the file says of it."""
+"""The graph and the metadata of an ONNX file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OUR_LICENCE = "Apache-2.0 (network); the weights are under the terms of their au
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """A network on its way to an ONNX file.
+    """A network that is written as ONNX.
 
     Attributes:
         path: where its weights were read.
@@ -56,7 +56,7 @@ class OnnxModel:
 
 
 def read_onnx_source(path: str | Path, own_class: str | None = None) -> NetworkFile | Anchor:
-    """Read whatever can become an ONNX file.
+    """Read any file of weights that can be written as ONNX.
 
     Args:
         path: checkpoint of a task of this package, an export of one, a released file, or a network

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SIZES = ((1, 9, 20), (3, 18, 3))
 """n, h, w of the pictures, plus the network's minimum for h and w."""
 OTHER_CLASSES = 0.01
-"""Share of pixels whose two best classes may be so near that rounding decides."""
+"""Share of pixels whose class may change by rounding, as their two best logits are nearly equal."""
 _ERRORS_ONLY = 3
 _WORDS = 40
 
@@ -26,7 +26,7 @@ _WORDS = 40
 def example(model: OnnxModel, size: tuple[int, int, int]) -> dict[str, Tensor]:
     """Random inputs by name, the same at every call; ``size`` is n, h, w of ``lr``.
 
-    The picture is smooth, as noise would leave classes undecided.
+    The picture is smooth: for noise, the two best logits would often be nearly equal.
     """
     draw = torch.Generator().manual_seed(0)
     n, h, w = size
@@ -72,7 +72,7 @@ def largest_differences(content: bytes, model: OnnxModel, *, one: bool = False) 
 def _session(content: bytes) -> Any:
     runtime = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY + 1  # failures come as exceptions as well
+    options.log_severity_level = _ERRORS_ONLY + 1  # failures are also raised as exceptions
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

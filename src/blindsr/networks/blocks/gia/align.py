@@ -10,7 +10,7 @@ from blindsr.networks.blocks.whole_picture import flow_grid, resize
 
 
 class FlowAlign(nn.Module):
-    """Sample ``x1`` where a flow predicted from both features points, then bring it to C_h.
+    """Sample ``x1`` at positions given by a flow predicted from both features, then map it to C_h.
 
     Args:
         low_channels: C_l, channels of ``x1``.

@@ -28,7 +28,7 @@ class ChannelAttention(nn.Module):
 
 
 class ChannelStream(nn.Module):
-    """Gate the channels of two features by what their channel groups have in common.
+    """Gate the channels of two features by the affinity of their channel groups.
 
     Args:
         channels: C.

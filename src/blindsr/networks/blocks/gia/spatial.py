@@ -19,7 +19,7 @@ WindowLayout = Literal["fixed", "legacy"]
 
 
 class SpatialStream(nn.Module):
-    """Gate the positions of two features by what they have in common within a window.
+    """Gate the positions of two features by their affinity within a window.
 
     Args:
         channels: C.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from blindsr.cli.app import main
+from blindsr.cli.training.command import main as train
 from blindsr.imaging.files import write_png
 from blindsr.networks import kinds
 from blindsr.weights import NetworkFile, save_safetensors
@@ -83,3 +84,13 @@ def test_a_module_that_cannot_be_imported_is_one_line(folder, capsys, name, why)
     assert f"--import: {name}, which cannot be imported {why}" in said
     assert "or in this folder" in said
     assert not (folder / "maps").exists()
+
+
+def test_a_task_of_the_current_folder_trains(tmp_path, monkeypatch, capsys):
+    (tmp_path / "my_task.py").write_text("from blindsr.tasks import CMOSTask as MyTask")
+    config = "model: {class_path: my_task.MyTask}\ndata: {class_path: blindsr.data.Scenes}"
+    (tmp_path / "mine.yaml").write_text(config)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder])
+    assert train(["fit", "-c", "mine.yaml", "--print_config"]) == 0
+    assert "CMOSTask" in capsys.readouterr().out

@@ -103,7 +103,7 @@ def import_modules(names: Sequence[str]) -> None:
     Raises:
         ConfigError: one of them cannot be imported.
     """
-    if names:
+    if names and "" not in sys.path:
         sys.path.append("")  # the current folder
     for name in names:
         try:

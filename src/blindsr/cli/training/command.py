@@ -242,6 +242,8 @@ def main(args: Sequence[str] | None = None) -> int:
         Exit status: 0, or 2 after an error of input or configuration, which is printed as one line.
     """
     quiet()
+    if "" not in sys.path:
+        sys.path.append("")  # class_path may name a module of the current folder
     words = [RANDOM.get(word, word) for word in (sys.argv[1:] if args is None else args)]
     stop = SaveOnStop(StopSignals())
     with stop.signals.installed():

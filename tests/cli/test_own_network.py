@@ -93,4 +93,4 @@ def test_a_task_of_the_current_folder_trains(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder])
     assert train(["fit", "-c", "mine.yaml", "--print_config"]) == 0
-    assert "CMOSTask" in capsys.readouterr().out
+    assert "class_path: my_task.MyTask" in capsys.readouterr().out

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "train a small network on embedded scenes and show what it sees",
     "upscale": "restore pictures at several times their size",
     "estimate": "sigma map and class map of pictures",
+    "score": "how near pictures are to the true ones",
     "convert": "official weights to ours, checkpoints to files to pass on, PBaSR and ncnn to .pth",
     "doctor": "what is installed here and whether it fits together",
 }

@@ -33,8 +33,8 @@ import blindsr
 from blindsr.data.scenes.render import render_scene
 from blindsr.imaging.files import read_rgb, to_uint8
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
-from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
+from blindsr.weights.network_file import NetworkFile
 
 CLASSES = 40
 PHOTO = 12.0  # megapixels

@@ -14,8 +14,8 @@ from blindsr.data.files.masks import mask_from_sigma, read_mask, read_sigma_mask
 from blindsr.errors import ConfigError
 from blindsr.imaging.files import read_array, read_png_text, write_png
 from blindsr.networks import CMOS
-from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
+from blindsr.weights.network_file import NetworkFile
 
 SHARP, BLURRED = (slice(30, -30), slice(30, 190)), (slice(30, -30), slice(286, -30))
 

@@ -8,8 +8,8 @@ from blindsr.data.scenes.render import render_scene
 from blindsr.inference.model import Model
 from blindsr.inference.open_model import engine_parts
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
-from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
+from blindsr.weights.network_file import NetworkFile
 
 CLASSES = 6
 

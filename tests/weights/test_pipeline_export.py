@@ -8,8 +8,8 @@ import blindsr
 from blindsr.cli.app import main
 from blindsr.networks import BlindSR, BlurUNet
 from blindsr.networks.blur_sr import BlurSR
-from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
+from blindsr.weights.network_file import NetworkFile
 
 ESTIMATOR = {"scale": 1, "width": 4}
 RESTORER = {"scale": 4, "features": 4, "blocks": 1, "phase": 1.5}

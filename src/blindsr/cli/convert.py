@@ -152,14 +152,13 @@ def run(arguments: argparse.Namespace) -> int:
     from blindsr.weights.export import (
         TRAINED_FOR,
         UNTRUSTED_MAPS,
-        cautious,
         from_official,
-        pipeline,
         read_official,
         read_own,
         save_official,
         save_safetensors,
     )
+    from blindsr.weights.pipeline import cautious, pipeline
 
     if official:
         file = read_official(arguments.source)

@@ -16,10 +16,11 @@ from blindsr.networks import accelerate, kinds
 from blindsr.networks.blocks.padding import any_size
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
-from blindsr.weights.checkpoint import NetworkFile, OtherNetworkError, read_network
+from blindsr.weights.checkpoint import OtherNetworkError, read_network
 from blindsr.weights.export import TRAINED_FOR, UNTRUSTED_MAPS
 from blindsr.weights.ncnn.layers import param_file
 from blindsr.weights.ncnn.proof import prove
+from blindsr.weights.network_file import NetworkFile
 from blindsr.weights.reading import is_safetensors, read_state_dict
 
 from .catalogue import card_of, file_of

@@ -19,7 +19,7 @@ from blindsr.inference.pyramid_levels import (
 )
 from blindsr.inference.tiles.run import Progress
 from blindsr.inference.tiles.sizes import TileChoice
-from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
+from blindsr.weights.network_file import DEFAULT_SIGMA_MAX
 
 from .pictures import read_pictures
 from .results import Maps, Strip

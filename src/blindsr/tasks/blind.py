@@ -12,7 +12,8 @@ from blindsr.networks import BlindSR, kinds
 from blindsr.networks.kinds import DEFAULTS, KIND
 from blindsr.networks.settings.build import network_settings
 from blindsr.types import Batch, Estimate, counted
-from blindsr.weights.checkpoint import NetworkFile, read_network
+from blindsr.weights.checkpoint import read_network
+from blindsr.weights.network_file import NetworkFile
 
 from .batches import group_names
 from .map_mix import check_shares, mixed_maps

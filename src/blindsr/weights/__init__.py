@@ -10,8 +10,9 @@ from blindsr.weights.anchors.pbasr import (
     read_pbasr_run,
 )
 
-from .checkpoint import NetworkFile, read_network
+from .checkpoint import read_network
 from .export import from_official, save_official, save_safetensors, to_official
+from .network_file import NetworkFile
 from .official import load_official
 from .reading import read_state_dict
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blindsr import __version__
-from blindsr.errors import ConfigError, WeightsError
+from blindsr.errors import WeightsError
 from blindsr.networks import kinds
 from blindsr.networks.settings.build import network_settings
 from blindsr.networks.settings.checked import FACTS_KEY
 
-from .checkpoint import SETTINGS_KEY, Layout, NetworkFile, read_network
+from .checkpoint import SETTINGS_KEY, read_network
+from .network_file import Layout, NetworkFile, require_names
 from .official import LAYOUT_KEY, official_form, official_names, our_names
 from .writing import write_pth, write_safetensors
 
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 CLASS_COUNT = "num_classes"
 TRAINED_FOR = "trained_for"
+"""Metadata key: what kind of pictures the network was trained for."""
 UNTRUSTED_MAPS = "untrusted_maps"
 """Metadata key: why the maps of a file must not be shown; its restorer can still be used."""
-"""Key of a safetensors file's metadata."""
 
 
 def read_official(path: str | Path) -> NetworkFile:
@@ -43,7 +44,7 @@ def read_official(path: str | Path) -> NetworkFile:
         WeightsError: if it is unreadable or holds something else, our own names included.
     """
     file = read_network(path)
-    _require(file, official=True)
+    require_names(file, official=True)
     return file
 
 
@@ -58,7 +59,7 @@ def read_own(path: str | Path) -> NetworkFile:
         WeightsError: if it is unreadable or holds something else, official names included.
     """
     file = read_network(path)
-    _require(file, official=False)
+    require_names(file, official=False)
     return file
 
 
@@ -72,7 +73,7 @@ def from_official(file: NetworkFile, window_layout: Layout) -> NetworkFile:
     Raises:
         WeightsError: names what differs if a tensor is missing, unknown or of another shape.
     """
-    _require(file, official=True)
+    require_names(file, official=True)
     file.network(window_layout)
     state = our_names(file.state, official_form(kinds.by_name(file.kind)).prefixes)
     layout = {LAYOUT_KEY: window_layout}
@@ -92,7 +93,7 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
     Raises:
         WeightsError: if the architecture is not the official one, naming the settings that differ.
     """
-    _require(file, official=False)
+    require_names(file, official=False)
     _refuse_other_architecture(file)
     return official_names(file.state, official_form(kinds.by_name(file.kind)).prefixes)
 
@@ -115,85 +116,12 @@ def save_safetensors(
         FileError: if the file cannot be written.
         WeightsError: if tensors and settings contradict each other.
     """
-    _require(file, official=False)
+    require_names(file, official=False)
     network = file.network()
     words = {TRAINED_FOR: trained_for, UNTRUSTED_MAPS: untrusted_maps}
     words = {key: word for key, word in words.items() if word}
     write_safetensors(path, file.state, {SETTINGS_KEY: json.dumps(describe(file)), **words})
     return network
-
-
-def pipeline(estimator: NetworkFile, restorer: NetworkFile) -> NetworkFile:
-    """An estimator in front of a restorer, as one file.
-
-    Args:
-        estimator: of the restorer's scale, or of scale 1; of a pipeline its estimator is taken.
-        restorer: its facts and range of sigma are those of the pipeline; of a pipeline its restorer
-            is taken.
-
-    Raises:
-        WeightsError: if one of them has another role, or uses official names.
-        ConfigError: if the two do not fit each other.
-    """
-    parts = {
-        "estimator": part_of(estimator, "estimator"),
-        "restorer": part_of(restorer, "restorer"),
-    }
-    settings: dict[str, Any] = {}
-    for role, file in parts.items():
-        _require(file, official=False)
-        kind = kinds.by_name(file.kind)
-        if kind.role != role:
-            raise WeightsError(file.path, found=f"a {kind.role}", expected=f"an own {role}")
-        settings[role] = {kinds.KIND: kind.name, **network_settings(kind.network, file.settings)}
-    facts = restorer.facts
-    own = settings["restorer"].get("phase", 0.0)
-    settings["phase"] = own if facts is None else facts.phase
-    settings["told_max"] = restorer.sigma_max
-    made = replace(
-        restorer,
-        kind=kinds.PIPELINE,
-        settings={**settings, **kinds.shared(settings)},
-        state={f"{role}.{k}": v for role, file in parts.items() for k, v in file.state.items()},
-        class_names=estimator.class_names or restorer.class_names,
-    )
-    made.network()
-    return made
-
-
-def part_of(file: NetworkFile, role: kinds.Role) -> NetworkFile:
-    """One network of a pipeline; any other file as it is."""
-    if not file.is_pipeline:
-        return file
-    part, start = file.parts[role], f"{role}."
-    state = {k.removeprefix(start): v for k, v in file.state.items() if k.startswith(start)}
-    return replace(file, kind=part.kind.name, settings=dict(part.settings), state=state)
-
-
-def cautious(file: NetworkFile, share: float) -> NetworkFile:
-    """A pipeline whose restorer is told a share of the estimated sigma.
-
-    The first convolution of the sigma map is linear, so its weights times ``share`` do it. Natural
-    softness looks like blur to an estimator; a restorer that removes less of it does less harm.
-
-    Args:
-        file: of a blind pipeline, with our own names.
-        share: more than 0, at most 1.
-
-    Raises:
-        ConfigError: for another share.
-        WeightsError: if the file holds another network.
-    """
-    if not 0 < share <= 1:
-        raise ConfigError("share", found=f"{share:g}", expected="more than 0, at most 1")
-    name = "restorer.blur_conv.weight"
-    if not file.is_pipeline or name not in file.state:
-        raise WeightsError(
-            file.path,
-            found="a restorer without sigma" if file.is_pipeline else f"a {file.kind} network",
-            expected="a blind pipeline whose restorer sees sigma",
-        )
-    return replace(file, state={**file.state, name: file.state[name] * share})
 
 
 def save_official(path: str | Path, file: NetworkFile) -> nn.Module:
@@ -263,22 +191,6 @@ def _defaults(kind: kinds.NetworkKind) -> dict[str, Any]:
 def _complete(part: kinds.Part) -> dict[str, Any]:
     """Every setting of a network, defaults included."""
     return {**_defaults(part.kind), **network_settings(part.kind.network, part.settings)}
-
-
-def _require(file: NetworkFile, *, official: bool) -> None:
-    if file.official is official:
-        return
-    command, found, expected = (
-        ("export", "weights with our own names", "a released file")
-        if official
-        else (
-            "official",
-            "a file with official names, which tells no window layout",
-            "a checkpoint of our tasks or an export",
-        )
-    )
-    fix = f"Use `blindsr convert {command}`."
-    raise WeightsError(file.path, found=found, expected=expected, fix=fix)
 
 
 def _refuse_other_architecture(file: NetworkFile) -> None:

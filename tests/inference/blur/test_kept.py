@@ -19,8 +19,8 @@ from blindsr.inference.open_model import engine_parts
 from blindsr.inference.tiles import plan
 from blindsr.networks import CMOS, BlindSR, BlurUNet
 from blindsr.networks.blur_sr import BlurSR
-from blindsr.weights.checkpoint import NetworkFile
 from blindsr.weights.export import save_safetensors
+from blindsr.weights.network_file import NetworkFile
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from blindsr.imaging.resize import downsample
 from blindsr.imaging.transparency import bled
 from blindsr.inference.pyramid import estimate_pyramid, sigma_limit
 from blindsr.inference.pyramid_levels import pyramid_factors, reduce_copy
-from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
+from blindsr.weights.network_file import DEFAULT_SIGMA_MAX
 
 from .map_files import MapFacts, map_path, open_maps
 

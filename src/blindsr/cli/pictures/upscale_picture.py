@@ -19,7 +19,7 @@ from blindsr.imaging.transparency import bled, is_neutral
 from blindsr.photo.formats import Layout, fit, format_of, to_samples
 from blindsr.photo.prefilter import Prefilter, prefilter
 from blindsr.photo.writer import PhotoWriter, open_writer
-from blindsr.weights.checkpoint import DEFAULT_SIGMA_MAX
+from blindsr.weights.network_file import DEFAULT_SIGMA_MAX
 
 from .consistency_report import ConsistencyReport, open_report
 from .map_files import MapFacts, MapFiles, open_maps

@@ -16,8 +16,9 @@ from blindsr.inference.blur.kept import DEFAULT_KEEP_BLUR
 from blindsr.inference.catalogue import ASSETS, SMALL
 from blindsr.inference.model import Estimator
 from blindsr.inference.open_model import engine_parts
-from blindsr.weights.checkpoint import NetworkFile, read_network
-from blindsr.weights.export import part_of
+from blindsr.weights.checkpoint import read_network
+from blindsr.weights.network_file import NetworkFile
+from blindsr.weights.pipeline import part_of
 
 FILE = ASSETS / f"{SMALL}.safetensors"
 _REACH = 3  # pixels to either side that a bilinear enlargement needs, and more

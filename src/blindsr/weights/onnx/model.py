@@ -13,8 +13,9 @@ from blindsr.networks import kinds
 from blindsr.weights.anchors.anchor import Anchor, anchor_of_branch, read_anchor
 from blindsr.weights.anchors.pbasr import branches_of, is_official, is_run, read_content
 from blindsr.weights.anchors.spandrel_files import RESTRICTED
-from blindsr.weights.checkpoint import SETTINGS_KEY, NetworkFile, read_network
+from blindsr.weights.checkpoint import SETTINGS_KEY, read_network
 from blindsr.weights.export import describe
+from blindsr.weights.network_file import NetworkFile
 
 from .graphs import GRAPHS, Graph, PlainGraph
 

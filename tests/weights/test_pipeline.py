@@ -8,7 +8,7 @@ import torch
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import CMOS, RRDBSFT, BlindSR
 from blindsr.weights import NetworkFile
-from blindsr.weights.export import cautious
+from blindsr.weights.pipeline import cautious
 
 SETTINGS = {
     "estimator": {"backbone": "pyramid_small", "tasks": "blur", "gia_parts": "", "scale": 2},

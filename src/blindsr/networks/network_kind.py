@@ -1,0 +1,76 @@
+"""A kind of network: its class, title, tile needs, fast copy and released files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from blindsr.networks.fast.folding import fold_batchnorm
+
+from .blind import BlindSR
+from .roles import EstimatorNetwork, RestorerNetwork, Role
+from .tile_needs import TileNeeds
+
+Network = EstimatorNetwork | RestorerNetwork | BlindSR
+
+
+@dataclass(frozen=True)
+class Official:
+    """The released files of a kind.
+
+    Attributes:
+        files: their names, for messages.
+        prefixes: prefix of their tensor names -> prefix of ours; the longest match counts.
+        mark: part of a tensor name that only these files have.
+        rows: setting -> ending of the name of the tensor that has as many rows.
+        fixed: settings that change the function but none of the tensors -> value when released.
+        sigma_max: class count -> sigma_max of the data that they were trained on.
+    """
+
+    files: str
+    prefixes: Mapping[str, str]
+    mark: str = ""
+    rows: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    sigma_max: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkKind:
+    """One row of the table.
+
+    Attributes:
+        name: that files store; never changed.
+        network: the class. Its constructor takes plain values by keyword, and has a default for
+            each but the class count.
+        title: for people.
+        marks: beginnings of tensor names, all of which a state dict of this kind has; they tell the
+            kind of checkpoints that store none.
+        tile_needs: network -> size, overlap and memory of its tiles.
+        fast: network in evaluation mode -> a copy for inference with the same outputs.
+        trim: removes from a copy the parts that only training needs.
+        official: its released files, if any.
+    """
+
+    name: str
+    network: type[Network]
+    title: str
+    marks: tuple[str, ...] = ()
+    tile_needs: Callable[[Any], TileNeeds] = lambda _: TileNeeds()
+    fast: Callable[[Any], nn.Module] = fold_batchnorm
+    trim: Callable[[Any], None] = lambda _: None
+    official: Official | None = None
+
+    @property
+    def role(self) -> Role:
+        """What the network is for."""
+        return self.network.role
+
+    def recognises(self, state: Mapping[str, Tensor]) -> bool:
+        """Whether a state dict by our names is one of this kind."""
+        return bool(self.marks) and all(
+            any(name.startswith(mark) for name in state) for mark in self.marks
+        )

@@ -290,7 +290,8 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
 def test_without_the_extra_one_line_says_what_to_install(tmp_path, capsys, monkeypatch):
     found = "blindsr.weights.onnx.export.find_spec"
     monkeypatch.setattr(found, lambda name: None if name == "onnxruntime" else object())
-    error = refused(capsys, "export", tmp_path / "none.ckpt", "-o", tmp_path / "a.onnx")
+    (tmp_path / "some.ckpt").write_text("")
+    error = refused(capsys, "export", tmp_path / "some.ckpt", "-o", tmp_path / "a.onnx")
     assert "onnxruntime not installed, expected the extra `onnx`" in error
     assert error.endswith("Type: uv pip install 'blindsr[onnx]'\n")
 

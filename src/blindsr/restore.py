@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from blindsr.errors import DataError
+from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import Downsampler, upsample
 from blindsr.inference import abilities
 from blindsr.inference.blur.consistency import Consistency, ConsistencyMeter
 from blindsr.inference.blur.in_box import default_keep_blur
 from blindsr.inference.blur.kept import Blend, check_share
+from blindsr.inference.eightfold import POSITIONS, eightfold
 from blindsr.inference.model import Model, Precision
 from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern
-from blindsr.inference.pictures import read_pictures
+from blindsr.inference.pictures import Picture, picture_of, read_pictures
 from blindsr.inference.results import Maps, Strip
 from blindsr.inference.tiles.plan import plan_run, smallest_side
-from blindsr.inference.tiles.run import Progress, TiledRun
+from blindsr.inference.tiles.run import Progress, share_of
 from blindsr.inference.tiles.sizes import TileChoice
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class Restorer:
         seg: int | NDArray[np.integer] | None = None,
         keep_blur: float | None = None,
         strength: float = 1.0,
+        tta: bool = False,
         consistency: bool = False,
     ) -> Any:
         """Restore a picture at ``scale`` times its size.
@@ -187,6 +189,8 @@ class Restorer:
                 sigma is above ``0.25 / keep_blur`` pixels of ``image``, the result is the bicubic
                 enlargement. ``None``: 0.3, or 0 where ``blur`` says what is to be removed.
             strength: share of the model's result, from 0 (bicubic enlargement) to 1.
+            tta: mean of the results for ``image`` in its eight positions (flipped, turned): a bit
+                more exact, eight times slower, and the result is held in memory as a whole.
             consistency: also measure how well the result gives back ``image``.
 
         Returns:
@@ -203,12 +207,14 @@ class Restorer:
             keep_blur = 0.0
         pictures = read_pictures(image, smallest_side(self._model))
         blend = self._blend(keep_blur, strength, report=consistency)
+        if tta and not (np.ndim(blur) == np.ndim(seg) == 0):  # type: ignore[arg-type]
+            raise ConfigError("tta", found="a map of yours", expected="one number, or no tta")
         runs = [
-            plan_run(self._model, one, tile, maps=(blur, seg), blend=blend)
+            (one, self._strips(one, tile, (blur, seg), blend, maps=False, tta=tta))
             for one in pictures.items
         ]
         found: list[Consistency] = []
-        strips = (self._watched(run, found if consistency else None) for run in runs)
+        strips = (self._watched(*run, found if consistency else None) for run in runs)
         result = pictures.give_back(strips, self._enlarge)
         if not consistency:
             return result
@@ -249,6 +255,7 @@ class Restorer:
         maps: bool = False,
         keep_blur: float | None = None,
         strength: float = 1.0,
+        tta: bool = False,
         removed: bool = False,
         on_progress: Progress | None = None,
     ) -> Iterator[Strip]:
@@ -263,6 +270,7 @@ class Restorer:
                 estimator in the box sees it.
             keep_blur: as in :meth:`upscale`.
             strength: as in :meth:`upscale`.
+            tta: as in :meth:`upscale`.
             removed: also return the blur that was removed, which a :class:`ConsistencyMeter` needs.
             on_progress: called with tiles done and tiles in all after every tile.
 
@@ -282,8 +290,37 @@ class Restorer:
         if self.can_upscale:
             blend = self._blend(keep_blur, strength, report=removed or borrowed)
         (picture,) = pictures.items
-        run = plan_run(self._model, picture, tile, blend=blend, on_progress=on_progress)
-        return run.strips(maps=maps)
+        whole = tta and self.can_upscale
+        return self._strips(picture, tile, (None, None), blend, maps, whole, on_progress)
+
+    def _strips(
+        self,
+        picture: Picture,
+        tile: TileChoice,
+        told: tuple[Any, Any],
+        blend: Blend | None,
+        maps: bool,
+        tta: bool,
+        on_progress: Progress | None = None,
+    ) -> Iterator[Strip]:
+        """Strips of one picture, or of the mean over its positions."""
+        if not tta:
+            run = plan_run(
+                self._model, picture, tile, maps=told, blend=blend, on_progress=on_progress
+            )
+            return run.strips(maps=maps)
+        minimum = smallest_side(self._model)
+
+        def strips(pixels: NDArray[Any], number: int) -> Iterator[Strip]:
+            # the picture as it is comes last
+            before = (number - 1) % POSITIONS / POSITIONS
+            tell = share_of(on_progress, before, 1 / POSITIONS)
+            seen = picture_of(pixels, minimum)
+            run = plan_run(self._model, seen, tile, maps=told, blend=blend, on_progress=tell)
+            return run.strips(maps=maps and number == 0)
+
+        height, width = picture.size
+        return eightfold(strips, picture.pixels[:height, :width], self.scale, self.phase)
 
     def _enlarge(self, alpha: NDArray[Any]) -> NDArray[np.floating]:
         return upsample(alpha, self.scale, phase=self.phase)
@@ -297,17 +334,17 @@ class Restorer:
         return Blend(keep, share, self.scale, self.phase, tells=report)
 
     def _watched(
-        self, run: TiledRun, found: list[Consistency] | None
+        self, picture: Picture, strips: Iterator[Strip], found: list[Consistency] | None
     ) -> Iterator[NDArray[np.float32]]:
         """SR strips of a picture; appends the consistency to ``found`` after the last one."""
         if found is None:
-            yield from (strip.sr for strip in run.strips(maps=False))  # type: ignore[misc]
+            yield from (strip.sr for strip in strips)  # type: ignore[misc]
             return
-        height, width = run.picture.size
-        lr = run.picture.pixels[:height, :width]
+        height, width = picture.size
+        lr = picture.pixels[:height, :width]
         meter = ConsistencyMeter(lr, self.scale, self.downsampler)
         errors = []
-        for strip in run.strips(maps=False):
+        for strip in strips:
             assert strip.sr is not None
             errors.append(meter.add(strip.sr, strip.removed))
             yield strip.sr

@@ -32,6 +32,7 @@ class FakeModel:
         maps=False,
         keep_blur=0.0,
         strength=1.0,
+        tta=False,
         removed=False,
         on_progress=None,
     ):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from blindsr.cli.pictures import upscale_values
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.errors import ConfigError, check_ordinary, printable
 
@@ -49,7 +50,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--layout", choices=("fixed", "legacy"), help="window layout of official weights")
     add("--format", choices=FORMATS, help="of the files in a folder OUT [png]")
-    add("--quality", metavar="N", type=_quality, default=95, help="of JPEG and WebP, 1..100 [95]")
+    add(
+        "--quality",
+        metavar="N",
+        type=upscale_values.quality,
+        default=95,
+        help="of JPEG and WebP, 1..100 [95]",
+    )
+    add(
+        "--outscale",
+        metavar="N",
+        type=upscale_values.factor,
+        help="size of the result over size of the picture, any number; what the model makes is "
+        "resized, its maps and its comparison are not [that of the model]",
+    )
+    add(
+        "--suffix",
+        metavar="TEXT",
+        type=upscale_values.suffix,
+        default="",
+        help="behind the names of results",
+    )
+    add("--json", action="store_true", help="also write NAME.json: settings, sizes, scores")
+    add(
+        "--tta",
+        action="store_true",
+        help="mean over the picture flipped and turned: eight times slower, a bit more exact; "
+        "the result is held in memory",
+    )
     add("--recursive", action="store_true", help="look into the folders of folders")
     add(
         "--overwrite",
@@ -61,14 +89,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--keep-blur",
         metavar="0..1",
-        type=_share,
+        type=upscale_values.share,
         help="how much blur is meant to stay: where sigma is above 0.25 / N pixels of the picture, "
         "the result is as blurred as the picture; 0 keeps none, 1 all that can be seen [0.3]",
     )
     add(
         "--strength",
         metavar="0..1",
-        type=_share,
+        type=upscale_values.share,
         default=1.0,
         help="share of the model in the result, 0 is the bicubic enlargement [1]",
     )
@@ -99,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--tile",
         metavar="auto|N|0",
-        type=_tile,
+        type=upscale_values.tile,
         default="auto",
         help="pixels from one tile to the next; 0 computes each picture whole [auto]",
     )
@@ -133,6 +161,8 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
         compare=arguments.compare,
         maps=arguments.save_maps,
         consistency=arguments.consistency_map,
+        sidecar=arguments.json,
+        suffix=arguments.suffix,
         one_file=len(arguments.inputs) == 1 and Path(arguments.inputs[0]).is_file(),
     )
     batch.failures += refused
@@ -190,6 +220,8 @@ def restore_all(
         default_keep_blur() if arguments.keep_blur is None else arguments.keep_blur,
         arguments.strength,
         arguments.consistency or arguments.consistency_map,
+        arguments.outscale,
+        arguments.tta,
     )
     found: list[float] = []
     for index, tell in track_parts([job.source for job in jobs], console, "pictures"):
@@ -256,27 +288,3 @@ def hint_at_prefilter(jobs: list[Job], chosen: str, console: Console) -> None:
             f"note: {count} of {len(jobs)} are JPEG. A model that was trained on clean pictures "
             "sharpens blocks and noise too; --prefilter deblock or denoise softens them before."
         )
-
-
-def _tile(text: str) -> int | Literal["auto"]:
-    if text == "auto":
-        return "auto"
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r}, expected auto, 0 or a number of pixels")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:  # not-a-number included
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a number from 0 to 1")
-    return value
-
-
-def _quality(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected 1..100")
-    return int(text)

@@ -111,10 +111,10 @@ def read_pictures(image: Any, minimum: int) -> Pictures:
     if isinstance(image, Tensor):
         return Pictures("tensor", tuple(_from_tensor(image, minimum)), image)
     if isinstance(image, np.ndarray):
-        return Pictures("numpy", (_from_array(image, minimum),), image)
+        return Pictures("numpy", (picture_of(image, minimum),), image)
     if hasattr(image, "convert") and hasattr(image, "mode"):
         pil = read_pil(image)
-        return Pictures("pil", (_from_array(pil.pixels, minimum),), image, pil)
+        return Pictures("pil", (picture_of(pil.pixels, minimum),), image, pil)
     raise DataError(
         "image",
         found=f"a {type(image).__name__}",
@@ -123,7 +123,12 @@ def read_pictures(image: Any, minimum: int) -> Pictures:
     )
 
 
-def _from_array(pixels: NDArray[Any], minimum: int) -> Picture:
+def picture_of(pixels: NDArray[Any], minimum: int) -> Picture:
+    """One picture of an array, see :func:`read_pictures`.
+
+    Raises:
+        DataError: if shape, type or range is another.
+    """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise DataError("image", found=f"shape {pixels.shape}", expected="(H, W, 3)")
     peak = _PEAK.get(pixels.dtype.name)
@@ -151,7 +156,7 @@ def _from_tensor(image: Tensor, minimum: int) -> list[Picture]:
         fix = "Divide an 8-bit tensor by 255."
         raise DataError("image", found=found, expected="floats in [0, 1]", fix=fix)
     batch = image.detach().reshape(-1, *image.shape[-3:]).permute(0, 2, 3, 1)
-    return [_from_array(one.float().cpu().numpy(), minimum) for one in batch]
+    return [picture_of(one.float().cpu().numpy(), minimum) for one in batch]
 
 
 def _check_range(low: float, high: float) -> None:

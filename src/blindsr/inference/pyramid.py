@@ -17,7 +17,7 @@ from blindsr.inference.pyramid_levels import (
     pyramid_factors,
     reduce_copy,
 )
-from blindsr.inference.tiles.run import Progress
+from blindsr.inference.tiles.run import Progress, share_of
 from blindsr.inference.tiles.sizes import TileChoice
 from blindsr.weights.network_file import DEFAULT_SIGMA_MAX
 
@@ -26,8 +26,6 @@ from .results import Maps, Strip
 
 if TYPE_CHECKING:
     from blindsr.restore import Restorer
-
-PERCENT = 100
 
 
 def sigma_limit(model: Restorer) -> float:
@@ -148,13 +146,5 @@ class _Shares:
 
     def of(self, factor: int) -> Progress | None:
         """Return the callback for a level."""
-        tell = self._tell
-        if tell is None:
-            return None
         before = sum(share for other, share in self._shares.items() if other < factor)
-
-        def tell_level(done: int, total: int) -> None:
-            share = before + self._shares[factor] * done / total
-            tell(min(PERCENT, round(PERCENT * share)), PERCENT)
-
-        return tell_level
+        return share_of(self._tell, before, self._shares[factor])

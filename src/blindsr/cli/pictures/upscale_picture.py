@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import time
 from collections.abc import Callable
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from blindsr import __version__
 from blindsr.drawing.comparison import Comparison, open_comparison
 from blindsr.errors import DataError, printable
+from blindsr.imaging.any_factor import AnyFactor
 from blindsr.imaging.photo import Photo, read_photo
 from blindsr.imaging.resize import upsample_rows
 from blindsr.imaging.transparency import bled, is_neutral
@@ -49,6 +52,8 @@ class Options:
         keep_blur: how much blur stays, see :meth:`blindsr.restore.Restorer.upscale`.
         strength: of the model.
         consistency: measure how well results give back their inputs.
+        outscale: size of the result over size of the picture; ``None`` for that of the model.
+        tta: mean over the eight positions of the picture.
     """
 
     tile: int | Literal["auto"]
@@ -59,6 +64,8 @@ class Options:
     keep_blur: float
     strength: float
     consistency: bool
+    outscale: float | None = None
+    tta: bool = False
 
 
 class Outcome(NamedTuple):
@@ -83,7 +90,8 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
     # What lies under alpha 0 would bleed into the edge of what is seen.
     color = prefilter(bled(photo.color, photo.alpha), options.before)
     lr = np.repeat(color[..., None], 3, axis=2) if photo.grey else color
-    height, width = (side * model.scale for side in lr.shape[:2])
+    resizer = _resizer(model, options, lr.shape[:2])
+    height, width = resizer.size if resizer else (side * model.scale for side in lr.shape[:2])
     layout, notes = fit(photo, format_of(job.out))
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(
@@ -102,7 +110,7 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         maps, sheet, report = _open_extras(stack, model, job, options, lr)
         neutral = photo.grey or is_neutral(photo.color)
         work = _Work(
-            photo, neutral, layout, options.phase, model.scale, writer, maps, sheet, report
+            photo, neutral, layout, options.phase, model.scale, writer, maps, sheet, report, resizer
         )
         for strip in model.strips(
             lr,
@@ -110,6 +118,7 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
             maps=maps is not None or (sheet is not None and model.shows_maps),
             keep_blur=options.keep_blur,
             strength=options.strength,
+            tta=options.tta,
             removed=report is not None,
             on_progress=tell,
         ):
@@ -119,17 +128,47 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         if sheet is not None:
             name = printable(job.source.name)
             sheet.save(
-                title=f"{name}, {lr.shape[1]} × {lr.shape[0]} → {width} × {height}",
+                title=_title(name, lr.shape[:2], model.scale),
                 method=options.method,
                 sigma_max=_sigma_max(model),
             )
+        decibels = None if report is None else report.decibels
+        settings = _settings(model, options, decibels)
+        if job.sidecar is not None:
+            sizes = {"input_size": [lr.shape[1], lr.shape[0]], "size": [width, height]}
+            write_sidecar(job, {**settings, **sizes, "prefilter": options.before})
     size = f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}"
-    decibels = None if report is None else report.decibels
     shown = [] if decibels is None else [f"consistency {decibels:.1f} dB"]
     seconds = f"{time.monotonic() - start:.1f} s"
     facts = [size, str(layout), *_extra_names(job, maps), *shown, seconds]
     lines = [", ".join(facts), *photo.notes, *notes, *([job.note] if job.note else [])]
-    return Outcome(lines, _settings(model, options, decibels), decibels)
+    return Outcome(lines, settings, decibels)
+
+
+def write_sidecar(job: Job, made: dict[str, Any]) -> None:
+    """Write the settings and scores of one result beside it."""
+    assert job.sidecar is not None
+    scores = {key: made.pop(key) for key in list(made) if key.endswith("_db")}
+    content = {
+        "input": job.source.name,
+        "output": job.out.name,
+        "blindsr": __version__,
+        "settings": made,
+        "scores": scores,
+    }
+    job.sidecar.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _resizer(model: Restorer, options: Options, size: tuple[int, int]) -> AnyFactor | None:
+    factor = options.outscale
+    if factor is None or factor == model.scale:
+        return None
+    return AnyFactor(size, model.scale, options.phase(), factor)
+
+
+def _title(name: str, size: tuple[int, int], scale: int) -> str:
+    height, width = size
+    return f"{name}, {width} × {height} → {scale * width} × {scale * height}"
 
 
 @dataclass(frozen=True)
@@ -145,6 +184,7 @@ class _Work:
     maps: MapFiles | None
     sheet: Comparison | None
     report: ConsistencyReport | None
+    resizer: AnyFactor | None
 
     def take(self, strip: Strip) -> None:
         """Hand on one strip, some rows at a time: what is made of them is small."""
@@ -160,14 +200,22 @@ class _Work:
                     fix="Try --precision float32.",
                 )
             blur = None if strip.blur is None else strip.blur[rows]
-            alpha = self._alpha(top, len(sr))
-            self.writer.write(to_samples(sr, alpha, self.layout, neutral=self.neutral))
+            self._write(sr, self._alpha(top, len(sr)))
             if self.report is not None:
                 self.report.add(sr, None if strip.removed is None else strip.removed[rows])
             if self.sheet is not None:
                 self.sheet.add(top, sr, blur)
             if self.maps is not None:
                 self.maps.add(top, blur, None if strip.seg is None else strip.seg[rows])
+
+    def _write(self, sr: NDArray[np.float32], alpha: NDArray[np.floating] | None) -> None:
+        """Write rows at the size that was asked for."""
+        if self.resizer is not None:
+            parts = [sr] if alpha is None else [sr, alpha[..., None].astype(np.float32)]
+            rows = np.clip(self.resizer.add(np.concatenate(parts, axis=2)), 0, 1)
+            sr, alpha = rows[..., :3], None if alpha is None else rows[..., 3]
+        if len(sr):
+            self.writer.write(to_samples(sr, alpha, self.layout, neutral=self.neutral))
 
     def _alpha(self, top: int, count: int) -> NDArray[np.floating] | None:
         alpha = self.photo.alpha
@@ -204,6 +252,10 @@ def _settings(model: Restorer, options: Options, decibels: float | None) -> dict
         "keep_blur": options.keep_blur,
         "strength": options.strength,
     }
+    if options.outscale is not None:
+        settings["outscale"] = options.outscale
+    if options.tta:
+        settings["tta"] = True
     if decibels is not None:  # JSON knows no infinity: the result gives back its input exactly
         settings["consistency_db"] = round(decibels, 3) if math.isfinite(decibels) else "infinite"
     return settings
@@ -214,5 +266,6 @@ def _sigma_max(model: Restorer) -> float:
 
 
 def _extra_names(job: Job, maps: MapFiles | None) -> list[str]:
-    paths = [*(maps.paths if maps is not None else []), job.compare, job.consistency]
+    more = (job.compare, job.consistency, job.sidecar)
+    paths = [*(maps.paths if maps is not None else []), *more]
     return [path.name for path in paths if path is not None]

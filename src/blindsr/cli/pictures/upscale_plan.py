@@ -30,6 +30,7 @@ class Job:
         compare: the sheet to draw, or ``None``.
         maps: folder and stem of the maps to write, or ``None``.
         consistency: the picture of the consistency to write, or ``None``.
+        sidecar: the JSON file of settings and scores to write, or ``None``.
         note: what is to be said about it.
     """
 
@@ -38,12 +39,13 @@ class Job:
     compare: Path | None = None
     maps: Path | None = None
     consistency: Path | None = None
+    sidecar: Path | None = None
     note: str = ""
 
     @property
     def files(self) -> list[Path]:
         """All that may be written."""
-        extra = [path for path in (self.compare, self.consistency) if path is not None]
+        extra = [p for p in (self.compare, self.consistency, self.sidecar) if p is not None]
         if self.maps is not None:
             extra += [map_path(self.maps, "sigma"), map_path(self.maps, "classes")]
             extra.append(preview_path(self.maps))
@@ -53,7 +55,7 @@ class Job:
     def always(self) -> list[Path]:
         """Those of them that are written whatever the model is."""
         preview = None if self.maps is None else preview_path(self.maps)
-        paths = (self.out, self.compare, self.consistency, preview)
+        paths = (self.out, self.compare, self.consistency, self.sidecar, preview)
         return [path for path in paths if path is not None]
 
     def staged(self, folder: Path) -> Job:
@@ -68,6 +70,7 @@ class Job:
             compare=moved(self.compare),
             maps=moved(self.maps),
             consistency=moved(self.consistency),
+            sidecar=moved(self.sidecar),
         )
 
 
@@ -79,6 +82,8 @@ def plan(
     compare: bool,
     maps: bool,
     consistency: bool,
+    sidecar: bool,
+    suffix: str,
     one_file: bool,
 ) -> tuple[list[Job], list[BlindSRError]]:
     """Give every picture its outputs; where two would have the same, both get longer names.
@@ -90,6 +95,8 @@ def plan(
         compare: draw sheets.
         maps: write maps.
         consistency: write pictures of it.
+        sidecar: write JSON files of settings and scores.
+        suffix: put behind the name of each picture in a folder.
         one_file: the user named one file, so that ``out`` may be a file name.
 
     Returns:
@@ -99,16 +106,24 @@ def plan(
         ConfigError: ``out`` fits neither, contradicts ``form``, or no job is left.
     """
     named = _is_file_name(out, form, one_file, len(sources))
+    if named and suffix:
+        raise ConfigError(
+            "--suffix", found=f"{suffix} for the file name {out}", expected="a folder as --out"
+        )
 
     def job(source: Source, length: int) -> Job:
-        path = out if named else out / _with_suffix(longer_name(source, length), form)
+        path = out
+        if not named:
+            relative = _with_suffix(longer_name(source, length), form)
+            path = out / relative.with_name(relative.stem + suffix + relative.suffix)
         base = path.with_name(path.stem)
         sheet = map_path(base, "compare") if compare else None
         report = map_path(base, "consistency") if consistency else None
         note = ""
         if form == SAME and not named and same_suffix(source.relative) is None:
             note = f"as PNG, since {source.relative.suffix or 'its format'} is not written"
-        return Job(source.path, path, sheet, base if maps else None, report, note)
+        notes = base.with_name(f"{base.name}.json") if sidecar else None
+        return Job(source.path, path, sheet, base if maps else None, report, notes, note)
 
     lengths = distinct(sources, lambda source, length: job(source, length).files)
     jobs = [job(*pair) for pair in zip(sources, lengths, strict=True)]

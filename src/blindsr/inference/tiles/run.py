@@ -29,6 +29,26 @@ ROUNDS = 1
 Progress = Callable[[int, int], None]
 
 
+PERCENT = 100
+
+
+def share_of(tell: Progress | None, before: float, share: float) -> Progress | None:
+    """What is told of one of several runs that make one picture, in percent of the picture.
+
+    Args:
+        tell: is told; ``None`` for nobody.
+        before: share of the work that is done when this run begins.
+        share: of this run.
+    """
+    if tell is None:
+        return None
+
+    def tell_run(done: int, total: int) -> None:
+        tell(min(PERCENT, round(PERCENT * (before + share * done / total))), PERCENT)
+
+    return tell_run
+
+
 NamedMaps = dict[str, NDArray[Any]]
 """Some rows of the maps by name: ``blur`` float32 (rows, s*W, 1 or 2), sigma in HR pixels
 and the scale of its error, and ``seg`` uint8 (rows, s*W, 1)."""

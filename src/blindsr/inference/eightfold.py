@@ -1,0 +1,51 @@
+"""The mean of what a model makes of a picture in all eight positions (flipped, turned).
+
+Where a model puts LR pixels off the centre (phase 0), a flipped result lies ``s - 1 - 2 phase`` HR
+pixels further on: the picture is enlarged by one pixel there, and the result is moved back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindsr.inference.results import Strip
+
+Strips = Callable[[NDArray[np.generic], int], Iterator[Strip]]
+"""``strips(pixels, number)``: of the picture (H, W, 3) in the position of that number, 0..7."""
+POSITIONS = 8
+
+
+def eightfold(
+    strips: Strips, pixels: NDArray[np.generic], scale: int, phase: float
+) -> Iterator[Strip]:
+    """Strips with the mean SR image; everything else in them is of the picture as it is.
+
+    The SR image is held as a whole, 12 bytes a pixel.
+
+    Args:
+        strips: runs the model.
+        pixels: (H, W, 3).
+        scale: SR size over LR size.
+        phase: where the model puts LR pixel 0.
+    """
+    height, width = (scale * side for side in pixels.shape[:2])
+    shift = round(scale - 1 - 2 * phase)
+    larger = pixels if shift == 0 else np.pad(pixels, ((0, 1), (0, 1), (0, 0)), mode="symmetric")
+    total = np.zeros((height, width, 3), np.float32)
+    positions = itertools.product((False, True), repeat=3)
+    for number, (turned, *flips) in enumerate(itertools.islice(positions, 1, None), start=1):
+        axes = tuple(axis for axis, flipped in enumerate(flips) if flipped)
+        seen = np.flip(larger, axes)
+        made = strips(np.ascontiguousarray(seen.swapaxes(0, 1) if turned else seen), number)
+        sr = np.concatenate([strip.sr for strip in made if strip.sr is not None])
+        sr = np.flip(sr.swapaxes(0, 1) if turned else sr, axes)
+        top, left = (shift if flipped else 0 for flipped in flips)
+        total += sr[top : top + height, left : left + width]
+    for strip in strips(pixels, 0):
+        assert strip.sr is not None
+        rows = slice(strip.top, strip.top + len(strip.sr))
+        yield strip._replace(sr=(strip.sr + total[rows]) / np.float32(POSITIONS))

@@ -178,14 +178,14 @@ class _Canvas:
         inner = layer.box(radius, self._painted.shape)
         outer = layer.box(2 * radius, self._painted.shape)
         painted = self._painted[outer].view(np.uint8)
-        if painted[_within(outer, inner)].all():
+        if painted[within(inner, outer)].all():
             return
         rim = painted != cv2.erode(painted, _NEIGHBOURS)
         colours = self._state[outer][rim]
         known = np.zeros((*painted.shape, 1 + colours.shape[1]), np.float32)
         known[..., 0] = painted
         known[rim, 1:] = colours / colours[:, -1:]
-        blurred = separable_filter(known, taps)[_within(outer, inner)]
+        blurred = separable_filter(known, taps)[within(inner, outer)]
         strip = (blurred[..., 0] >= _REACH_FLOOR) & ~self._painted[inner]
         reach, colour = blurred[strip][:, :1], blurred[strip][:, 1:]
         weight = np.sqrt(np.minimum(1, 2 * reach))
@@ -202,10 +202,10 @@ def _make_opaque(state: NDArray[np.float32]) -> None:
     state[partly] /= state[partly][:, -1:]
 
 
-def _within(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> tuple[slice, slice]:
+def within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
     """Return the inner box in coordinates of the outer one."""
     rows, columns = (
         slice(small.start - large.start, small.stop - large.start)
-        for large, small in zip(outer, inner, strict=True)
+        for small, large in zip(inner, outer, strict=True)
     )
     return rows, columns

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,6 +94,11 @@ def read_png_text(path: str | Path) -> dict[str, str]:
             raise FileError(path, found="another kind of file", expected="a PNG")
         file.seek(0)
         return png_metadata(take_apart(file, pixels=False)).text
+
+
+def white_of(image: NDArray[Any]) -> np.float32:
+    """Return the value of white: the largest of unsigned integers, 1 of floats."""
+    return np.float32(np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1)
 
 
 def to_uint8(image: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from blindsr.restore import Restorer
 
 
+def largest_sigma(model: Restorer) -> float:
+    """Largest sigma that a model can estimate, HR pixels; that of NYUv2-BSR where unknown."""
+    return DEFAULT_SIGMA_MAX if model.sigma_max is None else model.sigma_max
+
+
 def sigma_limit(model: Restorer) -> float:
-    """Largest sigma that a model can tell, in pixels of the picture that it is given."""
-    sigma_max = DEFAULT_SIGMA_MAX if model.sigma_max is None else model.sigma_max
-    return sigma_max / model.scale
+    """Largest sigma that a model can estimate, in pixels of the picture that it is given."""
+    return largest_sigma(model) / model.scale
 
 
 def estimate_pyramid(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.errors import ConfigError, DataError
+from blindsr.imaging.files import white_of
 from blindsr.imaging.resize import downsample, upsample
 
 AUTO_SIDE = 64
@@ -69,11 +70,12 @@ def reduce_copy(image: NDArray[Any], factor: int) -> NDArray[np.float32]:
     Returns:
         (ceil(H / factor), ceil(W / factor), 3) in [0, 1]; mirrored at the ends to whole pixels.
     """
-    peak = np.float32(np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1)
     padding = [(0, -side % factor) for side in image.shape[:2]]
     channels = []
     for channel in range(image.shape[2]):  # one at a time takes less memory
-        plane = np.pad(image[..., channel].astype(np.float32) / peak, padding, mode="symmetric")
+        plane = np.pad(
+            image[..., channel].astype(np.float32) / white_of(image), padding, mode="symmetric"
+        )
         channels.append(np.clip(downsample(plane, factor, "bicubic"), 0, 1))
     return np.stack(channels, axis=-1).astype(np.float32, copy=False)
 

@@ -17,9 +17,8 @@ from blindsr.imaging.files import atomic_path, write_png
 from blindsr.imaging.photo import read_photo
 from blindsr.imaging.resize import downsample
 from blindsr.imaging.transparency import bled
-from blindsr.inference.pyramid import estimate_pyramid, sigma_limit
+from blindsr.inference.pyramid import estimate_pyramid, largest_sigma, sigma_limit
 from blindsr.inference.pyramid_levels import pyramid_factors, reduce_copy
-from blindsr.weights.network_file import DEFAULT_SIGMA_MAX
 
 from .map_files import MapFacts, map_path, open_maps
 
@@ -109,8 +108,7 @@ def _by_strips(
     """Maps at HR size in HR pixels, written as they come: they may be too large to hold."""
     scale, reduced = model.scale, options.reduce
     lr = _reduced(image, reduced)
-    sigma_max = DEFAULT_SIGMA_MAX if model.sigma_max is None else model.sigma_max
-    facts = MapFacts(scale, sigma_max, model.class_names, reduced)
+    facts = MapFacts(scale, largest_sigma(model), model.class_names, reduced)
     shape = scale * lr.shape[0], scale * lr.shape[1]
     small: list[NDArray[np.float32]] = []
     errors: list[NDArray[np.float32]] = []

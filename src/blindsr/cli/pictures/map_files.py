@@ -12,6 +12,7 @@ import numpy as np
 
 from blindsr.drawing.overview import Overview, shrink
 from blindsr.errors import printable
+from blindsr.imaging.files import white_of
 from blindsr.photo.formats import Layout
 from blindsr.photo.writer import PhotoWriter, open_writer
 
@@ -126,7 +127,7 @@ class MapFiles:
         from blindsr.drawing.strips import strip_page
 
         strip: dict[str, object] = {
-            "lr": _small_picture(self._lr),
+            "lr": shrink(self._lr) / white_of(self._lr),
             "name": printable(self._base.name),
         }
         if self._blur is not None:
@@ -181,8 +182,3 @@ def preview_path(base: Path) -> Path:
 
 def _steps(blur: NDArray[np.float32]) -> NDArray[np.uint16]:
     return np.clip(np.round(blur * SIGMA_STEPS), 0, 65535).astype(np.uint16)
-
-
-def _small_picture(lr: NDArray[Any]) -> NDArray[np.float32]:
-    peak = np.iinfo(lr.dtype).max if lr.dtype.kind == "u" else 1
-    return shrink(lr) / np.float32(peak)

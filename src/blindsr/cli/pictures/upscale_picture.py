@@ -19,10 +19,10 @@ from blindsr.imaging.any_factor import AnyFactor
 from blindsr.imaging.photo import Photo, read_photo
 from blindsr.imaging.resize import upsample_rows
 from blindsr.imaging.transparency import bled, is_neutral
+from blindsr.inference.pyramid import largest_sigma
 from blindsr.photo.formats import Layout, fit, format_of, to_samples
 from blindsr.photo.prefilter import Prefilter, prefilter
 from blindsr.photo.writer import PhotoWriter, open_writer
-from blindsr.weights.network_file import DEFAULT_SIGMA_MAX
 
 from .consistency_report import ConsistencyReport, open_report
 from .map_files import MapFacts, MapFiles, open_maps
@@ -130,7 +130,7 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
             sheet.save(
                 title=_title(name, lr.shape[:2], model.scale),
                 method=options.method,
-                sigma_max=_sigma_max(model),
+                sigma_max=largest_sigma(model),
             )
         decibels = None if report is None else report.decibels
         settings = _settings(model, options, decibels)
@@ -235,7 +235,7 @@ def _open_extras(
 ) -> tuple[MapFiles | None, Comparison | None, ConsistencyReport | None]:
     maps = sheet = report = None
     if job.maps is not None:
-        facts = MapFacts(model.scale, _sigma_max(model), model.class_names)
+        facts = MapFacts(model.scale, largest_sigma(model), model.class_names)
         maps = stack.enter_context(open_maps(job.maps, lr, facts))
     if job.compare is not None:
         sheet = stack.enter_context(
@@ -259,10 +259,6 @@ def _settings(model: Restorer, options: Options, decibels: float | None) -> dict
     if decibels is not None:  # JSON knows no infinity: the result gives back its input exactly
         settings["consistency_db"] = round(decibels, 3) if math.isfinite(decibels) else "infinite"
     return settings
-
-
-def _sigma_max(model: Restorer) -> float:
-    return DEFAULT_SIGMA_MAX if model.sigma_max is None else model.sigma_max
 
 
 def _extra_names(job: Job, maps: MapFiles | None) -> list[str]:

@@ -13,6 +13,7 @@ from blindsr.data.augment.flips import RandomColours, RandomFlips
 from blindsr.data.augment.paired import Arrays, checked_crop
 from blindsr.data.augment.zoom import checked_factors, on_levels
 from blindsr.degradation.kernels import window_size
+from blindsr.degradation.layered import within
 from blindsr.degradation.paired import Operator, degrade
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resample import sample_cubic, sample_nearest
@@ -118,7 +119,7 @@ class Regenerate:
             operator=self.operator,
             depth=_looked_up(sharp.depth, seen) if self.operator == "layered" else None,
         )
-        own = _within(inner, outer)
+        own = within(inner, outer)
         result: Arrays = {
             "lr": on_levels(lr[tuple(_divided(part, self.scale) for part in own)].copy()),
             "hr": hr[own],
@@ -191,15 +192,6 @@ def _looked_up(array: np.ndarray, view: _View) -> np.ndarray:
         rows, columns = (slice(int(at[0]), int(at[-1]) + 1) for at in (view.rows, view.columns))
         return array[rows, columns]
     return sample_nearest(array, view.rows, view.columns)
-
-
-def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Return ``inner`` in coordinates of ``outer``."""
-    rows, columns = (
-        slice(small.start - large.start, small.stop - large.start)
-        for small, large in zip(inner, outer, strict=True)
-    )
-    return rows, columns
 
 
 def _divided(part: slice, scale: int) -> slice:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.degradation.gather import gather_blur
+from blindsr.imaging.files import white_of
 from blindsr.imaging.resize import Downsampler, downsample
 
 LIMIT = 8.0
@@ -46,7 +47,7 @@ class ConsistencyMeter:
 
     def __init__(self, lr: NDArray[Any], scale: int, downsampler: Downsampler) -> None:
         self._lr, self._scale, self._downsampler = lr, scale, downsampler
-        self._peak = np.float32(np.iinfo(lr.dtype).max if lr.dtype.kind == "u" else 1)
+        self._peak = white_of(lr)
         self._margin = math.ceil(2 * _WINDOW) + _REDUCTION
         self._sr = np.zeros((0, scale * lr.shape[1], 3), np.float32)
         self._removed = np.zeros((0, scale * lr.shape[1]), np.float32)

@@ -42,7 +42,7 @@ def read_rgb(path: str | Path) -> NDArray[np.float32]:
 
 
 def read_array(path: str | Path) -> NDArray[np.generic]:
-    """Read an image file unchanged: label maps, sigma maps, depth in millimetres.
+    """Read an image file unchanged: class maps, sigma maps, depth in millimetres.
 
     Returns:
         (H, W) or (H, W, C), the file's own dtype, channels in RGB(A) order. A palette image

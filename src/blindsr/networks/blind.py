@@ -1,4 +1,4 @@
-"""The blind pipeline: estimate blur and semantics of an LR image, then restore it with them."""
+"""The blind pipeline: estimate blur and classes of an LR image, then restore it with them."""
 
 from __future__ import annotations
 

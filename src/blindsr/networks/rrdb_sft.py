@@ -142,9 +142,9 @@ class RRDBSFT(RestorerNetwork):
 
         Args:
             lr: (N, 3, h, w) sRGB in [0, 1].
-            blur: (N, 1, s*h, s*w) sigma in HR pixels; ``None`` if the network uses no blur.
+            blur: (N, 1, s*h, s*w) sigma in HR pixels; ``None`` if the network uses no sigma map.
             seg: (N, s*h, s*w) integer class indices, 255 where unknown; ``None`` if the network
-                uses no semantics.
+                uses no class map.
 
         Returns:
             (N, 3, s*h, s*w), not clipped.

@@ -1,4 +1,4 @@
-"""Stage 1 of CMOS (CVPR 2023): train the estimator of sigma map and semantic map."""
+"""Stage 1 of CMOS (CVPR 2023): train the estimator of sigma map and class map."""
 
 from __future__ import annotations
 

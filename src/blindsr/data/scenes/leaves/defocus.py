@@ -30,7 +30,7 @@ class Kernel(NamedTuple):
     taps: NDArray[np.float64]
     """(n, n), sums to 1, n odd."""
     sigma: float
-    """Its standard deviation along an axis, measured on the taps, pixels: the label."""
+    """Its standard deviation along an axis, measured on the taps, pixels; the blur map holds it."""
 
 
 class Layer(NamedTuple):
@@ -101,12 +101,12 @@ def composite(
     """
     kernels = [aperture_kernel(sigma, aperture) for sigma in sigmas]
     picture = blurred(backdrop, kernels[0]).copy()
-    label = np.full(backdrop.shape[:2], kernels[0].sigma, np.float32)
+    blur = np.full(backdrop.shape[:2], kernels[0].sigma, np.float32)
     for layer, kernel in zip(layers, kernels[1:], strict=True):
         _lay(picture, layer, kernel)
-        rows, columns, inner = _visible(label.shape, layer.paint.shape, layer.top, layer.left)
-        label[rows, columns][layer.paint[inner][..., 3] >= 0.5] = kernel.sigma
-    return picture, label
+        rows, columns, inner = _visible(blur.shape, layer.paint.shape, layer.top, layer.left)
+        blur[rows, columns][layer.paint[inner][..., 3] >= 0.5] = kernel.sigma
+    return picture, blur
 
 
 def _lay(picture: NDArray[np.float32], layer: Layer, kernel: Kernel) -> None:

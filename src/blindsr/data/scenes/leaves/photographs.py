@@ -11,7 +11,7 @@ from blindsr.data.scenes.leaves.textures import photograph_cut
 from blindsr.degradation.gather import gather_blur
 
 _REDUCTION = (1.3, 2.5)  # a camera's pixels are softer than a reduced picture's
-_WINDOW = 2.0  # the operator's window ends at 4 sigma of the largest then, so labels are true
+_WINDOW = 2.0  # the operator's window ends at 4 sigma of the largest then, so sigma is the true std
 
 
 def sharp_photograph(

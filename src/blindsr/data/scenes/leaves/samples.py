@@ -68,12 +68,12 @@ def defocused_scene(
     unit = np.float32(1 / 255)
     leaves = [leaf._replace(paint=leaf.paint * unit) for leaf in scene.leaves]
     backdrop = scene.backdrop * unit
-    picture, label = composite(backdrop, leaves, [float(s) for s in sigmas], aperture)
+    picture, blur = composite(backdrop, leaves, [float(s) for s in sigmas], aperture)
     inner = slice(_MARGIN, -_MARGIN)
     sharp = None
     if with_sharp:
         sharp = composite(backdrop, leaves, [0.0] * len(sigmas), aperture)[0][inner, inner]
-    return BlurredPicture(picture[inner, inner], label[inner, inner], sharp)
+    return BlurredPicture(picture[inner, inner], blur[inner, inner], sharp)
 
 
 def leaf_scene(

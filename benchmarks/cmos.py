@@ -22,7 +22,7 @@ from hardware import processor
 from torch.nn.functional import conv2d, cross_entropy, l1_loss
 
 from blindsr.networks import CMOS, fold_batchnorm
-from blindsr.networks.blocks import spatial
+from blindsr.networks.blocks.gia import spatial
 
 CLASSES, SCALE = 40, 4
 # name: (quadratic affinity, channels last, bfloat16, folded batch norm; the last for forward only)

@@ -22,6 +22,7 @@ from blindsr.inference.blur.consistency import Consistency, ConsistencyMeter
 from blindsr.inference.blur.in_box import default_keep_blur
 from blindsr.inference.blur.kept import Blend, check_share
 from blindsr.inference.eightfold import POSITIONS, eightfold
+from blindsr.inference.hub_model import HubModel
 from blindsr.inference.model import Model, Precision
 from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern
@@ -52,8 +53,9 @@ def load(
     Args:
         source: a checkpoint of ``lightning fit``, an export of ``blindsr convert``, an official
             ``.pth``, any network that spandrel reads (ESRGAN, SwinIR, HAT and so on), or
-            ``"small"``, the network that comes with the package, which is the default. Nothing in
-            a file is run.
+            ``"small"``, the network that comes with the package, which is the default; another
+            name that ``blindsr models`` lists; or ``"hf:owner/name"``, a model of the Hugging Face
+            Hub in safetensors. Nothing in a file is run.
         device: ``"auto"`` (the accelerator, if there is one), ``"cpu"``, ``"cuda:1"`` and so on.
         precision: ``"float32"``, ``"bf16"`` or ``"fp16"``; ``"auto"`` is float32.
         layout: how official files put back their windows, see
@@ -67,7 +69,7 @@ def load(
     return Restorer(open_model(source, pick_device(device), pick_precision(precision), layout))
 
 
-class Restorer:
+class Restorer(HubModel):
     """A loaded model; made by :func:`load`. It keeps no state, so threads may share it.
 
     Large pictures are computed in tiles that overlap, are blended, and lie on the windows of the

@@ -11,6 +11,8 @@ from pathlib import Path
 from blindsr.errors import WeightsError, check_ordinary
 from blindsr.runs import checkpoint_file
 
+from .hub import PREFIX, hub_file
+
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 _LIST = ASSETS / "models.toml"
 SMALL = "small"
@@ -67,8 +69,11 @@ def file_of(source: str | Path | None) -> Path:
 
     Raises:
         FileError: there is no such file.
-        WeightsError: the distribution that brings it is not installed.
+        WeightsError: of the Hub, see :func:`~blindsr.inference.hub.hub_file`; or
+            the distribution that brings it is not installed.
     """
+    if str(source).startswith(PREFIX):
+        return hub_file(str(source))
     card = card_of(source)
     if card is None:
         path = checkpoint_file(str(source))

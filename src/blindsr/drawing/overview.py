@@ -56,11 +56,6 @@ class Overview:
         np.add.at(self._image, place[used] // down, sums / (down * across))
 
     @property
-    def filled(self) -> bool:
-        """Whether any rows have come."""
-        return self._image is not None
-
-    @property
     def image(self) -> NDArray[Any]:
         """The copy: float32 averages, or the dtype that was given."""
         assert self._image is not None

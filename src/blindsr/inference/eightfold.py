@@ -1,4 +1,4 @@
-"""The mean of what a model makes of a picture in all eight positions (flipped, turned).
+"""Self-ensemble: the mean of a model's results for all eight flips and rotations of a picture.
 
 Where a model puts LR pixels off the centre (phase 0), a flipped result lies ``s - 1 - 2 phase`` HR
 pixels further on: the picture is enlarged by one pixel there, and the result is moved back.

@@ -1,4 +1,4 @@
-"""The estimator of blur that comes with the package, for models that do not see blur themselves."""
+"""The estimator of blur that comes with the package, for models that cannot measure wide blur."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two convolutions with nothing between them as one, the border included."""
+"""Merge two consecutive linear convolutions into one, exact at the border too."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "train a small network on embedded scenes and show what it sees",
     "upscale": "restore pictures at several times their size",
     "estimate": "sigma map and class map of pictures",
+    "models": "what can be loaded, and what each model is for",
     "score": "how near pictures are to the true ones",
     "convert": "official weights to ours, checkpoints to files to pass on, PBaSR and ncnn to .pth",
     "doctor": "what is installed here and whether it fits together",
@@ -135,6 +136,9 @@ def main(args: Sequence[str] | None = None) -> int:
         return int(command.run(arguments))
     except BlindSRError as error:
         return print_error(error)
+    except BrokenPipeError:  # `blindsr models | head`: whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
     except OSError as error:  # full or read-only disks, names too long: no defect of ours
         return print_error(os_error(error, error.filename, "used"))
     except SystemExit as stop:  # argparse: --help, --version, a wrong word

@@ -23,6 +23,7 @@ COMMANDS = {
     "prepare": "make a training set from downloaded data",
     "configs": "list the training configurations of the package; copy one to change it",
     "demo": "train a small network on embedded scenes and show what it sees",
+    "train": "fine-tune a model on photographs of your own",
     "upscale": "restore pictures at several times their size",
     "estimate": "sigma map and class map of pictures",
     "models": "what can be loaded, and what each model is for",

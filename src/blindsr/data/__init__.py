@@ -19,6 +19,7 @@ _LAZY = {
     "PBaSRScenes": "scenes.pbasr",
     "PairedDataModule": "loading.datamodule",
     "ReBlurSR": "pbasr.reblursr",
+    "PhotographFolder": "scenes.leaves.own_photographs",
     "RestorationScenes": "scenes.leaves.restoration_datamodule",
     "Scenes": "scenes.datamodule",
     "TwoStreamDataModule": "loading.two_streams",

@@ -171,10 +171,14 @@ class BlindSRTask(L1RestorerTask):
             module.load_state_dict(kinds.networks(loaded)[part].state_dict())
 
     def decided_by_data(self) -> dict[str, Any]:
-        """The phase of the restorer too, where it enlarges LR."""
+        """The phase of the restorer too, where it enlarges LR; classes only where some are used."""
         skips = self._of_restorer("skip", "bicubic") == "bicubic"
         own = {"restorer.phase": self._of_restorer("phase", 0.0)} if skips else {}
-        return super().decided_by_data() | own
+        decided = super().decided_by_data() | own
+        network = self.network
+        if "seg" not in (*network.estimator.estimates, *network.restorer.needs):
+            decided.pop("num_classes", None)
+        return decided
 
     def setup(self, stage: str) -> None:
         """Check the data; load what :meth:`preflight` has not loaded yet; make the scores."""

@@ -171,10 +171,13 @@ for words in (
     'upscale nowhere.jpg -o out', 'upscale . -o out', 'upscale . -o out --model nowhere.pth',
     'estimate nowhere.ckpt photo.jpg -o out', 'convert export nowhere.ckpt -o out.safetensors',
     'prepare nyuv2 --mat nowhere --splits nowhere --classes nowhere --out out',
-    'prepare check nowhere',
+    'prepare check nowhere', 'fit -c nowhere.yaml', 'score nowhere.png there.png',
+    'train nowhere -o my.safetensors', 'convert ncnn nowhere.param -o out.pth',
 ):
     assert app.main(words.split()) == 2
     check(words)
+assert lightning_script.main(['fit', '-c', 'nowhere.yaml']) == 2
+check('lightning fit -c nowhere.yaml')
 """
 
 

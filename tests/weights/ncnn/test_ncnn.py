@@ -149,3 +149,8 @@ def by_ncnn(param, lr):
     extractor = net.create_extractor()
     extractor.input("data", ncnn.Mat(lr).clone())
     return np.array(extractor.extract(net.output_names()[-1])[1])
+
+
+def test_a_mistyped_name_is_answered_by_the_right_one():
+    with pytest.raises(BlindSRError, match=r"Did you mean realesrgan-x4plus\?"):
+        blindsr.load("realesrgan-x4pluss")

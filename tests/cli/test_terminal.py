@@ -49,3 +49,4 @@ def test_a_bar_shows_the_count_on_a_terminal():
     with terminal.counted(out, "frames") as tell:
         tell(3, 4)
     assert "3/4" in out.file.getvalue()
+    assert "/?" not in out.file.getvalue()

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint",
         metavar="CKPT",
         type=checkpoint_file,
-        help="checkpoint of `lightning fit`, or official CMOS weights (.pth)",
+        help="checkpoint of `lightning fit`, official CMOS weights (.pth), or small, the one in the box",
     )
     # "*", so that a forgotten CKPT is told as such, not as a missing IMAGE
     add("images", metavar="IMAGE", nargs="*", help="pictures, folders, or patterns in quotes")
@@ -190,7 +190,7 @@ def check_roles(checkpoint: Path, images: Sequence[str]) -> None:
             "CKPT",
             found=f"{checkpoint}, {kind}",
             expected="a file of weights before the pictures",
-            fix=f"Type: blindsr estimate WEIGHTS {checkpoint} -o DIR.",
+            fix=f"With the model in the box: blindsr estimate small {checkpoint} -o DIR.",
         )
     if not images:
         raise ConfigError(

@@ -85,8 +85,8 @@ def counted(console: Console, doing: str) -> Iterator[Teller]:
     tell_bar = _teller(bar, task)
 
     def tell(done: int, total: int) -> None:
-        bar.start()  # again and again: only the first matters
         tell_bar(done, total)
+        bar.start()  # with a count; again and again, of which only the first matters
 
     try:
         yield tell

@@ -136,7 +136,8 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         settings = _settings(model, options, decibels)
         if job.sidecar is not None:
             sizes = {"input_size": [lr.shape[1], lr.shape[0]], "size": [width, height]}
-            write_sidecar(job, {**settings, **sizes, "prefilter": options.before})
+            more = {"prefilter": options.before, "tile": options.tile, "quality": options.quality}
+            write_sidecar(job, {**settings, **sizes, **more})
     size = f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}"
     shown = [] if decibels is None else [f"consistency {decibels:.1f} dB"]
     seconds = f"{time.monotonic() - start:.1f} s"

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint",
         metavar="CKPT",
         type=checkpoint_file,
-        help="checkpoint of `lightning fit`, official CMOS weights (.pth), or small, the one in the box",
+        help="checkpoint of `lightning fit`, official CMOS weights (.pth), or small (in the box)",
     )
     # "*", so that a forgotten CKPT is told as such, not as a missing IMAGE
     add("images", metavar="IMAGE", nargs="*", help="pictures, folders, or patterns in quotes")

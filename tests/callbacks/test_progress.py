@@ -53,7 +53,8 @@ def test_a_test_without_a_terminal_tells_how_far_it_is(capsys, monkeypatch):
     bar.on_test_start(trainer, None)
     for index in range(4):
         bar.on_test_batch_end(trainer, None, None, None, index % 2)
-    assert capsys.readouterr().out == "test batch 2/4 | 0.10 it/s | left 0:00:20\n"
+    lines = ["test of 4 batches", "test batch 2/4 | 0.10 it/s | left 0:00:20"]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_output_that_is_not_a_terminal_gets_lines():

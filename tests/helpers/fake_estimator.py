@@ -23,6 +23,9 @@ class FakeEstimator:
         more = np.hypot(self.blurs, self.again)
         self.shares = gradient_energy(more) / gradient_energy(self.blurs)
 
+    def describe(self):
+        return self.title
+
     def blur(self, image):
         """Blur (h, w) of (h, w, 3), in its pixels; up to sigma_max / scale."""
         peak = np.iinfo(image.dtype).max if image.dtype.kind == "u" else 1

@@ -139,12 +139,12 @@ class LineProgress(ProgressBar):
         self._start_looking()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self._start_looking()
+        """Say what comes: the first batch may take minutes."""
+        self._start_looking("test", trainer.num_test_batches)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self._start_looking()
+        """Say what comes."""
+        self._start_looking("prediction", trainer.num_predict_batches)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
@@ -165,9 +165,11 @@ class LineProgress(ProgressBar):
         """Print a line when it is time."""
         self._look("prediction", trainer.num_predict_batches)
 
-    def _start_looking(self) -> None:
+    def _start_looking(self, doing: str = "", batches: Sequence[int | float] = ()) -> None:
         self._look_begin = self._last = time.perf_counter()
         self._looked = 0
+        if self._enabled and doing:
+            self._console.print(f"{doing} of {sum(batches)} batches")
 
     def _look(self, doing: str, batches: Sequence[int | float]) -> None:
         """Count a batch without training, and print a line when it is time."""

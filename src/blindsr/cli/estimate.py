@@ -106,6 +106,7 @@ def _estimate(arguments: argparse.Namespace, batch: Batch) -> int:
     from blindsr.cli.pictures.results import sweep_results
 
     sweep_results([arguments.out])
+    console.print(f"model: {model.describe()}")
     pyramid = arguments.pyramid is not None
     options = Options(
         reduce=arguments.reduce,

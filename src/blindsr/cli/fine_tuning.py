@@ -90,6 +90,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
             if not best.best_model_path:
                 say("stopped; nothing was written")
                 return 128 + (stop.signals.received or 2)
+            say("stopped early: the best so far is written")
         scores = Scores(before, float(best.best_model_score or 0))
         _write(arguments, start, Path(best.best_model_path), data, scores)
     return 0 if stop.signals.received is None else 128 + stop.signals.received

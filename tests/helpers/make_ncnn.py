@@ -8,15 +8,22 @@ HALF, FLOAT = 0x01306B47, 0
 class Writer:
     """Gathers layers and weights; ``save`` writes model.param and model.bin."""
 
-    def __init__(self, seed=0, *, half=True):
+    def __init__(self, seed=0, *, half=True, plain=False):
         self.random = np.random.default_rng(seed)
-        self.half = half
+        self.half, self.plain = half, plain
         self.layers, self.weights = [("Input", "in", [], "data", "")], b""
 
     def add(self, kind, inputs, options=""):
         count = len(self.layers)
         self.layers.append((kind, f"{kind}_{count}", list(inputs), f"b{count}", options))
         return f"b{count}"
+
+    def scaled_sum(self, first, second, factor):
+        """``factor * first + second``, as one layer or as pnnx writes it."""
+        if self.plain:
+            first = self.add("BinaryOp", [first], f"0=2 1=1 2={factor}")
+            return self.add("BinaryOp", [first, second], "0=0")
+        return self.add("Eltwise", [first, second], f"0=1 -23301=2,{factor},1.0")
 
     def convolution(self, blob, channels_in, channels, slope=None):
         weight = self.random.normal(0, 0.1, channels * channels_in * 9)
@@ -25,9 +32,10 @@ class Writer:
         self.weights += np.uint32(HALF if self.half else FLOAT).tobytes()
         self.weights += content + b"\0" * (-len(content) % 4)
         self.weights += self.random.normal(0, 0.1, channels).astype(np.float32).tobytes()
-        fused = "" if slope is None else f" 9=2 -23310=1,{slope}"
+        fused = "" if slope is None or self.plain else f" 9=2 -23310=1,{slope}"
         options = f"0={channels} 1=3 4=1 5=1 6={weight.size}{fused}"
-        return self.add("Convolution", [blob], options)
+        made = self.add("Convolution", [blob], options)
+        return self.add("ReLU", [made], f"0={slope}") if slope and self.plain else made
 
     def prelu(self, blob, channels):
         self.weights += self.random.uniform(0, 0.3, channels).astype(np.float32).tobytes()
@@ -70,9 +78,12 @@ def compact(folder, *, features=5, scale=4, reduced=False, half=True):
     return net.save(folder)
 
 
-def esrgan(folder, *, features=8, growth=32, factor=0.2, slope=0.2, enlargements=2):
-    """A network of the ESRGAN family with one block; spandrel knows no other ``growth``."""
-    net = Writer()
+def esrgan(folder, *, features=8, growth=32, factor=0.2, slope=0.2, enlargements=2, plain=False):
+    """A network of the ESRGAN family with one block; spandrel knows no other ``growth``.
+
+    ``plain``: activations and factors are layers of their own, as pnnx writes them.
+    """
+    net = Writer(plain=plain)
     first = made = net.convolution("data", 3, features)
     for _ in range(3):
         dense = [made]
@@ -80,8 +91,8 @@ def esrgan(folder, *, features=8, growth=32, factor=0.2, slope=0.2, enlargements
             joined = dense[0] if index == 0 else net.add("Concat", dense, "0=0")
             dense.append(net.convolution(joined, features + index * growth, growth, slope))
         last = net.convolution(net.add("Concat", dense, "0=0"), features + 4 * growth, features)
-        made = net.add("Eltwise", [last, made], f"0=1 -23301=2,{factor},1.0")
-    made = net.add("Eltwise", [made, first], f"0=1 -23301=2,{factor},1.0")
+        made = net.scaled_sum(last, made, factor)
+    made = net.scaled_sum(made, first, factor)
     made = net.add("BinaryOp", [first, net.convolution(made, features, features)], "0=0")
     for _ in range(enlargements):
         made = net.add("Interp", [made], "0=1 1=2.0 2=2.0")

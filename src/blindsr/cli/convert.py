@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from blindsr.weights import NetworkFile
-    from blindsr.weights.anchors.anchor import Anchor
-    from blindsr.weights.anchors.pbasr import PBaSRWeights
 
 SAFETENSORS = ".safetensors"
 FORMATS = {SAFETENSORS: "safetensors", ".pth": "official", ".onnx": "onnx"}
@@ -134,6 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.direction in ("average", "ncnn"):
         refuse_out(arguments)
         if arguments.direction == "average":
+            from .convert_average import run_average
+
             return run_average(arguments)
         from .convert_ncnn import run_ncnn
 
@@ -191,30 +190,6 @@ def refuse_out(arguments: argparse.Namespace) -> None:
     check_ordinary(arguments.source, "a file of weights")
 
 
-def run_average(arguments: argparse.Namespace) -> int:
-    """Write one network out of the branches of a training."""
-    out, which = arguments.out, arguments.branch
-
-    from blindsr.weights.anchors.anchor import anchor_of_branch
-    from blindsr.weights.anchors.dialects import unwrap
-    from blindsr.weights.anchors.pbasr import read_pbasr
-    from blindsr.weights.reading import FACTS_METADATA
-    from blindsr.weights.writing import write_pth, write_safetensors
-
-    weights = read_pbasr(arguments.source)
-    # building proves that these tensors make a network
-    built = None if weights.own_class else anchor_of_branch(weights, which)
-    content = weights.in_dialect(which)
-    if out.suffix == SAFETENSORS:
-        facts = None if weights.facts is None else weights.facts.plain()
-        about = {} if facts is None else {FACTS_METADATA: json.dumps(facts)}
-        write_safetensors(out, unwrap(content, str(arguments.source))[1], about)
-    else:
-        write_pth(out, content)
-    report_average(arguments, weights, built)
-    return 0
-
-
 def choose_format(out: Path, wanted: str | None) -> str:
     """Format by the suffix of a file, which must not contradict what was asked for."""
     by_suffix = FORMATS.get(out.suffix)
@@ -255,30 +230,6 @@ def report(
         parts.append("averaged weights")
     if names == "official":
         parts.append("official names, which tell no layout")
-    Console(highlight=False, soft_wrap=True).print(
-        f"{arguments.source} -> {arguments.out}: {', '.join(parts)}", markup=False
-    )
-
-
-def report_average(
-    arguments: argparse.Namespace, weights: PBaSRWeights, built: Anchor | None
-) -> None:
-    """Print what was written; ``built`` is the network, but for classes of the user."""
-    from rich.console import Console
-
-    about = built or weights
-    parts = [f"{about.title} x{about.scale}"]
-    if weights.blur is None:
-        parts.append("the one branch of a unified training")
-    else:
-        both = arguments.branch == "average"
-        parts.append("average of both branches" if both else f"{arguments.branch} branch")
-    if built is not None:
-        parts.append(f"{sum(p.numel() for p in built.network.parameters()):,} parameters")
-    if weights.averaged:
-        parts.append("averaged weights")
-    if built is None or not built.recognised:
-        parts.append(f"to be loaded into {about.class_path} with its init_args")
     Console(highlight=False, soft_wrap=True).print(
         f"{arguments.source} -> {arguments.out}: {', '.join(parts)}", markup=False
     )

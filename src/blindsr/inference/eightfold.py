@@ -8,15 +8,52 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsr.inference.model import Model
+from blindsr.inference.pictures import Picture, picture_of
 from blindsr.inference.results import Strip
+from blindsr.inference.tiles.plan import plan_run, smallest_side
+from blindsr.inference.tiles.run import Progress, share_of
 
 Strips = Callable[[NDArray[np.generic], int], Iterator[Strip]]
 """``strips(pixels, number)``: of the picture (H, W, 3) in the position of that number, 0..7."""
 POSITIONS = 8
+
+
+def turned_runs(
+    model: Model,
+    picture: Picture,
+    phase: float,
+    shown: bool,
+    *,
+    on_progress: Progress | None = None,
+    **plan: Any,
+) -> Iterator[Strip]:
+    """Run a model on a picture in all positions, see :func:`eightfold`.
+
+    Args:
+        model: what to run.
+        picture: to run it on.
+        phase: where the model puts LR pixel 0.
+        shown: keep the maps of the picture as it is.
+        on_progress: is told percent of the whole.
+        plan: other arguments of :func:`~blindsr.inference.tiles.plan.plan_run`.
+    """
+    minimum = smallest_side(model)
+
+    def strips(pixels: NDArray[Any], number: int) -> Iterator[Strip]:
+        # the picture as it is comes last
+        before = (number - 1) % POSITIONS / POSITIONS
+        tell = share_of(on_progress, before, 1 / POSITIONS)
+        run = plan_run(model, picture_of(pixels, minimum), on_progress=tell, **plan)
+        return run.strips(maps=shown and number == 0)
+
+    height, width = picture.size
+    return eightfold(strips, picture.pixels[:height, :width], model.scale, phase)
 
 
 def eightfold(

@@ -95,17 +95,7 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
     layout, notes = fit(photo, format_of(job.out))
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(
-            open_writer(
-                job.out,
-                width=width,
-                height=height,
-                layout=layout,
-                icc=photo.icc,
-                exif=photo.exif,
-                text=photo.text,
-                dpi=photo.dpi,
-                quality=options.quality,
-            )
+            _open_out(job, photo, layout, (height, width), options.quality)
         )
         maps, sheet, report = _open_extras(stack, model, job, options, lr)
         neutral = photo.grey or is_neutral(photo.color)
@@ -126,12 +116,8 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         if maps is not None:
             maps.finish()
         if sheet is not None:
-            name = printable(job.source.name)
-            sheet.save(
-                title=_title(name, lr.shape[:2], model.scale),
-                method=options.method,
-                sigma_max=largest_sigma(model),
-            )
+            title = _title(printable(job.source.name), lr.shape[:2], model.scale)
+            sheet.save(title=title, method=options.method, sigma_max=largest_sigma(model))
         decibels = None if report is None else report.decibels
         settings = _settings(model, options, decibels)
         if job.sidecar is not None:
@@ -144,6 +130,22 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
     facts = [size, str(layout), *_extra_names(job, maps), *shown, seconds]
     lines = [", ".join(facts), *photo.notes, *notes, *([job.note] if job.note else [])]
     return Outcome(lines, settings, decibels)
+
+
+def _open_out(
+    job: Job, photo: Photo, layout: Layout, size: tuple[int, int], quality: int
+) -> contextlib.AbstractContextManager[PhotoWriter]:
+    """A writer of the result that keeps what is known of the photograph."""
+    height, width = size
+    kept = {"icc": photo.icc, "exif": photo.exif, "text": photo.text, "dpi": photo.dpi}
+    return open_writer(
+        job.out,
+        width=width,
+        height=height,
+        layout=layout,
+        quality=quality,
+        **kept,  # type: ignore[arg-type]
+    )
 
 
 def write_sidecar(job: Job, made: dict[str, Any]) -> None:

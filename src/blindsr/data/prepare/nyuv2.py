@@ -36,8 +36,8 @@ from blindsr.data.prepare.nyuv2_file import (
     NYUv2Split,
     read_class_mapping,
     read_splits,
-    refuse_swapped,
 )
+from blindsr.data.prepare.swapped_sources import refuse_swapped
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.paired import Operator
 from blindsr.errors import DataError, FileError

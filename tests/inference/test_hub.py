@@ -1,93 +1,104 @@
 """Models of the Hub against one on loopback: pushed, loaded, refused in one line, offline."""
 
-import os
-import subprocess
-import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+from huggingface_hub import constants
 from tests.helpers.fake_hub import fake_hub
+from tests.helpers.upscale_command import picture, run
 
 import blindsr
 from blindsr.errors import WeightsError
+from blindsr.imaging.files import write_png
 from blindsr.inference.hub import hub_file
-
-SCRIPT = """
-import sys
-import numpy as np
-import blindsr
-from blindsr.errors import BlindSRError
 from blindsr.restore import Restorer
 
-def told(call):
-    try:
-        call()
-    except BlindSRError as error:
-        print(error)
-    else:
-        print("no error")
-
-picture = (np.arange(20 * 24 * 3).reshape(20, 24, 3) % 251).astype(np.uint8)
-"""
-ONLINE = """
-model = blindsr.load(device="cpu")
-print(model.push_to_hub("owner/small", token="t"))
-for other in (blindsr.load("hf:owner/small", device="cpu"),
-              blindsr.load("hf:owner/small@main", device="cpu"),
-              Restorer.from_pretrained("owner/small", device="cpu")):
-    print(np.array_equal(model.upscale(picture), other.upscale(picture)))
-told(lambda: blindsr.load("hf:owner/nothing"))
-told(lambda: blindsr.load("hf:owner/pickle"))
-told(lambda: Restorer.from_pretrained("owner/pickle"))
-told(lambda: blindsr.load("hf:owner/small/pytorch_model.bin"))
-"""
-OFFLINE = """
-print(blindsr.load("hf:owner/small", device="cpu").title)  # of the cache
-told(lambda: blindsr.load("hf:owner/never"))
-told(lambda: Restorer.from_pretrained("owner/never"))
-told(lambda: blindsr.load(device="cpu").push_to_hub("owner/small"))
-"""
+PICTURE = picture(20, 24)
 
 
-def run(script, home, address):
-    hub = {"HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    none = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "")
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT + script],
-        env=os.environ | hub | none,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines(), done.stderr
-
-
-def test_a_model_goes_to_the_hub_and_comes_back(tmp_path):
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """The server; the library looks there, and keeps what it finds in a folder of the test."""
     with fake_hub() as (server, address):
-        server.repos["owner/pickle"] = {"pytorch_model.bin": b"would run code"}
-        lines, _ = run(ONLINE, tmp_path, address)
-        pushed = server.repos["owner/small"]
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        template = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        yield server
+
+
+@pytest.fixture
+def small():
+    return blindsr.load(device="cpu")
+
+
+def told(call, *words):
+    with pytest.raises(WeightsError) as error:
+        call(*words)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_model_goes_to_the_hub_and_comes_back(hub, small):
+    small.push_to_hub("owner/small", token="t")
+    pushed = hub.repos["owner/small"]
     assert set(pushed) == {"model.safetensors", "config.json", "README.md"}
     assert 'blindsr.load("hf:owner/small")' in pushed["README.md"].decode()
     assert "pictures without noise" in pushed["README.md"].decode()
-    assert lines[1:4] == ["True"] * 3
-    assert lines[4].startswith("hf:owner/nothing: no such model on the Hub")
-    assert lines[5].startswith("hf:owner/pickle: a model without model.safetensors, expected safe")
-    assert lines[6].startswith("hf:owner/pickle: a model without model.safetensors")
-    assert "pytorch_model.bin, expected a file of safetensors: others could run code" in lines[7]
-    # nobody answers at that address any more
-    lines, error = run(OFFLINE, tmp_path, address)
-    assert lines[0] == blindsr.load(device="cpu").title
-    assert lines[1].startswith("hf:owner/never: the Hub cannot be reached, and the model is not in")
-    assert lines[2].startswith("hf:owner/never: the Hub cannot be reached")
-    assert lines[3].startswith("owner/small: the Hub cannot be reached")
-    assert "Retry" not in error
+    expected = small.upscale(PICTURE)
+    for other in (
+        blindsr.load("hf:owner/small", device="cpu"),
+        blindsr.load("hf:owner/small@main", device="cpu"),
+        Restorer.from_pretrained("owner/small", device="cpu"),
+    ):
+        np.testing.assert_array_equal(other.upscale(PICTURE), expected)
+
+
+def test_only_safetensors_are_read(hub):
+    hub.repos["owner/pickle"] = {"pytorch_model.bin": b"would run code"}
+    for call, word in (
+        (blindsr.load, "hf:owner/pickle"),
+        (Restorer.from_pretrained, "owner/pickle"),
+    ):
+        line = told(call, word)
+        assert line.startswith("hf:owner/pickle: a model without model.safetensors, expected safe")
+    line = told(blindsr.load, "hf:owner/pickle/pytorch_model.bin")
+    assert "pytorch_model.bin, expected a file of safetensors: others could run code" in line
+
+
+def test_a_model_that_is_not_there(hub):
+    assert told(blindsr.load, "hf:owner/nothing").startswith("hf:owner/nothing: no such model on")
+
+
+def test_offline_ends_in_one_line_and_the_cache_is_used(hub, small, monkeypatch, capfd):
+    hub.repos["owner/small"] = {"model.safetensors": Path(small._model.origin).read_bytes()}
+    blindsr.load("hf:owner/small", device="cpu")
+    nobody = "http://127.0.0.1:9"
+    monkeypatch.setattr(constants, "ENDPOINT", nobody)
+    monkeypatch.setattr(
+        constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        nobody + "/{repo_id}/resolve/{revision}/{filename}",
+    )
+    assert blindsr.load("hf:owner/small", device="cpu").title == small.title
+    capfd.readouterr()
+    unreachable = "the Hub cannot be reached"
+    assert f"hf:owner/never: {unreachable}, and" in told(blindsr.load, "hf:owner/never")
+    assert f"hf:owner/never: {unreachable}" in told(Restorer.from_pretrained, "owner/never")
+    assert f"owner/small: {unreachable}" in told(small.push_to_hub, "owner/small")
+    assert capfd.readouterr().err == ""
+
+
+def test_the_command_line_takes_such_words(hub, tmp_path, capsys):
+    write_png(tmp_path / "a.png", PICTURE)
+    assert run(tmp_path / "a.png", "-o", tmp_path / "out", "--model", "hf:owner/nothing") == 2
+    assert capsys.readouterr().err.startswith("blindsr: error: hf:owner/nothing: no such model")
 
 
 def test_a_folder_is_saved_and_loaded_without_the_hub(tmp_path):
-    from blindsr.restore import Restorer
-
     blindsr.load(device="cpu").save_pretrained(tmp_path / "folder")
     assert Restorer.from_pretrained(tmp_path / "folder", device="cpu").scale == 4
     assert (tmp_path / "folder" / "README.md").read_text().startswith("---\nlibrary_name: blindsr")

@@ -6,6 +6,7 @@ from tests.helpers.upscale_command import picture
 
 import blindsr
 from blindsr.cli import app
+from blindsr.cli.models import file_card
 from blindsr.imaging.files import write_png
 
 
@@ -29,6 +30,7 @@ def test_one_command_trains_and_writes_a_model_and_its_card(folder, tmp_path, ca
     assert model.upscale(picture()).shape == (80, 104, 3)
     assert model.can_estimate
     assert "photographs like 3 of photos" in model.describe()
+    assert file_card(out)["not_for"].startswith("other noise")
     card = (tmp_path / "my.md").read_text()
     assert "| PSNR on photographs kept apart | " in card
     assert "| steps, seed | 10, 0 |" in card

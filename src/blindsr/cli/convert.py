@@ -84,6 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a few words on its pictures, kept in a .safetensors and shown by `blindsr upscale`",
     )
     export.add_argument(
+        "--not-for",
+        metavar="TEXT",
+        default="",
+        help="a few words on pictures that it spoils, kept in a .safetensors and listed by "
+        "`blindsr models`",
+    )
+    export.add_argument(
         "--untrusted-maps",
         metavar="WHY",
         default="",
@@ -149,6 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_layout(arguments.layout, "a file of another format")
 
     from blindsr.weights.export import (
+        NOT_FOR,
         TRAINED_FOR,
         UNTRUSTED_MAPS,
         from_official,
@@ -169,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.caution is not None:
             file = cautious(file, arguments.caution)
     if kind == "safetensors":
-        card = (getattr(arguments, key, "") for key in (TRAINED_FOR, UNTRUSTED_MAPS))
+        card = (getattr(arguments, key, "") for key in (TRAINED_FOR, UNTRUSTED_MAPS, NOT_FOR))
         network = save_safetensors(arguments.out, file, *card)
     else:
         network = save_official(arguments.out, file)

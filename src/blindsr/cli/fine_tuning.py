@@ -38,6 +38,7 @@ from blindsr.weights.network_file import NetworkFile
 
 BATCH, CROP, LOOKS = 8, 32, 10
 """Samples of a step, their side in LR pixels, and validations of a training."""
+NOT_FOR = "other noise, other blur (motion), measuring what was never seen"
 _PER_PHOTOGRAPH = 12  # different parts of each, at most
 _MOST_PICTURES, _VALIDATED = 400, 24
 _TIMED = 3
@@ -206,7 +207,7 @@ def _write(
     kept = {key: start.settings[key] for key in ("told_max",) if key in start.settings}
     file = replace(file, settings={**file.settings, **kept})
     about = f"photographs like {len(data.train_files)} of {arguments.folder.resolve().name}"
-    save_safetensors(arguments.out, file, printable(about))
+    save_safetensors(arguments.out, file, printable(about), not_for=NOT_FOR)
     with atomic_path(arguments.card) as temporary:
         temporary.write_text(_card(arguments, start, file, data, scores), encoding="utf-8")
     say(
@@ -237,7 +238,7 @@ def _card(
         "PSNR on photographs kept apart": f"{scores.before:.2f} dB before, {scores.after:.2f} dB "
         f"after ({data.val_count} parts of {len(data.val_files)} photographs)",
         "good for": "photographs like these",
-        "not for": "other noise, other blur (motion), measuring what was never seen",
+        "not for": NOT_FOR,
         "date": datetime.datetime.now().astimezone().date().isoformat(),
         "made by": f"blindsr {__version__}: `blindsr train {folder} -o {out}`",
     }

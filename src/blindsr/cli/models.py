@@ -83,6 +83,7 @@ def file_card(path: Path) -> dict[str, str]:
         return {
             "what": _kind(words),
             "good_for": words.get("trained_for", ""),
+            "not_for": words.get("not_for", ""),
             "maps_not_shown": words.get("untrusted_maps", ""),
         }
     for pattern, card in official().items():

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CLASS_COUNT = "num_classes"
 TRAINED_FOR = "trained_for"
 """Metadata key: what kind of pictures the network was trained for."""
+NOT_FOR = "not_for"
+"""Metadata key: pictures that it spoils, in words, see ``blindsr models``."""
 UNTRUSTED_MAPS = "untrusted_maps"
 """Metadata key: why the maps of a file must not be shown; its restorer can still be used."""
 
@@ -99,7 +101,11 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
 
 
 def save_safetensors(
-    path: str | Path, file: NetworkFile, trained_for: str = "", untrusted_maps: str = ""
+    path: str | Path,
+    file: NetworkFile,
+    trained_for: str = "",
+    untrusted_maps: str = "",
+    not_for: str = "",
 ) -> nn.Module:
     """Write weights with their description; nothing half-written stays behind.
 
@@ -108,6 +114,7 @@ def save_safetensors(
         file: with our own names.
         trained_for: what kind of pictures, a few words that :func:`blindsr.load` repeats.
         untrusted_maps: why its maps are wrong; then ``estimate`` refuses it.
+        not_for: pictures that it spoils, a few words that ``blindsr models`` repeats.
 
     Returns:
         The network that the file describes, built to prove that its tensors fit.
@@ -118,7 +125,7 @@ def save_safetensors(
     """
     require_names(file, official=False)
     network = file.network()
-    words = {TRAINED_FOR: trained_for, UNTRUSTED_MAPS: untrusted_maps}
+    words = {TRAINED_FOR: trained_for, UNTRUSTED_MAPS: untrusted_maps, NOT_FOR: not_for}
     words = {key: word for key, word in words.items() if word}
     write_safetensors(path, file.state, {SETTINGS_KEY: json.dumps(describe(file)), **words})
     return network

@@ -4,7 +4,7 @@ from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
 from .gan import discriminator_loss, generator_loss
 from .lpips import LPIPSLoss
 from .perceptual import PerceptualLoss
-from .pixel import laplace_nll, pixel_l1
+from .pixel import laplace_nll, picture_rmse, pixel_l1
 
 __all__ = [
     "LPIPSLoss",
@@ -13,6 +13,7 @@ __all__ = [
     "discriminator_loss",
     "generator_loss",
     "laplace_nll",
+    "picture_rmse",
     "pixel_l1",
     "semantic_cross_entropy",
 ]

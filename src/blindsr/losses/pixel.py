@@ -1,4 +1,4 @@
-"""Losses per pixel: L1 of restored images, likelihood of an estimate with an uncertainty."""
+"""Losses per pixel: L1 and RMSE of images, likelihood of an estimate with an uncertainty."""
 
 from __future__ import annotations
 
@@ -13,17 +13,38 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_LEAST_SQUARE = 1e-5
+"""Added to a mean square, so that pictures which match already have a gradient that is small."""
+
+
 def pixel_l1(sr: Tensor, hr: Tensor) -> Tensor:
     """Mean absolute difference of two images (N, 3, H, W) in [0, 1] (loss of RRDB-SFT).
 
     Raises:
         DataError: if the shapes differ; broadcasting would hide that.
     """
+    _require_same_shape(sr, hr)
+    return l1_loss(sr, hr)
+
+
+def picture_rmse(sr: Tensor, hr: Tensor) -> Tensor:
+    """Root of each image's mean square difference, and the mean over images, in [0, 1].
+
+    Images (N, 3, H, W) in [0, 1]. Nearer to a mean of PSNR than L1 is: large errors count more
+    within an image, and images that are hard do not outweigh the others.
+
+    Raises:
+        DataError: if the shapes differ; broadcasting would hide that.
+    """
+    _require_same_shape(sr, hr)
+    return ((sr - hr).square().mean(dim=(1, 2, 3)) + _LEAST_SQUARE).sqrt().mean()
+
+
+def _require_same_shape(sr: Tensor, hr: Tensor) -> None:
     if sr.shape != hr.shape:
         raise DataError(
             "hr", found=f"shape {tuple(hr.shape)}", expected=f"{tuple(sr.shape)} as the SR image"
         )
-    return l1_loss(sr, hr)
 
 
 def laplace_nll(estimate: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:

@@ -48,6 +48,7 @@ class BlindSRTask(L1RestorerTask):
         map_mix: shares of the training pictures whose restorer is told ``estimated``, ``truth`` and
             ``disturbed`` maps; ``None`` for estimated maps alone. Needs an estimator that tells its
             uncertainty and a restorer that takes it.
+        loss: ``"l1"``, or ``"rmse"``, see :func:`blindsr.losses.picture_rmse`.
         compare: checkpoints to score beside it, by the name of their row.
         crop_border: pixels left out on every side before scoring; 0 as in the paper's test.
         lpips: torchvision's AlexNet file, to score LPIPS in tests; ``None`` goes without.
@@ -80,6 +81,7 @@ class BlindSRTask(L1RestorerTask):
         estimator: dict[str, Any] | None = None,
         restorer: dict[str, Any] | None = None,
         map_mix: dict[str, float] | None = None,
+        loss: Literal["l1", "rmse"] = "l1",
         compare: dict[str, str] | None = None,
         crop_border: int = 0,
         lpips: str | None = None,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from blindsr.drawing.crops import choose_boxes, crop_side
 from blindsr.imaging.resize import upsample
-from blindsr.losses import pixel_l1
+from blindsr.losses import picture_rmse, pixel_l1
 from blindsr.metrics import RestorationScores, mean_over_groups
 from blindsr.metrics.restoration import load_networks
 from blindsr.types import counted
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from blindsr.types import Batch, PictureSample
 
 BICUBIC = "bicubic"
+LOSSES = {"l1": pixel_l1, "rmse": picture_rmse}
 RESTORED = "SR"
 CROPS = 2
 
@@ -186,10 +187,10 @@ class L1RestorerTask(RestorerTask):
     """Base of those that learn from the pixels alone."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """L1 between SR and HR."""
+        """Loss between SR and HR: L1, or what the hyper-parameter ``loss`` names."""
         self.require(batch, "lr", "hr")
         sr = self.restore_to_learn(batch)
-        loss = pixel_l1(sr, batch["hr"])
+        loss = LOSSES[self.hparams.get("loss", "l1")](sr.float(), batch["hr"])
         self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
         return loss
 

@@ -23,7 +23,15 @@ from blindsr.errors import ConfigError
 from blindsr.imaging.files import to_uint8
 from blindsr.types import IGNORE_INDEX
 
+GRACE_HOPPER = "grace_hopper"
+"""Portrait that comes with matplotlib (public domain)."""
 TRAIN = ("chelsea", "coffee", "camera", "brick", "grass", "gravel")
+RESTORER = (
+    *(3 * ("chelsea", "coffee")),
+    *(2 * ("camera", "coins", GRACE_HOPPER)),
+    *("brick", "grass", "gravel", "clock", "page", "text", "hubble_deep_field"),
+)
+"""What a restorer learns from, as often as named: also prints, stars and a portrait."""
 HELD_OUT = ("rocket",)
 _NEAR, _FAR = 1.0, 10.0  # metres
 _SHAPE_SHARE = 0.5  # of the crops with a nearer shape
@@ -68,11 +76,15 @@ def photo_frame(
 
 @cache
 def photograph(name: str) -> np.ndarray:
-    """Return a picture of scikit-image, (H, W, 3) or, if grey, (H, W) uint8.
+    """Return a picture of scikit-image or matplotlib, (H, W, 3) or, if grey, (H, W) uint8.
 
     Raises:
         ConfigError: without scikit-image.
     """
+    if name == GRACE_HOPPER:
+        from matplotlib.cbook import get_sample_data
+
+        return np.asarray(get_sample_data(f"{name}.jpg"))
     try:
         from skimage import data
     except ImportError:

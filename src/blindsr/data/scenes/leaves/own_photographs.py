@@ -130,6 +130,8 @@ class PhotographFolder(RestorationScenes):
             pictures=pictures,
             size=self.size,
             crop=crop,
+            sharp=0.0 if held_out else self.sharp,
+            mixed=self.mixed and not held_out,
             clean=held_out or not self.noise,
             held_out=held_out,
         )

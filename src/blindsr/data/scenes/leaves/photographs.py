@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.data.scenes.leaves.shapes import filled, outline
 from blindsr.data.scenes.leaves.textures import photograph_cut
+from blindsr.data.scenes.photographs import TRAIN
 from blindsr.degradation.gather import gather_blur
 
 _REDUCTION = (1.3, 2.5)  # a camera's pixels are softer than a reduced picture's
+RESTORER_REDUCTION = (1.15, 2.2)
+"""Of a restorer's photographs: texture is scarce, blur need not be judged to a tenth."""
 _WINDOW = 2.0  # the operator's window ends at 4 sigma of the largest then, so sigma is the true std
 
 
 def sharp_photograph(
-    rng: np.random.Generator, height: int, width: int, *, held_out: bool = False
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    *,
+    held_out: bool = False,
+    names: Sequence[str] = TRAIN,
+    reduction: tuple[float, float] = _REDUCTION,
 ) -> NDArray[np.float32]:
     """Return a reduced part of a photograph, (height, width, 3) float32 in [0, 1]."""
-    factor = rng.uniform(*_REDUCTION)
-    part = photograph_cut(rng, round(factor * height), round(factor * width), held_out=held_out)
+    factor = rng.uniform(*reduction)
+    rows, columns = round(factor * height), round(factor * width)
+    part = photograph_cut(rng, rows, columns, held_out=held_out, names=names)
     return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA))
 
 

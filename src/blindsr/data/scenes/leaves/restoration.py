@@ -12,24 +12,27 @@ from numpy.typing import NDArray
 from blindsr.data.loading.samplers import Draw
 from blindsr.data.scenes.leaves.camera import recorded
 from blindsr.data.scenes.leaves.numbered import NumberedPictures
+from blindsr.data.scenes.leaves.photographs import RESTORER_REDUCTION
 from blindsr.data.scenes.leaves.samples import (
     BlurredPicture,
     defocused_photograph,
     defocused_room,
     defocused_scene,
 )
+from blindsr.data.scenes.photographs import RESTORER
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import Downsampler, downsample
 from blindsr.types import Sample
 
-_LEAVES, _PHOTOGRAPHS = 0.45, 0.43  # shares; the rest are rooms
+_LEAVES, _PHOTOGRAPHS = 0.42, 0.5  # shares; the rest are rooms
+_LESS_BLUR = (0.4, 0.625)  # share of pictures with less blur, and their largest sigma over it
 _PER_SCENE = 8  # pictures of one scene of leaves
 _KEPT = 64  # scenes
 
 
 class _Pair(NamedTuple):
     hr: NDArray[np.uint8]
-    lr: NDArray[np.float32]
+    lr: dict[Downsampler, NDArray[np.float32]]
     blur: NDArray[np.float16]
 
 
@@ -50,6 +53,9 @@ class RestorationPictures(NumberedPictures):
         pictures: different pictures.
         size: height and width of a picture, HR pixels; a multiple of ``scale``.
         crop: height and width of a sample, LR pixels; ``None`` takes whole pictures.
+        sharp: share of the samples that are not blurred at all.
+        mixed: crops of half the pictures come from ``area`` and of half from ``bicubic``, whatever
+            ``downsampler`` says: nobody knows what reduced a photograph.
         clean: LR is rounded to 8 bits and nothing else.
         held_out: no scene and no photograph that a training sees.
     """
@@ -67,12 +73,15 @@ class RestorationPictures(NumberedPictures):
         pictures: int = 600,
         size: int = 384,
         crop: int | None = 64,
+        sharp: float = 0.0,
+        mixed: bool = False,
         clean: bool = False,
         held_out: bool = False,
     ) -> None:
         self.scale, self.sigma_max = scale, sigma_max
         self.downsampler: Downsampler = downsampler
         self.pictures, self.crop, self.clean = pictures, crop, clean
+        self.sharp, self.mixed = sharp, mixed
         super().__init__(seed=seed, count=count, size=size, held_out=held_out)
 
     def __getitem__(self, index: int | Draw) -> Sample:
@@ -80,6 +89,8 @@ class RestorationPictures(NumberedPictures):
         number = position if self.crop is None else int(rng.integers(self.pictures))
         pair = self._pair(number % self.pictures)
         lr, hr, map_ = self._cropped(pair, rng)
+        if self.sharp and rng.random() < self.sharp:
+            lr, map_ = self._reduced(hr.astype(np.float32) / np.float32(255), rng), map_ * 0
         seen = to_uint8(lr) if self.clean else recorded(lr, rng)
         parts: list[NDArray[Any]] = [seen, hr, map_[..., None]]
         if self.crop is not None:
@@ -95,26 +106,45 @@ class RestorationPictures(NumberedPictures):
         self, pair: _Pair, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float16]]:
         if self.crop is None:
-            return pair.lr, pair.hr, pair.blur
-        top, left = rng.integers(len(pair.lr) - self.crop + 1, size=2)
+            return pair.lr[self.downsampler], pair.hr, pair.blur
+        lr = pair.lr[self._downsampler(rng)]
+        top, left = rng.integers(len(lr) - self.crop + 1, size=2)
         rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
         fine = tuple(slice(self.scale * s.start, self.scale * s.stop) for s in (rows, columns))
-        return pair.lr[rows, columns], pair.hr[fine], pair.blur[fine]
+        return lr[rows, columns], pair.hr[fine], pair.blur[fine]
+
+    def _downsampler(self, rng: np.random.Generator) -> Downsampler:
+        if not self.mixed:
+            return self.downsampler
+        return "area" if rng.random() < 0.5 else "bicubic"
+
+    def _reduced(self, hr: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        return np.clip(downsample(hr, self.scale, self._downsampler(rng)), 0, 1)
 
     def _draw_pair(self, number: int) -> _Pair:
         rng = self.random(number, 2)
         seen = self._blurred(rng, number)
         assert seen.sharp is not None
-        lr = np.clip(downsample(seen.picture, self.scale, self.downsampler), 0, 1)
+        taken: tuple[Downsampler, ...] = ("area", "bicubic") if self.mixed else (self.downsampler,)
+        lr = {name: np.clip(downsample(seen.picture, self.scale, name), 0, 1) for name in taken}
         return _Pair(to_uint8(np.clip(seen.sharp, 0, 1)), lr, seen.blur.astype(np.float16))
 
     def _blurred(self, rng: np.random.Generator, number: int) -> BlurredPicture:
         kind, size, sigma_max = rng.random(), (self.size, self.size), self.sigma_max
+        if rng.random() < _LESS_BLUR[0]:
+            sigma_max *= _LESS_BLUR[1]
         if kind < _LEAVES:
             scene = self._scene(number // _PER_SCENE)
             return defocused_scene(scene, rng, sigma_max, with_sharp=True)
         if kind < _LEAVES + _PHOTOGRAPHS:
-            return defocused_photograph(rng, *size, sigma_max, held_out=self.held_out)
+            return defocused_photograph(
+                rng,
+                *size,
+                sigma_max,
+                held_out=self.held_out,
+                names=RESTORER,
+                reduction=RESTORER_REDUCTION,
+            )
         return defocused_room(rng, *size, sigma_max, held_out=self.held_out)
 
     def _remember(self) -> None:

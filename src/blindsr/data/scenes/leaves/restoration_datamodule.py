@@ -32,6 +32,9 @@ class RestorationScenes(PairedDataModule):
         crop: of the square samples in LR pixels.
         downsampler: how LR is taken from the blurred picture.
         sigma_max: largest sigma in HR pixels.
+        sharp: share of the training samples that are not blurred at all.
+        mixed: training samples come from ``area`` and ``bicubic`` reduction by turns; validation
+            and test pictures from ``downsampler``.
         options: see the base class.
 
     Raises:
@@ -48,6 +51,8 @@ class RestorationScenes(PairedDataModule):
         crop: int = 64,
         downsampler: Downsampler = "area",
         sigma_max: float = 8.0,
+        sharp: float = 0.0,
+        mixed: bool = False,
         batch_size: int = 3,
         num_workers: int = 1,
         **options: Any,
@@ -62,7 +67,9 @@ class RestorationScenes(PairedDataModule):
         check_whole("crop", crop, least=1, most=size // self.scale)
         self.downsampler, self.sigma_max = downsampler, float(sigma_max)
         self.count, self.pictures, self.val_count = count, pictures, val_count
+        check_number("sharp", sharp, most=1)
         self.size, self.crop = size, crop
+        self.sharp, self.mixed = float(sharp), mixed
 
     def setup(self, stage: str | None = None) -> None:
         """Make the data sets; pictures are drawn when they are asked for."""
@@ -84,6 +91,8 @@ class RestorationScenes(PairedDataModule):
             pictures=pictures,
             size=self.size,
             crop=crop,
+            sharp=0.0 if held_out else self.sharp,
+            mixed=self.mixed and not held_out,
             clean=held_out,
             held_out=held_out,
         )

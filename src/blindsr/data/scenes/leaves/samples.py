@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,11 +88,13 @@ def defocused_photograph(
     height: int,
     width: int,
     sigma_max: float = SIGMA_MAX,
-    *,
-    held_out: bool = False,
+    **choice: Any,
 ) -> BlurredPicture:
-    """Blur a reduced photograph by a map of slopes and pieces that it knows nothing of."""
-    sharp = sharp_photograph(rng, height, width, held_out=held_out)
+    """Blur a reduced photograph by a map of slopes and pieces that it knows nothing of.
+
+    ``choice``: which photographs and how far they are reduced, see :func:`sharp_photograph`.
+    """
+    sharp = sharp_photograph(rng, height, width, **choice)
     blur = draw_sigma(rng, relief(rng, height, width), sigma_max)
     return BlurredPicture(blurred_photograph(sharp, blur, sigma_max), blur, sharp)
 

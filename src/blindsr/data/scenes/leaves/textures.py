@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,12 @@ _CONTRAST = (0.05, 0.6)
 
 
 def photograph_cut(
-    rng: np.random.Generator, height: int, width: int, *, held_out: bool = False
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    *,
+    held_out: bool = False,
+    names: Sequence[str] = TRAIN,
 ) -> NDArray[np.float32]:
     """Cut a part of a public-domain photograph, mirrored at its rims where it is too small.
 
@@ -23,11 +30,12 @@ def photograph_cut(
         height: of the part.
         width: of the part.
         held_out: from the photographs that no training sees.
+        names: of the photographs to draw from otherwise.
 
     Returns:
         (height, width, 3) float32 in [0, 1].
     """
-    names = HELD_OUT if held_out else TRAIN
+    names = HELD_OUT if held_out else names
     picture = photograph(names[int(rng.integers(len(names)))])
     rows, columns = picture.shape[:2]
     top = int(rng.integers(max(rows - height, 0) + 1))

@@ -15,6 +15,17 @@ def network():
     return BlurSR(features=8, blocks=2)
 
 
+def test_features_keep_their_size_through_a_new_network():
+    torch.manual_seed(0)
+    deep = BlurSR(features=32, blocks=12)
+    sizes = []
+    for block in (deep.blocks[0], deep.blocks[-1]):
+        block.register_forward_hook(lambda *call: sizes.append(call[2].std().item()))
+    deep(torch.rand(1, 3, 16, 16), *maps(2.0, size=(1, 1, 64, 64))[:1])
+    assert 0.3 < sizes[0] < 3
+    assert sizes[0] <= sizes[1] < 4 * sizes[0]
+
+
 def maps(sigma, scale=0.0, size=(1, 1, 32, 48)):
     return torch.full(size, sigma), torch.full(size, scale)
 

@@ -15,6 +15,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from blindsr.data.scenes.render import SceneFrame
 from blindsr.degradation.defocus import sample_focus_rank, sigma_from_depth
@@ -84,7 +85,8 @@ def photograph(name: str) -> np.ndarray:
     if name == GRACE_HOPPER:
         from matplotlib.cbook import get_sample_data
 
-        return np.asarray(get_sample_data(f"{name}.jpg"))
+        with get_sample_data(f"{name}.jpg") as file:
+            return np.asarray(Image.open(file).convert("RGB"))
     try:
         from skimage import data
     except ImportError:

@@ -6,6 +6,7 @@ import torch
 
 from blindsr.data.loading.samplers import Draw
 from blindsr.data.scenes.leaves.restoration import RestorationPictures
+from blindsr.data.scenes.photographs import RESTORER, photograph
 from blindsr.imaging.resize import downsample
 
 
@@ -57,3 +58,29 @@ def test_blur_takes_detail_away(data):
 def test_held_out_pictures_are_others(data):
     other = RestorationPictures(seed=3, count=40, pictures=6, size=96, crop=16, held_out=True)
     assert not torch.equal(data[0]["hr"], other[0]["hr"])
+
+
+@pytest.mark.parametrize("name", sorted(set(RESTORER)))
+def test_every_photograph_of_a_restorer_is_there(name):
+    picture = photograph(name)
+    assert picture.dtype == np.uint8
+    assert min(picture.shape[:2]) > 150
+
+
+def test_sharp_samples_are_the_reduced_picture_by_both_downsamplers():
+    options = {"seed": 0, "count": 40, "pictures": 2, "size": 64, "crop": 12, "clean": True}
+    pictures = RestorationPictures(**options, sharp=1.0, mixed=True)
+    samples = [pictures[i] for i in range(10)]
+    used = set()
+    for sample in samples:
+        assert not sample["blur"].any()
+        hr = sample["hr"].permute(1, 2, 0).numpy()
+        lr = sample["lr"].permute(1, 2, 0).numpy()
+        near = [
+            name
+            for name in ("area", "bicubic")
+            if np.abs(np.clip(downsample(hr, 4, name), 0, 1) - lr).max() < 1 / 254
+        ]
+        used.update(near if len(near) == 1 else ())
+        assert near
+    assert used == {"area", "bicubic"}

@@ -45,16 +45,9 @@ class ToyTask(EstimationTask):
         scale: int = 4,
         sigma_max: float = 5.0,
         features: int = 8,
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.0,
-        warmup_steps: int = 0,
-        cosine_steps: int | None = None,
-        min_learning_rate: float = 0.0,
-        restart: bool = False,
+        **options,
     ):
-        super().__init__(0, sigma_max)
-        self.save_hyperparameters()
+        super().__init__(**options)
         self.network = Toy(scale=scale, features=features)
 
 

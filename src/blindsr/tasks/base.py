@@ -1,14 +1,13 @@
-"""What all tasks share: optimiser and schedule by step, agreement with the data."""
+"""Base of all tasks: hyper-parameters, agreement with the data, what checkpoints store."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from blindsr.errors import ConfigError
@@ -19,7 +18,6 @@ from blindsr.types import DataFacts
 from blindsr.weights.checkpoint import NETWORK_KEY, stored
 
 from .batches import datamodule, facts_of
-from .schedules import Halving, WarmupCosine
 
 SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "learning_rate": (lambda value: 0 < value < inf, "a number above 0"),
@@ -35,12 +33,21 @@ SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
 """What the settings of a training may be."""
 
 
+DECIDED_BY_DATA = ("num_classes", "scale", "sigma_max", "phase")
+"""Arguments of tasks that the command line takes from the data."""
+
+
 class RestorationTask(LightningModule):
     """Base of the tasks: subclasses build ``self.network`` and write the steps.
 
-    Subclasses call ``save_hyperparameters()`` with plain values only, so that checkpoints load with
-    ``torch.load(weights_only=True)``, and must have the hyper-parameters that
-    :meth:`configure_optimizers` reads.
+    A subclass names its own arguments alone and hands the others on (``**options``): the command
+    line finds those of the base classes, their defaults and their help by itself. The arguments of
+    all of them are the hyper-parameters; they are plain values, so that checkpoints load with
+    ``torch.load(weights_only=True)``.
+
+    Args:
+        weight_decay: of Adam; in PBaSR of the restorers, not of the discriminators.
+        warmup_steps: steps of linear warm-up, of the optimiser or, in PBaSR, iterations.
     """
 
     network: nn.Module
@@ -53,6 +60,13 @@ class RestorationTask(LightningModule):
     """Of the data that it is run on; ``None`` before, and for plain loaders, which say nothing."""
     trained_on: DataFacts | None = None
     """Of the data that its weights were trained on, as far as known; checkpoints keep them."""
+
+    def __init__(self, *, weight_decay: float = 0.0, warmup_steps: int = 0) -> None:
+        super().__init__()
+        self.save_hyperparameters()  # with the arguments of all subclasses
+        # The command line also stores what follows the data and this task does not take.
+        for name in self.hparams.keys() & set(DECIDED_BY_DATA) - arguments_of(type(self)):
+            del self.hparams[name]
 
     def random_parts(self) -> str:
         """What has random weights without a checkpoint, for a message; empty if nothing has."""
@@ -161,42 +175,8 @@ class RestorationTask(LightningModule):
                 fix="Use a data set that has them.",
             )
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam with a schedule that counts optimiser steps."""
-        parameters = [p for p in self.network.parameters() if p.requires_grad]
-        settings = self.hparams
-        optimizer = torch.optim.Adam(
-            parameters,
-            lr=settings["learning_rate"],
-            betas=tuple(settings["betas"]),
-            weight_decay=settings["weight_decay"],
-        )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule())
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
 
-    def schedule(self) -> Callable[[int], float]:
-        """Factor on the learning rate after so many optimiser steps."""
-        settings = self.hparams
-        if settings.get("schedule", "cosine") == "constant":
-            return Halving(settings["warmup_steps"], tuple(settings["halve_at"]))
-        return WarmupCosine(
-            settings["warmup_steps"],
-            settings["cosine_steps"] or self._steps_after_warmup(),
-            floor=settings["min_learning_rate"] / settings["learning_rate"],
-            restart=settings["restart"],
-        )
-
-    def _steps_after_warmup(self) -> int:
-        """Steps left for one annealing that ends with the training."""
-        total = self.trainer.estimated_stepping_batches
-        if total == float("inf"):
-            raise ConfigError(
-                "model.cosine_steps",
-                found="null in a training without end",
-                expected="a number of steps",
-                fix="Set it, or --trainer.max_steps, or --trainer.max_epochs.",
-            )
-        return max(int(total) - int(self.hparams["warmup_steps"]), 1)
+def arguments_of(owner: type) -> set[str]:
+    """Names of the arguments that a class and its bases name."""
+    inits = [vars(base)["__init__"] for base in owner.__mro__ if "__init__" in vars(base)]
+    return {name for init in inits for name in inspect.signature(init).parameters}

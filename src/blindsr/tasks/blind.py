@@ -19,9 +19,10 @@ from .batches import group_names
 from .map_mix import check_shares, mixed_maps
 from .restoration import L1RestorerTask
 from .rrdb_sft import CONSTANT, compared, differ, load_others, with_constant_sigma, with_maps
+from .schedules import Halving
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 UPPER_BOUND = "true maps"
 PARTS: tuple[kinds.Role, ...] = ("estimator", "restorer")
@@ -50,17 +51,11 @@ class BlindSRTask(L1RestorerTask):
             uncertainty and a restorer that takes it.
         loss: ``"l1"``, or ``"rmse"``, see :func:`blindsr.losses.picture_rmse`.
         compare: checkpoints to score beside it, by the name of their row.
-        crop_border: pixels left out on every side before scoring; 0 as in the paper's test.
-        lpips: torchvision's AlexNet file, to score LPIPS in tests; ``None`` goes without.
         learning_rate: of Adam after warm-up.
         betas: of Adam.
-        weight_decay: of Adam.
         schedule: ``"cosine"`` or ``"constant"`` (as released).
         halve_at: optimiser steps at which a constant learning rate is halved.
-        warmup_steps: optimiser steps of linear warm-up.
-        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
-        min_learning_rate: where annealing ends.
-        restart: start a new annealing after each.
+        options: see the base classes; ``crop_border`` is 0 as in the paper's test.
 
     Raises:
         ConfigError: if an option has an unknown value.
@@ -83,27 +78,20 @@ class BlindSRTask(L1RestorerTask):
         map_mix: dict[str, float] | None = None,
         loss: Literal["l1", "rmse"] = "l1",
         compare: dict[str, str] | None = None,
-        crop_border: int = 0,
-        lpips: str | None = None,
         learning_rate: float = 5e-5,
         betas: tuple[float, float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
         schedule: Literal["cosine", "constant"] = "cosine",
         halve_at: tuple[int, ...] = (),
-        warmup_steps: int = 0,
-        cosine_steps: int | None = None,
-        min_learning_rate: float = 1e-7,
-        restart: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(crop_border)
+        super().__init__(learning_rate=learning_rate, betas=betas, **options)
         common = {"num_classes": num_classes, "scale": scale}
         given = {"estimator": estimator, "restorer": restorer}
         files = _read(weights)
         check_shares(map_mix or {"estimated": 1.0})
         estimator, restorer = (_resolved(part, files, given[part] or {}, common) for part in PARTS)
-        self.save_hyperparameters()
         # Resolved, so that a checkpoint of this task needs no other file to be rebuilt. On the
-        # command line the values saved above are those of the configuration.
+        # command line the values saved before are those of the configuration.
         self.hparams.update({"estimator": estimator, "restorer": restorer})
         self.network = cast("BlindSR", kinds.build_network(kinds.PIPELINE, self._pipeline()))
         parts = kinds.parts(kinds.PIPELINE, self._pipeline()).values()
@@ -140,6 +128,13 @@ class BlindSRTask(L1RestorerTask):
         settings = self.hparams["restorer"]
         kind = kinds.by_name(settings[KIND], "restorer")
         return {name: without, **kinds.constructor(kind.network), **settings}[name]
+
+    def schedule(self) -> Callable[[int], float]:
+        """Factor on the learning rate after so many optimiser steps."""
+        settings = self.hparams
+        if settings["schedule"] == "constant":
+            return Halving(settings["warmup_steps"], tuple(settings["halve_at"]))
+        return super().schedule()
 
     def random_parts(self) -> str:
         """The estimator or the restorer, where ``weights`` names no file for it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,11 +33,9 @@ class BlurUNetTask(EstimationTask):
         width: channels at half the size of the picture.
         learning_rate: of Adam after warm-up.
         betas: of Adam.
-        weight_decay: of Adam.
         warmup_steps: optimiser steps of linear warm-up.
-        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
         min_learning_rate: where annealing ends.
-        restart: start a new annealing after each.
+        options: see the base classes.
     """
 
     network: BlurUNet
@@ -51,16 +50,24 @@ class BlurUNetTask(EstimationTask):
         width: int = 20,
         learning_rate: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
         warmup_steps: int = 100,
-        cosine_steps: int | None = None,
         min_learning_rate: float = 4e-5,
-        restart: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(0, SIGMA_SCALE * scale)
-        self.save_hyperparameters()
+        super().__init__(
+            learning_rate=learning_rate,
+            betas=betas,
+            warmup_steps=warmup_steps,
+            min_learning_rate=min_learning_rate,
+            **options,
+        )
         self.network = build(BlurUNet, self.hparams)
         self._seen: list[Tensor] = []
+
+    @property
+    def sigma_max(self) -> float:
+        """Divides blur scores, HR pixels; the network has no largest sigma of its own."""
+        return SIGMA_SCALE * float(self.hparams["scale"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Negative log likelihood of log2(sigma + 0.25), sigma in pixels of the picture."""

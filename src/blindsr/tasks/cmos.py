@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from blindsr.errors import ConfigError
 from blindsr.networks import CMOS, load_imagenet
@@ -47,13 +47,8 @@ class CMOSTask(EstimationTask):
             (eq. 14).
         loss_weights: weights by name (``blur``, ``seg``, ``aux_blur``, ``aux_seg``) that replace
             single values of ``losses``.
-        learning_rate: of Adam after warm-up.
-        betas: of Adam.
-        weight_decay: of Adam.
         warmup_steps: optimiser steps of linear warm-up.
-        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
-        min_learning_rate: where annealing ends.
-        restart: start a new annealing after each, as the released NYUv2 run did at step 41,000.
+        options: see the base classes.
 
     Raises:
         ConfigError: if ``loss_weights`` names a loss that does not exist.
@@ -79,16 +74,10 @@ class CMOSTask(EstimationTask):
         pretrained: bool | str = False,
         losses: Literal["released", "paper"] = "released",
         loss_weights: dict[str, float] | None = None,
-        learning_rate: float = 1e-4,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.0,
         warmup_steps: int = 1000,
-        cosine_steps: int | None = None,
-        min_learning_rate: float = 1e-7,
-        restart: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(num_classes, sigma_max)
-        self.save_hyperparameters()
+        super().__init__(warmup_steps=warmup_steps, **options)
         self.loss_weights = _merge_loss_weights(losses, loss_weights)
         self.network = build(CMOS, self.hparams)
         self._start_from = pretrained  # until they are loaded

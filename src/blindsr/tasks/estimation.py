@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from blindsr.metrics.table import metric_of
 from blindsr.networks.roles import EstimatorNetwork
 from blindsr.types import Batch, Estimate, counted
 
-from .base import RestorationTask
+from .annealed import AnnealedTask
 from .batches import group_names
 from .picture_samples import estimate_sample
 
@@ -23,16 +23,18 @@ if TYPE_CHECKING:
     from blindsr.types import PictureSample
 
 
-class EstimationTask(RestorationTask):
+class EstimationTask(AnnealedTask):
     """Base of the tasks that train an estimator: a subclass builds ``self.network``.
+
+    It has the hyper-parameters ``scale``, ``sigma_max`` and, where its network tells classes,
+    ``num_classes``.
 
     It learns the parts of :class:`~blindsr.types.Estimate` that the network gives and the batch has
     targets for, by L1 and cross-entropy; a subclass with another likelihood writes
     :meth:`training_step`.
 
     Args:
-        num_classes: of ``seg``, for its scores; 0 without it.
-        sigma_max: divides blur scores, HR pixels.
+        options: see the base classes.
 
     Attributes:
         loss_weights: weights by the names of :func:`blindsr.losses.blur_semantic_losses`; 1 where
@@ -42,16 +44,19 @@ class EstimationTask(RestorationTask):
     network: EstimatorNetwork
     loss_weights: Mapping[str, float]
 
-    def __init__(self, num_classes: int, sigma_max: float) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.loss_weights = {}
-        self.sigma_max = float(sigma_max)
-        self._num_classes = num_classes
         self.val_scores = self._new_scores()
         self.test_scores: dict[str, EstimateScores] = {}
 
+    @property
+    def sigma_max(self) -> float:
+        """Divides blur scores and ends the scale of drawn maps, HR pixels."""
+        return float(self.hparams["sigma_max"])
+
     def _new_scores(self) -> EstimateScores:
-        return EstimateScores(self._num_classes, self.sigma_max)
+        return EstimateScores(self.hparams.get("num_classes", 0), self.sigma_max)
 
     def setup(self, stage: str) -> None:
         """Check the data; make the scores of a test."""

@@ -52,8 +52,6 @@ class PBaSRTask(TwoBranchTask):
             :func:`blindsr.weights.build_anchor`) or ``class_path`` with ``init_args`` name a
             class, from scratch or, with ``weights`` too, from a file of its tensors.
         scale: HR size over LR size; follows the data on the command line.
-        branches: ``"two"``, or ``"unified"``: one network and one discriminator learn from both
-            streams joined, the paper's baseline.
         recipe: loss weights and optimiser settings of an anchor's published training:
             ``"esrgan"``, ``"femasr"`` or ``"srformer"``.
         losses: weights by name (``pixel``, ``perceptual``, ``lpips``, ``codebook``, ``gan``) that
@@ -69,21 +67,15 @@ class PBaSRTask(TwoBranchTask):
         vgg16: torchvision's file, for the loss ``lpips``.
         codebook: FeMaSR's autoencoder of HR images (``FeMaSR_HRP_model_g.pth``), for the loss
             ``codebook``.
-        compare: files to score beside it in a test, by the name of their row: runs of this task,
-            or any file that spandrel reads.
-        score_branches: validate each branch as well as their average.
-        crop_border: pixels left out on every side before scoring.
-        lpips: torchvision's AlexNet file, to score LPIPS; ``None`` goes without.
         learning_rate: of the restorers; ``None`` for the recipe's.
         discriminator_learning_rate: of the discriminators; ``None`` for the recipe's.
         betas: of all Adams; ``None`` for the recipe's.
-        weight_decay: of the restorers.
-        warmup_steps: iterations of linear warm-up.
         halve_at: iterations at which all learning rates are halved.
         gradient_clip: largest norm of a restorer's gradient; ``None`` clips nothing.
         frozen: parameters whose names hold one of these words are not trained; ``None`` for the
             recipe's.
         max_iterations: batches after which the training ends; ``None`` leaves it to the trainer.
+        options: see the base classes.
 
     Raises:
         ConfigError: if an option has no meaning.
@@ -99,7 +91,6 @@ class PBaSRTask(TwoBranchTask):
         anchor: dict[str, Any] | str,
         scale: int = 4,
         *,
-        branches: Literal["two", "unified"] = "two",
         recipe: RecipeName = "esrgan",
         losses: dict[str, float] | None = None,
         blur_losses: dict[str, float] | None = None,
@@ -110,23 +101,17 @@ class PBaSRTask(TwoBranchTask):
         vgg19: str | None = None,
         vgg16: str | None = None,
         codebook: str | None = None,
-        compare: dict[str, str] | None = None,
-        score_branches: bool = True,
-        crop_border: int = 4,
-        lpips: str | None = None,
         learning_rate: float | None = None,
         discriminator_learning_rate: float | None = None,
         betas: tuple[float, float] | None = None,
-        weight_decay: float = 0.0,
-        warmup_steps: int = 0,
         halve_at: tuple[int, ...] = (),
         gradient_clip: float | None = None,
         frozen: tuple[str, ...] | None = None,
         max_iterations: int | None = None,
+        **options: Any,
     ) -> None:
         anchor = {"weights": anchor} if isinstance(anchor, str) else anchor
-        super().__init__(anchor, scale, unified=branches == "unified", crop_border=crop_border)
-        self.save_hyperparameters()
+        super().__init__(anchor, scale, **options)
         self.loss_weights = {
             "general": merged_losses(recipe, losses),
             "blur": merged_losses(recipe, {**(losses or {}), **(blur_losses or {})}),
@@ -148,7 +133,7 @@ class PBaSRTask(TwoBranchTask):
         self.discriminators = discriminators(
             {name: self.loss_weights[name]["gan"] for name in self.branches},
             condition=condition,
-            unified=branches == "unified",
+            unified=self.unified,
             features=discriminator_features,
         )
         self.iterations = 0

@@ -14,6 +14,7 @@ from blindsr.metrics import RestorationScores, mean_over_groups
 from blindsr.metrics.restoration import load_networks
 from blindsr.types import counted
 
+from .annealed import AnnealedTask
 from .base import RestorationTask
 from .batches import group_names
 from .picture_samples import restoration_sample
@@ -34,15 +35,20 @@ class RestorerTask(RestorationTask):
 
     A subclass gives :meth:`restore` (the SR image of a batch and what else it found) and
     :meth:`rivals` (other SR images of the same batch, by the name of their row), and has the
-    hyper-parameters ``scale``, ``crop_border`` and ``lpips``.
+    hyper-parameter ``scale``.
 
     Scores are logged as ``val/psnr``, ``test/<group>/<score>``, ``test/<score>`` for the mean over
     the groups, and for the rivals as ``test/<group>/<rival>/<score>`` and
     ``test/mean/<rival>/<score>``. Where images match exactly, ``<score>_exact`` counts them.
+
+    Args:
+        crop_border: pixels left out on every side before scoring.
+        lpips: torchvision's AlexNet file, to score LPIPS; ``None`` goes without.
+        options: see the base class.
     """
 
-    def __init__(self, crop_border: int) -> None:
-        super().__init__()
+    def __init__(self, *, crop_border: int = 0, lpips: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
         self.val_scores = RestorationScores(crop_border)
         self.test_scores: dict[str, dict[str, nn.Module]] = {}
         self.score_networks: dict[str, nn.Module] = {}  # no part of the task's own weights
@@ -183,7 +189,7 @@ class RestorerTask(RestorationTask):
             self.log(f"test/mean/{row}/{name}" if row else f"test/{name}", mean)
 
 
-class L1RestorerTask(RestorerTask):
+class L1RestorerTask(RestorerTask, AnnealedTask):
     """Base of those that learn from the pixels alone."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -53,15 +53,8 @@ class RRDBSFTTask(L1RestorerTask):
         weights: file to start from where there is no checkpoint: one of this task, an export, or an
             official ``RRDB_SFT_*.pth``.
         compare: checkpoints of this task to score beside it, by the name of their row.
-        crop_border: pixels left out on every side before scoring; 0 as in the paper's test.
-        lpips: torchvision's AlexNet file, to score LPIPS in tests; ``None`` goes without.
         learning_rate: of Adam after warm-up.
-        betas: of Adam.
-        weight_decay: of Adam.
-        warmup_steps: optimiser steps of linear warm-up.
-        cosine_steps: optimiser steps of one cosine annealing; ``None`` ends it with the training.
-        min_learning_rate: where annealing ends.
-        restart: start a new annealing after each.
+        options: see the base classes; ``crop_border`` is 0 as in the paper's test.
 
     Raises:
         ConfigError: if an option has an unknown value.
@@ -92,18 +85,10 @@ class RRDBSFTTask(L1RestorerTask):
         phase: float = 0.0,
         weights: str | None = None,
         compare: dict[str, str] | None = None,
-        crop_border: int = 0,
-        lpips: str | None = None,
         learning_rate: float = 2e-4,
-        betas: tuple[float, float] = (0.9, 0.99),
-        weight_decay: float = 0.0,
-        warmup_steps: int = 0,
-        cosine_steps: int | None = None,
-        min_learning_rate: float = 1e-7,
-        restart: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(crop_border)
-        self.save_hyperparameters()
+        super().__init__(learning_rate=learning_rate, **options)
         if skip == "none":  # of no effect then: data of another phase are no contradiction
             self.hparams["phase"] = 0.0
         self.network = build(RRDBSFT, self.hparams)

@@ -40,8 +40,13 @@ class TwoBranchTask(RestorerTask):
     Args:
         anchor: arguments of :func:`blindsr.weights.build_anchor`, or ``arch``, a short name.
         scale: the anchor must have this scale.
-        unified: there is but one network, ``general``.
+        branches: ``"two"``, or ``"unified"``: one network and one discriminator learn from both
+            streams joined, the paper's baseline.
+        compare: files to score beside it in a test, by the name of their row: runs of this task,
+            or any file that spandrel reads.
+        score_branches: validate each branch as well as their average.
         crop_border: pixels left out on every side before scoring.
+        options: see the base classes.
 
     Raises:
         ConfigError: if the anchor has another scale.
@@ -50,10 +55,18 @@ class TwoBranchTask(RestorerTask):
     linked_with_data = ("scale",)
 
     def __init__(
-        self, anchor: Mapping[str, Any], scale: int, *, unified: bool, crop_border: int
+        self,
+        anchor: dict[str, Any],
+        scale: int,
+        *,
+        branches: Literal["two", "unified"] = "two",
+        compare: dict[str, str] | None = None,
+        score_branches: bool = True,
+        crop_border: int = 4,
+        **options: Any,
     ) -> None:
-        super().__init__(crop_border)
-        self.unified = unified
+        super().__init__(crop_border=crop_border, **options)
+        self.unified = branches == "unified"
         built = build_anchor(**_arguments(anchor))
         self._has_weights = bool(anchor.get("weights"))
         if built.scale != scale:
@@ -61,7 +74,7 @@ class TwoBranchTask(RestorerTask):
                 "model.anchor", found=f"a network of x{built.scale}", expected=f"x{scale}"
             )
         self.general = built.network
-        if not unified:
+        if not self.unified:
             self.blur = copy.deepcopy(built.network)
         self.multiple, self.minimum = built.multiple, built.minimum
         self.anchor_facts = built.description()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,11 +12,11 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 
 from blindsr.errors import ConfigError, FileError, WeightsError
-from blindsr.tasks.base import RestorationTask
+from blindsr.tasks.base import DECIDED_BY_DATA, RestorationTask
 from blindsr.types import HasFacts
 
-LINKED = ("num_classes", "scale", "sigma_max", "phase")
-"""Arguments of the model that follow the data."""
+from .config_errors import defaults_of
+
 FREE_ON_RESUME = ("pretrained", "weights", "compare", "lpips")
 """Where a fresh training starts and what a test adds: no part of what a checkpoint continues."""
 
@@ -34,7 +33,7 @@ def compare_hyper_parameters(
         path: names the file in errors.
         content: of the file.
         model: as configured.
-        data: as configured; it decides the values of :data:`LINKED`.
+        data: as configured; it decides the values of :data:`~blindsr.tasks.base.DECIDED_BY_DATA`.
         command: of the command line.
 
     Raises:
@@ -100,15 +99,15 @@ def refuse_contradictions(
     Raises:
         ConfigError: on the first contradiction.
     """
-    defaults = inspect.signature(type(model)).parameters
+    defaults = defaults_of(type(model))
     facts = _plain_facts(data)
-    for name in LINKED:
+    for name in DECIDED_BY_DATA:
         asked, decided = settings.get(name), facts.get(name)
         if asked is None or decided is None or asked == decided or name not in defaults:
             continue
         options = (f"--model.{name}", f"--model.init_args.{name}")
         typed = any(word.partition("=")[0] in options for word in words)
-        if typed or asked != defaults[name].default:
+        if typed or asked != defaults[name]:
             fix = f"Leave it out: the data decide. {_how_to_set(name, asked, data)}."
             raise ConfigError(
                 f"model.{name}",
@@ -120,7 +119,7 @@ def refuse_contradictions(
 
 def _how_to_set(name: str, value: Any, data: object) -> str:
     """Words to type that give a hyper-parameter a value, or where it comes from."""
-    if name not in LINKED:
+    if name not in DECIDED_BY_DATA:
         text = value if isinstance(value, str) else json.dumps(plain(value))
         return f"Set --model.{name} {shlex.quote(text)}"
     if name in getattr(data, "hparams", ()):  # what its class and the bases of it accept

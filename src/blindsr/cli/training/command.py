@@ -38,11 +38,10 @@ from blindsr.callbacks import (
 from blindsr.cli.configs import located
 from blindsr.cli.terminal import print_error
 from blindsr.errors import BlindSRError, ConfigError, FileError
-from blindsr.tasks.base import RestorationTask
+from blindsr.tasks.base import DECIDED_BY_DATA, RestorationTask
 from blindsr.weights.reading import require_finite
 
 from .agreement import (
-    LINKED,
     allow_open_files,
     compare_hyper_parameters,
     refuse_contradictions,
@@ -80,7 +79,7 @@ class BlindSRCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Let the data decide what the model must agree with."""
-        for name in LINKED:
+        for name in DECIDED_BY_DATA:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def _prepare_subcommand_parser(

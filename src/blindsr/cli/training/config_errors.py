@@ -10,6 +10,7 @@ import difflib
 import importlib
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from blindsr.errors import ConfigError
 
@@ -56,14 +57,20 @@ def _likeness(word: str, other: str) -> float:
     return difflib.SequenceMatcher(None, word, other).ratio()
 
 
-def parameters_of(class_path: str) -> list[str]:
-    """Names of the arguments that a class takes, those that it hands on to its bases included."""
+def defaults_of(owner: type) -> dict[str, Any]:
+    """Default of every argument of a class, those that it hands on to its bases included."""
     from jsonargparse import ArgumentParser
 
+    parser = ArgumentParser()
+    names = parser.add_class_arguments(owner, fail_untyped=False)
+    return {name: parser.get_default(name) for name in names}
+
+
+def parameters_of(class_path: str) -> list[str]:
+    """Names of the arguments that a class takes; none if it cannot be had."""
     module, _, name = class_path.rpartition(".")
     try:
-        owner = getattr(importlib.import_module(module), name)
-        return list(ArgumentParser().add_class_arguments(owner, fail_untyped=False))
+        return list(defaults_of(getattr(importlib.import_module(module), name)))
     except (ImportError, AttributeError, ValueError, TypeError):
         return []
 

@@ -85,8 +85,8 @@ def photograph(name: str) -> np.ndarray:
     if name == GRACE_HOPPER:
         from matplotlib.cbook import get_sample_data
 
-        with get_sample_data(f"{name}.jpg") as file:
-            return np.asarray(Image.open(file).convert("RGB"))
+        path = str(get_sample_data(f"{name}.jpg", asfileobj=False))
+        return np.asarray(Image.open(path).convert("RGB"))
     try:
         from skimage import data
     except ImportError:

@@ -30,12 +30,14 @@ from blur_maps_pictures import (
     hue_turned,
     noisy,
 )
-from blur_maps_scores import BINS, LEVELS, agreement, by_part, coverage, rank_correlation
+from blur_maps_scores import BINS, agreement, by_part, rank_correlation
 from hardware import processor
 
 from blindsr.data.scenes.leaves.dataset import BlurredPictures
+from blindsr.drawing.figures import reliability
 from blindsr.imaging.files import atomic_path, read_array, read_rgb
 from blindsr.inference.open_model import open_model
+from blindsr.metrics.uncertainty import LEVELS, interval_coverage
 from blindsr.networks.blur_unet import BlurUNet
 from blindsr.weights.reading import read_state_dict
 
@@ -229,13 +231,14 @@ def calibration(
     if found[0][1] is None:
         return []
     truth, said = joined([s for _, s in held_out]), joined([m for m, _ in found])
-    shares = coverage(truth, said, joined([b for _, b in found]))
+    shares = interval_coverage(truth, said, joined([b for _, b in found]))
     for level in (0.5, 0.9):
         checks[f"held-out scenes: {level:.0%} intervals within 5 points"] = (
             abs(shares[level] - level) <= 0.05
         )
     if plot:
-        draw_reliability(shares, plot)
+        title = "Uncertainty of sigma, held-out scenes"
+        reliability(shares, title).savefig(plot, dpi=110)
     r, slope, error = agreement(truth, said)
     head = ["interval", *(f"{level:.0%}" for level in LEVELS)]
     return [
@@ -243,18 +246,6 @@ def calibration(
         "",
         *table(head, [["holds", *(f"{share:.1%}" for share in shares.values())]]),
     ]
-
-
-def draw_reliability(shares: dict[float, float], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.6, 3.6), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    axes.plot(list(shares), list(shares.values()), "o-", color="tab:blue")
-    axes.set(xlabel="interval", ylabel="share of pixels inside", xlim=(0, 1), ylim=(0, 1))
-    axes.set_title("Uncertainty of sigma, held-out scenes", fontsize=9)
-    figure.savefig(path, dpi=110)
 
 
 def main() -> int:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 BINS = (0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 8.01)
-LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 class Agreement(NamedTuple):
@@ -60,9 +59,3 @@ def by_part(
             )
         )
     return found
-
-
-def coverage(truth: np.ndarray, estimate: np.ndarray, scale: np.ndarray) -> dict[float, float]:
-    """Share of pixels inside the central intervals of a Laplace distribution, by level."""
-    away = np.abs(truth - estimate)
-    return {p: float((away <= -np.log(1 - p) * scale).mean()) for p in LEVELS}

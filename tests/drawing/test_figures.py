@@ -1,0 +1,53 @@
+"""Figures for notebooks."""
+
+import numpy as np
+import pytest
+
+from blindsr.drawing.figures import blur_figure, error_by_distance, reliability
+from blindsr.errors import DataError
+
+
+def test_all_maps_share_one_scale_with_a_unit():
+    pictures = {"input": np.zeros((8, 12, 3)), "depth": np.zeros((8, 12))}
+    maps = {"true": np.full((8, 12), 1.0), "estimated": np.full((8, 12), 9.0)}
+    figure = blur_figure(pictures, maps, sigma_max=5.0, unit="pixels")
+    drawn = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title() for axes in drawn] == ["input", "depth", "true", "estimated"]
+    assert {axes.images[0].get_clim() for axes in drawn[2:]} == {(0, 5.0)}
+    assert any(axes.get_ylabel() == "sigma [pixels]" for axes in figure.axes)
+
+
+def test_titles_do_not_overlap():
+    figure = blur_figure(
+        {"input": np.zeros((60, 80, 3))},
+        {"a": np.ones((60, 80)), "b": np.ones((60, 80))},
+        sigma_max=2,
+    )
+    figure.canvas.draw()
+    boxes = [a.get_tightbbox().shrunk(0.98, 0.98) for a in figure.axes if a.images]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+
+
+def test_error_is_the_mean_of_its_bin():
+    distance = np.repeat([[1.0, 3.0, 15.0]], 4, axis=0)
+    error = np.repeat([[2.0, 1.0, 0.5]], 4, axis=0)
+    (axes,) = error_by_distance(error, {"depth": distance}).axes
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[1, 2], [3.5, 1], [15, 0.5]])
+
+
+def test_reliability_draws_what_it_is_given():
+    (axes,) = reliability({0.5: 0.4, 0.9: 0.8}).axes
+    np.testing.assert_allclose(axes.lines[1].get_xydata(), [[0.5, 0.4], [0.9, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "maps"),
+    [
+        ({}, {"a": np.ones((2, 2))}),
+        ({"a": np.ones((2, 2, 4))}, {"a": np.ones((2, 2))}),
+        ({"a": np.ones((2, 2, 3))}, {"a": np.ones((2, 2, 1))}),
+    ],
+)
+def test_other_shapes_are_refused(pictures, maps):
+    with pytest.raises(DataError):
+        blur_figure(pictures, maps, sigma_max=1.0)

@@ -15,8 +15,7 @@ TRAININGS = (
     *("cmos_nyu.yaml", "cmos_nyu_paper.yaml", "cmos_nyu_released.yaml", "pbasr_demo.yaml"),
     *("pbasr_demo_anchor.yaml", "pbasr_femasr.yaml", "pbasr_realesrgan.yaml"),
     *("pbasr_srformer.yaml", "rrdb_sft_demo.yaml", "rrdb_sft_nyu.yaml"),
-    *("rrdb_sft_nyu_released.yaml", "small_blind.yaml", "small_blur.yaml", "small_blur_sr.yaml"),
-    *("small_estimator.yaml", "small_restorer.yaml"),
+    *("rrdb_sft_nyu_released.yaml", "small_blur.yaml", "small_blur_sr.yaml"),
 )
 SWEEPS = (
     *("sweeps/cmos_demo.yaml", "sweeps/cmos_nyu.yaml", "sweeps/pbasr_realesrgan.yaml"),

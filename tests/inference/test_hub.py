@@ -47,7 +47,7 @@ def test_a_model_goes_to_the_hub_and_comes_back(hub, small):
     pushed = hub.repos["owner/small"]
     assert set(pushed) == {"model.safetensors", "config.json", "README.md"}
     assert 'blindsr.load("hf:owner/small")' in pushed["README.md"].decode()
-    assert "pictures without noise" in pushed["README.md"].decode()
+    assert "photographs, clean or with noise" in pushed["README.md"].decode()
     expected = small.upscale(PICTURE)
     for other in (
         blindsr.load("hf:owner/small", device="cpu"),

@@ -1,9 +1,12 @@
 """What the estimator in the box sees, held by embedded pictures that it was not trained on."""
 
+import importlib
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from tests.conftest import REPOSITORY
 
 import blindsr
 from blindsr.data.scenes.leaves.dataset import BlurredPictures
@@ -76,3 +79,20 @@ def test_tiles_are_the_whole_picture():
     model = blindsr.load(device="cpu")
     whole, tiled = (model.estimate(sharp, tile=tile).blur for tile in (0, 1))
     assert 0 < abs(whole - tiled).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_rgbd_pictures(network, shared, monkeypatch):
+    """Pooled correlation and slope, even blur within 25 %."""
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    pictures = importlib.import_module("blur_maps_pictures")
+    cases = pictures.defocused(shared / "data" / "rgbd")
+    truth = np.concatenate([case.blur.ravel() for case in cases]).astype(np.float64)
+    said = np.concatenate([estimated(network, case.blurred).ravel() for case in cases])
+    assert np.corrcoef(truth, said)[0, 1] >= 0.8
+    slope = np.cov(truth, said)[0, 1] / truth.var()
+    assert 0.8 <= slope <= 1.2
+    sharp = [case.sharp for case in cases[::2]]
+    for sigma in (1.0, 2.0, 4.0, 8.0):
+        means = [estimated(network, pictures.even(one, sigma)).mean() for one in sharp]
+        assert abs(np.mean(means) / sigma - 1) <= 0.25

@@ -35,6 +35,7 @@ from blindsr.data.scenes.leaves.restoration import RestorationPictures
 from blindsr.imaging.files import atomic_path
 from blindsr.imaging.resize import downsample, upsample
 from blindsr.inference.open_model import open_model
+from blindsr.losses import picture_rmse
 from blindsr.networks.blur_sr import BlurSR
 
 SCALE, PHASE, BORDER = 4, 1.5, 8
@@ -114,7 +115,7 @@ def trained(arm: str, seed: int, steps: int, data: list[Picture]) -> BlurSR:
         )
         with torch.autocast("cpu", torch.bfloat16):
             sr = network(lr, blur, None, scale)
-        loss = ((sr.float() - hr).square() + 1e-6).sqrt().mean()
+        loss = picture_rmse(sr.float(), hr)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)

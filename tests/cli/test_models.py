@@ -37,7 +37,7 @@ def test_files_on_disk_are_told_by_their_own_words(capsys, tmp_path, monkeypatch
     assert app.main(["models", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["on_disk"]
     assert list(found) == ["weights/RealESRGAN_x4plus.pth", "weights/mine.safetensors"]
-    assert found["weights/mine.safetensors"]["good_for"].startswith("photographs, clean or with noise")
+    assert found["weights/mine.safetensors"]["good_for"].startswith("photographs, clean")
     assert "noise" in found["weights/RealESRGAN_x4plus.pth"]["good_for"]
 
 

@@ -13,7 +13,7 @@ from blindsr.networks import ConditionalDiscriminator, UNetDiscriminator
 from blindsr.weights.official import differences
 from blindsr.weights.reading import read_checkpoint
 
-from .schedules import Halving
+from ..schedules import Halving
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRScheduler

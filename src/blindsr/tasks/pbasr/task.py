@@ -13,13 +13,13 @@ from blindsr.losses.branch import BranchLosses
 from blindsr.losses.codebook import CodebookLoss, quantiser, watch
 from blindsr.types import Batch, TwoStreamBatch
 
-from .pbasr_adversaries import (
+from .adversaries import (
     discriminators,
     optimizers,
     refuse_other_networks,
     start_discriminators,
 )
-from .pbasr_settings import RECIPES, RecipeName, merged_losses
+from .settings import RECIPES, RecipeName, merged_losses
 from .two_branches import BRANCHES, BranchName, TwoBranchTask
 
 if TYPE_CHECKING:

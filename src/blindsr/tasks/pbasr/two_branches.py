@@ -16,8 +16,8 @@ from blindsr.networks.blocks.padding import any_size
 from blindsr.types import HasValidationGroups, counted
 from blindsr.weights import average_branches, build_anchor, read_anchor
 
-from .batches import datamodule, group_names
-from .restoration import RestorerTask
+from ..batches import datamodule, group_names
+from ..restoration import RestorerTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -285,6 +285,14 @@ def test_small_and_narrow_pictures(model, tmp_path, size):
     assert read_array(tmp_path / "out" / "a_compare.png").std() > 10
 
 
+def test_no_hint_at_prefilters_for_a_model_that_learnt_with_jpeg(tmp_path, capsys):
+    Image.fromarray(picture(32, 32)).save(tmp_path / "a.jpg", quality=60)
+    assert run(tmp_path / "a.jpg", "-o", tmp_path / "out", "--model", "small") == 0
+    printed = capsys.readouterr().out
+    assert "JPEG" in printed
+    assert "note:" not in printed
+
+
 def test_prefilters(model, tmp_path, capsys):
     assert upscale.PREFILTERS == PREFILTERS
     Image.fromarray(picture(64, 64)).save(tmp_path / "a.jpg", quality=30)

@@ -210,7 +210,9 @@ def restore_all(
     from blindsr.inference.blur.in_box import default_keep_blur
 
     model = open_model(arguments, console)
-    hint_at_prefilter(jobs, arguments.prefilter, console)
+    learnt = model.describe().partition("trained for")[2]
+    if "JPEG" not in learnt or "without" in learnt:
+        hint_at_prefilter(jobs, arguments.prefilter, console)
     options = Options(
         arguments.tile,
         arguments.prefilter,

@@ -26,7 +26,16 @@ MAY_IMPORT = {
     "weights": {*LOW, "runs", "networks"},
     "tasks": {*LOW, "drawing", "networks", "losses", "metrics", "weights"},
     "callbacks": {*LOW, "drawing", "metrics", "networks"},
-    "inference": {*LOW, "runs", "photo", "degradation", "networks", "weights", "restore"},
+    "inference": {
+        *LOW,
+        "runs",
+        "photo",
+        "drawing",
+        "degradation",
+        "networks",
+        "weights",
+        "restore",
+    },
     # inference names Restorer in annotations; the test of circles below ignores those
     "restore": {*LOW, "photo", "networks", "weights", "inference"},
     "cli": {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -163,6 +164,11 @@ class Restorer(HubModel):
     def __repr__(self) -> str:
         return f"<{self.describe()}, on {self.device}>"
 
+    def _repr_html_(self) -> str:
+        """For Jupyter: what the model is and for, in words."""
+        name, _, more = self.describe().partition("; ")
+        return f"<b>{escape(name)}</b><br>{escape(more)}<br>on {escape(str(self.device))}"
+
     def upscale(
         self,
         image: Any,
@@ -180,7 +186,8 @@ class Restorer(HubModel):
         Args:
             image: (H, W, 3) array of uint8, uint16 or float32 in [0, 1]; PIL image, upright or with
                 its orientation in EXIF, whose transparency, colour profile and resolution stay; or
-                floating-point tensor (3, H, W) or (N, 3, H, W) in [0, 1].
+                floating-point tensor (3, H, W) or (N, 3, H, W) in [0, 1]; or the path of a
+                picture, whose result is a PIL image.
             tile: rows and columns from one tile to the next in pixels of ``image``, rounded up to
                 what the network needs; 0 computes the picture whole; ``"auto"`` keeps to about
                 1 GB on a CPU, and to the free memory elsewhere.

@@ -43,7 +43,7 @@ def test_reliability_draws_what_it_is_given():
 @pytest.mark.parametrize(
     ("pictures", "maps"),
     [
-        ({}, {"a": np.ones((2, 2))}),
+        ({"a": np.ones((2, 2, 3))}, {}),
         ({"a": np.ones((2, 2, 4))}, {"a": np.ones((2, 2))}),
         ({"a": np.ones((2, 2, 3))}, {"a": np.ones((2, 2, 1))}),
     ],

@@ -79,7 +79,7 @@ def test_small_pictures_work(model, size):
         (torch.zeros(3, 20, 20, dtype=torch.uint8), "uint8"),
         (torch.full((3, 20, 20), -0.5), "values from -0.5"),
         (Image.new("CMYK", (20, 20)), "mode CMYK"),
-        ("photo.jpg", "a str"),
+        (b"photo", "a bytes"),
     ],
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
 )

@@ -29,7 +29,8 @@ def blur_figure(
     """Pictures in the first row, maps of sigma in the second, all maps on one scale with a bar.
 
     Args:
-        pictures: (H, W, 3) in [0, 1] or (H, W) in any range, such as depth, by title.
+        pictures: (H, W, 3) in [0, 1] or (H, W) in any range, such as depth, by title; without any
+            there is but the row of maps.
         maps: (H, W) sigma by title.
         sigma_max: end of the scale; values above it take its last colour.
         unit: of sigma.
@@ -38,11 +39,12 @@ def blur_figure(
         A figure that belongs to no window.
 
     Raises:
-        DataError: a picture or a map has another shape, or there is none.
+        DataError: a picture or a map has another shape, or there is no map.
     """
-    if not pictures or not maps:
-        raise DataError("figure", found="no picture or no map", expected="one of each or more")
-    figure, rows = _rows(2, max(len(pictures), len(maps)), figure_height=2 * _TILE)
+    if not maps:
+        raise DataError("figure", found="no map", expected="one or more")
+    count = 2 if pictures else 1
+    figure, rows = _rows(count, max(len(pictures), len(maps)), figure_height=count * _TILE)
     for axes, (title, picture) in zip(rows[0], pictures.items(), strict=False):
         if picture.ndim == 2:
             axes.imshow(picture, cmap="gray")
@@ -51,12 +53,12 @@ def blur_figure(
             axes.imshow(np.clip(picture, 0, 1))
         axes.set_title(title, fontsize=9)
     drawn = None
-    for axes, (title, map_) in zip(rows[1], maps.items(), strict=False):
+    for axes, (title, map_) in zip(rows[-1], maps.items(), strict=False):
         _require(title, map_, map_.ndim == 2, "(H, W)")
         drawn = axes.imshow(map_, cmap=SIGMA_COLORMAP, vmin=0, vmax=sigma_max)
         axes.set_title(title, fontsize=9)
     assert drawn is not None
-    figure.colorbar(drawn, ax=rows[1], label=f"sigma [{unit}]", shrink=0.8)
+    figure.colorbar(drawn, ax=rows[-1], label=f"sigma [{unit}]", shrink=0.8)
     return figure
 
 

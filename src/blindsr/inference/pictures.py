@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
-from blindsr.errors import DataError
+from blindsr.errors import DataError, FileError
 from blindsr.imaging.tiling import Tile
 from blindsr.imaging.transparency import is_neutral
 from blindsr.photo.formats import luma
@@ -102,12 +105,15 @@ def read_pictures(image: Any, minimum: int) -> Pictures:
     Args:
         image: (H, W, 3) array of uint8, uint16 or float32 in [0, 1]; PIL image of 8 bit, or
             16 bit grey, with or without alpha; floating-point tensor (3, H, W) or (N, 3, H, W) in
-            [0, 1].
+            [0, 1]; or the path of a picture, which is read as a PIL image.
         minimum: height and width that the network needs; smaller pictures are mirrored.
 
     Raises:
         DataError: if shape, type, mode or range is another.
+        FileError: if the file is missing or no picture.
     """
+    if isinstance(image, str | PathLike):
+        image = _opened(Path(image))
     if isinstance(image, Tensor):
         return Pictures("tensor", tuple(_from_tensor(image, minimum)), image)
     if isinstance(image, np.ndarray):
@@ -118,9 +124,20 @@ def read_pictures(image: Any, minimum: int) -> Pictures:
     raise DataError(
         "image",
         found=f"a {type(image).__name__}",
-        expected="a numpy array, a PIL image or a tensor",
-        fix="Open a file first, for instance with PIL.Image.open or blindsr.imaging.read_rgb.",
+        expected="a path, a numpy array, a PIL image or a tensor",
     )
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except FileNotFoundError:
+        found = "no such file"
+    except (OSError, ValueError, SyntaxError) as error:
+        found = str(error) or "what Pillow cannot read"
+    raise FileError(path, found=found, expected="a picture that Pillow reads")
 
 
 def picture_of(pixels: NDArray[Any], minimum: int) -> Picture:

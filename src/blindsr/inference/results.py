@@ -47,3 +47,18 @@ class Maps(_BlurAndSeg):
         maps = super().__new__(cls, blur, seg)
         maps.blur_scale = blur_scale
         return maps
+
+    def _repr_png_(self) -> bytes | None:
+        """For Jupyter: sigma and, where it is known, its uncertainty on one scale with a bar."""
+        from io import BytesIO
+
+        from blindsr.drawing.figures import blur_figure
+
+        named = {"sigma": self.blur, "uncertainty": self.blur_scale}
+        shown = {title: np.asarray(map_) for title, map_ in named.items() if map_ is not None}
+        if not shown or any(map_.ndim != 2 for map_ in shown.values()):
+            return None  # nothing, or a batch
+        file = BytesIO()
+        largest = max(float(shown[next(iter(shown))].max()), 1.0)
+        blur_figure({}, shown, sigma_max=largest).savefig(file, format="png", dpi=90)
+        return file.getvalue()

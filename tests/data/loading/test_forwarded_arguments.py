@@ -32,7 +32,17 @@ KEYS = {
     | {"sigma_max", "threshold", "operator", "steps_per_epoch"},
     "LeafScenes": (EVERY - {"scale"}) | {"count", "val_count", "size", "scenes"},
     "RestorationScenes": EVERY
-    | {"count", "pictures", "val_count", "size", "crop", "downsampler", "sigma_max"},
+    | {
+        "count",
+        "pictures",
+        "val_count",
+        "size",
+        "crop",
+        "downsampler",
+        "sigma_max",
+        "sharp",
+        "mixed",
+    },
 }
 DEFAULTS = {
     "NYUv2BSR": {"batch_size": 8, "eval_batch_size": 1, "num_workers": 2},

@@ -1,4 +1,4 @@
-"""Questions that several tasks ask of the data behind them."""
+"""What tasks read of their DataModule: its facts and the names of its test groups."""
 
 from __future__ import annotations
 

@@ -55,8 +55,10 @@ def test_disabled_needs_no_account(monkeypatch, tmp_path):
 def test_nobody_is_asked_for_an_account(mode, monkeypatch, tmp_path):
     if mode:
         monkeypatch.setenv("WANDB_MODE", mode)
-    with pytest.raises(ConfigError, match=r"no login of Weights & Biases.*WANDB_MODE=offline"):
-        WandbLogger(save_dir=str(tmp_path / "logs"), offline=False)
+    logger = WandbLogger(save_dir=str(tmp_path / "logs"), offline=False)
+    for begin in (logger.preflight, lambda: logger.experiment):
+        with pytest.raises(ConfigError, match=r"no login of Weights & Biases.*WANDB_MODE=offline"):
+            begin()
     assert not (tmp_path / "logs").exists()
 
 

@@ -56,9 +56,6 @@ class WandbLogger(_WandbLogger):
         offline: ``True`` keeps the run on disk for ``wandb sync``, ``False`` insists on the site;
             ``None`` goes online only where an account is found. ``WANDB_MODE`` wins over all.
         checkpoints: store the best and the last one as an artifact at the end of a training.
-
-    Raises:
-        ConfigError: the site is insisted on and there is no account: nobody is asked for one.
     """
 
     def __init__(
@@ -76,16 +73,9 @@ class WandbLogger(_WandbLogger):
             offline = mode in AT_HOME
         elif offline is None:
             offline = not has_account()
-        if not offline and not has_account():
-            raise ConfigError(
-                "trainer.logger",
-                found="no login of Weights & Biases",
-                fix="Run `wandb login`, or set WANDB_MODE=offline.",
-            )
         # an end without network must not wait for ever; older versions know no such setting
         os.environ.setdefault("WANDB_FINISH_TIMEOUT", FINISH_SECONDS)
         self.checkpoints = checkpoints
-        Path(save_dir).mkdir(parents=True, exist_ok=True)  # wandb falls back to /tmp without it
         super().__init__(
             project=project or os.environ.get("WANDB_PROJECT", PROJECT),
             name=name,
@@ -98,6 +88,30 @@ class WandbLogger(_WandbLogger):
             settings={"init_timeout": float(os.environ.get("WANDB_INIT_TIMEOUT", INIT_SECONDS))},
         )
         self._wandb_init.pop("anonymous")  # Lightning's, which wandb complains of
+
+    def preflight(self) -> None:
+        """Refuse to begin where nobody can log in: wandb would ask for a key.
+
+        Not in the constructor: of one in a list, the parser loses what it raises.
+
+        Raises:
+            ConfigError: the site is insisted on and there is no account.
+        """
+        if self._wandb_init["mode"] == "online" and not has_account():
+            raise ConfigError(
+                "trainer.logger",
+                found="no login of Weights & Biases",
+                fix="Run `wandb login`, or set WANDB_MODE=offline.",
+            )
+
+    @property
+    def experiment(self) -> Any:
+        """The run, which begins when it is first asked for."""
+        if self._experiment is None:
+            self.preflight()
+            # wandb falls back to /tmp without it
+            Path(self._wandb_init["dir"]).mkdir(parents=True, exist_ok=True)
+        return super().experiment
 
     def name_run(self, group: str, folder: str) -> None:
         """Name the run after its folder, unless it was named otherwise; before it begins."""

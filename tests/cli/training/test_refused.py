@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 import wandb
+from tests.conftest import REPOSITORY
 from tests.helpers.configurations import write_config
 
 from blindsr.cli.training.command import main
@@ -128,6 +129,27 @@ def test_weights_and_biases_without_an_account(tmp_path, capsys, monkeypatch):
     ]
     line = one_line(["-c", str(config), *words], capsys)
     assert line.startswith("trainer.logger: no login of Weights & Biases. Run `wandb login`")
+
+
+def test_a_site_that_cannot_be_reached_or_logged_in_is_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_MODE", "online")
+    config = write_config(tmp_path)
+    overlay = str(REPOSITORY / "experiments" / "overlays" / "wandb.yaml")  # one of a list
+    line = one_line(["-c", str(config), "-c", overlay], capsys)
+    assert line.startswith("trainer.logger: no login of Weights & Biases. Run `wandb login`")
+    assert not (tmp_path / "logs").exists()
+
+    def init(**_):
+        raise wandb.errors.CommError("Failed to get resume status: deadline while retrying: Post")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.setattr(wandb, "run", None)  # of an earlier test
+    line = one_line(["-c", str(config), "-c", overlay], capsys)
+    assert line.startswith("trainer.logger: no answer from the site of Weights & Biases")
 
 
 def test_a_metric_that_does_not_exist(tmp_path, capsys):

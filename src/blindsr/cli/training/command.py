@@ -31,6 +31,7 @@ from blindsr.callbacks import (
     Speed,
     StopSignals,
     TrainingStopped,
+    WandbLogger,
     progress_bar,
     sweep_parts,
     use_whole_checkpoints,
@@ -155,6 +156,9 @@ class BlindSRCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if hasattr(callback, "preflight"):
                 callback.preflight(self.subcommand, self.model)
+        for logger in self.trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.preflight()
         number_runs(self.trainer, command)
 
     def start_from(self, path: str | None) -> str | None:

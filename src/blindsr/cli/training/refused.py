@@ -36,7 +36,7 @@ _REWRITTEN = (
         "Run `wandb login`, or set WANDB_MODE=offline.",
     ),
     (
-        r"init_timeout|[Tt]imed out while retrying",
+        r"init_timeout|while retrying|no such host",
         "trainer.logger",
         "no answer from the site of Weights & Biases",
         "Set WANDB_MODE=offline; `wandb sync` uploads the run later.",

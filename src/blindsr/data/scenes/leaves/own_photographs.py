@@ -116,22 +116,7 @@ class PhotographFolder(RestorationScenes):
             )
         return usable
 
-    def _pictures(
-        self, series: int, count: int, pictures: int, *, crop: int | None = None
-    ) -> RestorationPictures:
-        held_out = crop is None
-        return OwnPhotographs(
-            self.val_files if held_out else self.train_files,
-            seed=self.seed + series,
-            count=count,
-            scale=self.scale,
-            downsampler=self.downsampler,
-            sigma_max=self.sigma_max,
-            pictures=pictures,
-            size=self.size,
-            crop=crop,
-            sharp=0.0 if held_out else self.sharp,
-            mixed=self.mixed and not held_out,
-            clean=held_out or not self.noise,
-            held_out=held_out,
-        )
+    def _made(self, *, held_out: bool, clean: bool, **options: Any) -> RestorationPictures:
+        files = self.val_files if held_out else self.train_files
+        clean = clean or not self.noise
+        return OwnPhotographs(files, held_out=held_out, clean=clean, **options)

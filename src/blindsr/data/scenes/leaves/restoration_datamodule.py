@@ -81,8 +81,11 @@ class RestorationScenes(PairedDataModule):
     def _pictures(
         self, series: int, count: int, pictures: int, *, crop: int | None = None
     ) -> RestorationPictures:
+        """Pictures for a training; without a crop held-out ones, whole and of one downsampler."""
         held_out = crop is None
-        return RestorationPictures(
+        return self._made(
+            held_out=held_out,
+            clean=held_out,
             seed=self.seed + series,
             count=count,
             scale=self.scale,
@@ -93,6 +96,8 @@ class RestorationScenes(PairedDataModule):
             crop=crop,
             sharp=0.0 if held_out else self.sharp,
             mixed=self.mixed and not held_out,
-            clean=held_out,
-            held_out=held_out,
         )
+
+    def _made(self, *, held_out: bool, clean: bool, **options: Any) -> RestorationPictures:
+        """What another source of pictures writes anew."""
+        return RestorationPictures(held_out=held_out, clean=clean, **options)

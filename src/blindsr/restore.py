@@ -157,6 +157,11 @@ class Restorer(HubModel):
             return cast("Downsampler", self.facts.downsampler)
         return "bicubic" if self.phase else "sfold"
 
+    @property
+    def trained_for(self) -> str:
+        """What its file says that it was trained for; empty if it says nothing."""
+        return self._model.trained_for
+
     def describe(self) -> str:
         """One line: which model, from where, trained for what."""
         return abilities.describe(self._model)

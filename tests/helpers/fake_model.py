@@ -22,7 +22,7 @@ class FakeModel:
     def describe(self):
         return f"Fake x{self.scale}, trained for nothing"
 
-    downsampler = "sfold"
+    downsampler, trained_for = "sfold", "nothing"
 
     def strips(
         self,

@@ -210,9 +210,7 @@ def restore_all(
     from blindsr.inference.blur.in_box import default_keep_blur
 
     model = open_model(arguments, console)
-    learnt = model.describe().partition("trained for")[2]
-    if "JPEG" not in learnt or "without" in learnt:
-        hint_at_prefilter(jobs, arguments.prefilter, console)
+    hint_at_prefilter(jobs, arguments.prefilter, model.trained_for, console)
     options = Options(
         arguments.tile,
         arguments.prefilter,
@@ -282,10 +280,14 @@ def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
     return model
 
 
-def hint_at_prefilter(jobs: list[Job], chosen: str, console: Console) -> None:
-    """Say once that compression matters, if pictures are compressed and nothing is done to it."""
+def hint_at_prefilter(jobs: list[Job], chosen: str, trained_for: str, console: Console) -> None:
+    """Say once that compression matters, if pictures are compressed and nothing is done to it.
+
+    Not before a model whose file says that it learnt with JPEG.
+    """
     count = sum(job.source.suffix.lower() in (".jpg", ".jpeg", ".jpe", ".jfif") for job in jobs)
-    if count and chosen == "none":
+    learnt = "JPEG" in trained_for and "without" not in trained_for
+    if count and chosen == "none" and not learnt:
         console.print(
             f"note: {count} of {len(jobs)} are JPEG. A model that was trained on clean pictures "
             "sharpens blocks and noise too; --prefilter deblock or denoise softens them before."

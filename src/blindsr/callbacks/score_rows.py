@@ -246,9 +246,14 @@ def as_json(rows: list[Row], own: str) -> dict[str, dict]:
     for row in rows:
         place = result["scores"] if row.method == own else result["others"]
         target = place if row.method == own else place.setdefault(row.method, {})
-        target[row.group] = {name: _json_value(name, value) for name, value in row.scores.items()}
+        target[row.group] = json_values(row.scores)
     result["better"] = {n: METRICS[n].better for n in columns(by_region(rows)) if n in METRICS}
     return result
+
+
+def json_values(scores: Mapping[str, float]) -> dict[str, float | str | None]:
+    """Scores of a row by name: null, ``"inf"`` or a number, see :func:`as_json`."""
+    return {name: _json_value(name, value) for name, value in scores.items()}
 
 
 def _json_value(name: str, value: float) -> float | str | None:

@@ -6,9 +6,9 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blindsr.cli.pictures.batch import Batch
 from blindsr.errors import ConfigError, DataError, check_ordinary, printable
@@ -70,7 +70,7 @@ def _score(arguments: argparse.Namespace, batch: Batch) -> int:
         with batch.picture(sr):
             found[sr.name] = _scores(meter, sr, hr)
             batch.done += 1
-    means = mean_scores(list(found.values()))
+    means = mean_scores(meter)
     to_file = arguments.json is not None and str(arguments.json) != "-"
     if found and (to_file or arguments.json is None):
         console.print(_table(found, means, f"{arguments.sr} against {arguments.hr}"))
@@ -126,27 +126,16 @@ def _scores(meter: RestorationScores, sr: Path, hr: Path) -> dict[str, float]:
             expected=f"{sizes[1]} as {hr.name}",
             fix="Crop one of them, or enlarge by another factor (upscale --outscale).",
         )
-    meter.update(first, second)
-    values = {name: float(value) for name, value in meter.compute().items()}
-    meter.reset()
-    return {name: value for name, value in values.items() if name in meter.by_name}
+    return {name: float(value) for name, value in meter(first, second).items()}
 
 
-def mean_scores(pictures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def mean_scores(meter: RestorationScores) -> dict[str, float]:
     """Means over pictures; exact matches and pictures without a score are counted apart."""
-    from blindsr.metrics.table import EXACT, UNDEFINED
+    from blindsr.metrics.table import EXACT
 
-    means: dict[str, float] = {}
-    for name in dict.fromkeys(name for scores in pictures for name in scores):
-        values = [scores[name] for scores in pictures if name in scores]
-        finite = [value for value in values if math.isfinite(value)]
-        exact, undefined = values.count(math.inf), sum(map(math.isnan, values))
-        means[name] = sum(finite) / len(finite) if finite else math.inf if exact else math.nan
-        if finite and exact:
-            means[name + EXACT] = exact
-        if undefined and undefined < len(values):
-            means[name + UNDEFINED] = undefined
-    return means
+    means = {name: float(value) for name, value in meter.compute().items()}
+    only_exact = {name + EXACT for name, value in means.items() if math.isinf(value)}
+    return {name: value for name, value in means.items() if name not in only_exact}
 
 
 def _table(
@@ -181,6 +170,7 @@ def _write(
     found: Mapping[str, Mapping[str, float]],
     means: Mapping[str, float],
 ) -> None:
+    from blindsr.callbacks.score_rows import json_values
     from blindsr.imaging.files import atomic_path
     from blindsr.metrics.table import METRICS
 
@@ -188,8 +178,8 @@ def _write(
         "sr": str(arguments.sr),
         "hr": str(arguments.hr),
         "crop": arguments.crop,
-        "mean": _plain(means),
-        "pictures": {name: _plain(scores) for name, scores in found.items()},
+        "mean": json_values(means),
+        "pictures": {name: json_values(scores) for name, scores in found.items()},
         "better": {name: METRICS[name].better for name in means if name in METRICS},
     }
     text = json.dumps(content, indent=2) + "\n"
@@ -198,14 +188,6 @@ def _write(
         return
     with atomic_path(arguments.json) as temporary:
         temporary.write_text(text, encoding="ascii")
-
-
-def _plain(scores: Mapping[str, float]) -> dict[str, Any]:
-    """As JSON can hold them: null where undefined, ``"inf"`` for an exact match."""
-    return {
-        name: None if math.isnan(value) else "inf" if math.isinf(value) else value
-        for name, value in scores.items()
-    }
 
 
 def _pixels(text: str) -> int:

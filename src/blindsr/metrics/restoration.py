@@ -39,6 +39,11 @@ class RestorationScores(ScoreCollector):
         for score in self.by_name.values():
             score.update(sr.float(), hr)
 
+    def forward(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """Add a batch as :meth:`update` does, and return its own scores by name."""
+        to_device(self._networks, hr)
+        return {name: score(sr.float(), hr) for name, score in self.by_name.items()}
+
 
 def image_scores(
     crop: int, *, full: bool, networks: Mapping[str, nn.Module | None]

@@ -25,7 +25,6 @@ from blur_maps_pictures import (
     compressed,
     contrast,
     defocused,
-    edge_distance,
     even,
     hue_turned,
     noisy,
@@ -37,11 +36,13 @@ from blindsr.data.scenes.leaves.dataset import BlurredPictures
 from blindsr.drawing.figures import reliability
 from blindsr.imaging.files import atomic_path, read_array, read_rgb
 from blindsr.inference.open_model import open_model
+from blindsr.metrics.edges import edge_distance
 from blindsr.metrics.uncertainty import LEVELS, interval_coverage
 from blindsr.networks.blur_unet import BlurUNet
 from blindsr.weights.reading import read_state_dict
 
 EVEN = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
+_JUMP = 0.5  # pixels of sigma that make an edge
 Method = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 """(H, W, 3) -> sigma (H, W) in pixels, and its Laplace scale where the method has one."""
 
@@ -159,7 +160,7 @@ def parts(cases: list[Case], maps: list[np.ndarray]) -> list[str]:
         ),
         (
             "pixels to a depth edge",
-            joined([edge_distance(c.blur) for c in cases]),
+            joined([edge_distance(c.blur, _JUMP) for c in cases]),
             (0, 2, 5, 10, 20, 40, 1e6),
         ),
     )

@@ -111,14 +111,6 @@ def hue_turned(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture[..., [2, 0, 1]])
 
 
-def edge_distance(sigma: np.ndarray) -> np.ndarray:
-    """Pixels to the next place where sigma jumps by more than half a pixel."""
-    jumps = np.zeros(sigma.shape, np.uint8)
-    jumps[1:] |= np.abs(np.diff(sigma, axis=0)) > 0.5
-    jumps[:, 1:] |= np.abs(np.diff(sigma, axis=1)) > 0.5
-    return np.asarray(cv2.distanceTransform(1 - jumps, cv2.DIST_L2, 5))
-
-
 def contrast(sharp: np.ndarray) -> np.ndarray:
     """Local standard deviation of the sharp picture in 8 bit levels."""
     grey = sharp.mean(axis=2)

@@ -27,6 +27,7 @@ def test_stored_without_outputs(path):
 def test_runs_quietly_and_draws(path, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the notebook's own
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # with it a kernel hides what C libraries print
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3")
     client.execute(cwd=tmp_path)

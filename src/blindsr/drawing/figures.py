@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,10 @@ from blindsr.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
 
 _TILE = 2.6  # inches
+_SMOOTH = "hanning"  # the same for LR and HR; matplotlib's default draws small pictures blocky
 
 
 def blur_figure(
@@ -44,21 +45,22 @@ def blur_figure(
     if not maps:
         raise DataError("figure", found="no map", expected="one or more")
     count = 2 if pictures else 1
-    figure, rows = _rows(count, max(len(pictures), len(maps)), figure_height=count * _TILE)
-    for axes, (title, picture) in zip(rows[0], pictures.items(), strict=False):
+    width = _TILE * max(len(pictures), len(maps)) * 1.25
+    figure = _figure(width, count * _TILE)
+    rows = figure.subfigures(count, 1, squeeze=False)[:, 0]  # so that each row fills the width
+    for axes, (title, picture) in _tiles(rows[0], pictures):
         if picture.ndim == 2:
-            axes.imshow(picture, cmap="gray")
+            axes.imshow(picture, cmap="gray", interpolation=_SMOOTH)
         else:
             _require(title, picture, picture.ndim == 3 and picture.shape[2] == 3, "(H, W, 3)")
-            axes.imshow(np.clip(picture, 0, 1))
-        axes.set_title(title, fontsize=9)
-    drawn = None
-    for axes, (title, map_) in zip(rows[-1], maps.items(), strict=False):
+            axes.imshow(np.clip(picture, 0, 1), interpolation=_SMOOTH)
+    used = []
+    for axes, (title, map_) in _tiles(rows[-1], maps):
         _require(title, map_, map_.ndim == 2, "(H, W)")
-        drawn = axes.imshow(map_, cmap=SIGMA_COLORMAP, vmin=0, vmax=sigma_max)
-        axes.set_title(title, fontsize=9)
-    assert drawn is not None
-    figure.colorbar(drawn, ax=rows[-1], label=f"sigma [{unit}]", shrink=0.8)
+        axes.imshow(map_, cmap=SIGMA_COLORMAP, vmin=0, vmax=sigma_max, interpolation=_SMOOTH)
+        used.append(axes)
+    bar = used[0].images[0]  # all have its scale
+    rows[-1].colorbar(bar, ax=used, label=f"sigma [{unit}]", shrink=0.8)
     return figure
 
 
@@ -80,8 +82,8 @@ def error_by_distance(
     Raises:
         DataError: a distance map has another shape than the error.
     """
-    figure, ((axes,),) = _rows(1, 1, figure_height=3, figure_width=4.4)
-    axes.set_axis_on()
+    figure = _figure(4.4, 3)
+    axes = figure.subplots()
     for name, distance in distances.items():
         _require(name, distance, distance.shape == error.shape, str(error.shape))
         places, means = [], []
@@ -103,8 +105,8 @@ def reliability(shares: Mapping[float, float], title: str = "") -> Figure:
         shares: share of pixels inside, by the probability that the estimate claims, both in 0..1.
         title: of the figure.
     """
-    figure, ((axes,),) = _rows(1, 1, figure_height=3.6, figure_width=3.6)
-    axes.set_axis_on()
+    figure = _figure(3.6, 3.6)
+    axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     axes.plot(list(shares), list(shares.values()), "o-", color="tab:blue")
     axes.set(xlabel="interval", ylabel="share of pixels inside", xlim=(0, 1), ylim=(0, 1))
@@ -112,17 +114,23 @@ def reliability(shares: Mapping[float, float], title: str = "") -> Figure:
     return figure
 
 
-def _rows(
-    rows: int, columns: int, *, figure_height: float, figure_width: float | None = None
-) -> tuple[Figure, list[list[Axes]]]:
+def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
-    width = figure_width or _TILE * columns * 1.25
-    figure = Figure(figsize=(width, figure_height), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _tiles(
+    row: FigureBase, shown: Mapping[str, NDArray[np.floating]]
+) -> Iterator[tuple[Axes, tuple[str, NDArray[np.floating]]]]:
+    """Axes without ticks in a row, and what each is to show below its title."""
+    if not shown:
+        return
+    tiles = row.subplots(1, len(shown), squeeze=False)[0]
+    for axes, item in zip(tiles, shown.items(), strict=True):
         axes.set_axis_off()
-    return figure, [list(row) for row in grid]
+        axes.set_title(item[0], fontsize=9)
+        yield axes, item
 
 
 def _require(name: str, array: NDArray[np.floating], good: bool, expected: str) -> None:

@@ -1,6 +1,10 @@
 """Small configurations of every task, as files."""
 
+import json
+
 import yaml
+
+from blindsr.cli.training.command import main
 
 TINY = {
     "seed_everything": 0,
@@ -107,3 +111,20 @@ def save_config(config, folder, name):
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return path
+
+
+def refusals(tmp_path, capsys, part, key, value):
+    """What ``fit`` says of a wrong argument of the model or the data: in YAML, and typed.
+
+    Of the typed one without the dashes, so that both name the key alike.
+    """
+    config = write_config(tmp_path)
+    content = yaml.safe_load(config.read_text())
+    content[part]["init_args"][key] = value
+    config.write_text(yaml.safe_dump(content))
+    assert main(["fit", "-c", str(config)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert (
+        main(["fit", "-c", str(write_config(tmp_path)), f"--{part}.{key}", json.dumps(value)]) == 2
+    )
+    return error, capsys.readouterr().err.replace(f"--{part}", part)

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-import yaml
-from tests.helpers.configurations import write_config
+from tests.helpers.configurations import refusals
 
 from blindsr import data
 from blindsr.cli.training.command import main
@@ -101,15 +100,8 @@ def test_the_help_explains_every_argument(name, capsys):
     ],
 )
 def test_errors_name_the_flat_key(key, value, parts, tmp_path, capsys):
-    config = write_config(tmp_path)
-    content = yaml.safe_load(config.read_text())
-    content["data"]["init_args"][key] = value
-    config.write_text(yaml.safe_dump(content))
-    assert main(["fit", "-c", str(config)]) == 2
-    error = capsys.readouterr().err.strip()
+    error, typed = refusals(tmp_path, capsys, "data", key, value)
     assert error.count("\n") == 0
     for part in parts:
         assert part in error
-    typed = ["fit", "-c", str(write_config(tmp_path)), f"--data.{key}", str(value)]
-    assert main(typed) == 2
-    assert parts[-1] in capsys.readouterr().err.replace("--data", "data")
+    assert parts[-1] in typed

@@ -127,12 +127,14 @@ def _copied(name: str) -> str:
         ConfigError: there is none of this name.
         FileError: there is a file already.
     """
+    from blindsr.imaging.files import atomic_path
+
     name = name.removesuffix(SUFFIX) + SUFFIX
     source, target = shipped(name), Path(name)
     if source is None:
         raise unknown(name)
     if target.exists():
         raise FileError(target, found="exists already", fix="Move it away, or change that one.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
     return f"{target} written; `-c {target}` takes it"

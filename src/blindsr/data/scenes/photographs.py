@@ -1,10 +1,12 @@
 """Crops of public-domain photographs with invented depth, as sharp pictures.
 
-The pictures come with scikit-image (CC0): two photographs and four grey textures, which get random
-colours. Depth is invented: a slope, a smooth relief, sometimes a nearer shape with an edge. It is
-unrelated to the picture, so networks learn the appearance of blur on photographs, not its place.
-On request a share of the crops is made soft first: real photographs contain defocus and smooth
-surfaces, which a restorer must not change, and these six are sharp everywhere.
+The pictures are in the public domain and come with scikit-image: two photographs, one grey one and
+three grey textures, which get random colours. A restorer learns from more of them, and from a
+portrait that comes with matplotlib. Depth is invented: a slope, a smooth relief, sometimes a nearer
+shape with an edge. It is unrelated to the picture, so networks learn the appearance of blur on
+photographs, not its place. On request a share of the crops is made soft first: real photographs
+contain defocus and smooth surfaces, which a restorer must not change, and these are sharp
+everywhere.
 ``rocket`` is kept for validation and test; ``astronaut`` is never used, pictures in the
 documentation are made of it.
 """

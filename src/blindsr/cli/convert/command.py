@@ -138,10 +138,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.direction in ("average", "ncnn"):
         refuse_out(arguments)
         if arguments.direction == "average":
-            from .convert_average import run_average
+            from .average import run_average
 
             return run_average(arguments)
-        from .convert_ncnn import run_ncnn
+        from .ncnn import run_ncnn
 
         return run_ncnn(arguments)
     official = arguments.direction == "official"
@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_existing(arguments.out, force=arguments.force)
     check_ordinary(arguments.source, "a file of weights")
     if kind == "onnx":
-        from .convert_onnx import run_onnx
+        from .onnx import run_onnx
 
         return run_onnx(arguments)
     if not official:

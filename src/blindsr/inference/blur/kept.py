@@ -20,7 +20,7 @@ from blindsr.inference.pictures import Picture
 FINEST = 0.25
 """Threshold at ``keep_blur`` 1, pixels: less cannot be seen."""
 DEFAULT_KEEP_BLUR = 0.3
-"""Keeps blur of more than 0.83 pixels; chosen by measurement, see docs/keep_blur.md."""
+"""Keeps blur of more than 0.83 pixels; chosen by measurement, see docs/guides/keep_blur.md."""
 _RISE = 0.3  # half the width of the rise around the threshold, as a share of it
 _ROWS = 64  # blended at a time, to keep intermediate arrays small
 

@@ -16,7 +16,7 @@ export MALLOC_MMAP_THRESHOLD_ = 4000000000
 # compiles it, torch and SymPy anew, for eight seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: small-model help setup demo demo-full test test-all lint clean
+.PHONY: small-model help setup demo demo-full test test-all lint docs clean
 
 help:
 	@echo "make demo      the model in the box, and an estimator from scratch (5 minutes on 2 cores)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-all  run the tests and those that take minutes"
 	@echo "make small-model  train the model in the box anew (about 80 minutes on 2 cores) -> small.safetensors"
 	@echo "make lint      ruff and mypy"
+	@echo "make docs      the site of docs/ -> site/index.html"
 	@echo "make setup     only create .venv (the others do it when needed)"
 
 setup: .venv/ready
@@ -35,7 +36,7 @@ setup: .venv/ready
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
-		--editable '.[dev,metrics,arches,onnx]'
+		--editable '.[dev,docs,metrics,arches,onnx]'
 	@touch $@
 
 demo: setup
@@ -65,5 +66,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# NO_MKDOCS_2_WARNING: an announcement of the theme, which is no warning about our pages.
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html"
+
 clean:
-	rm -rf .venv demo logs
+	rm -rf .venv demo logs site

@@ -28,7 +28,7 @@ def load_imagenet(backbone: nn.Module, source: bool | str = True) -> None:
 
     Args:
         backbone: made by :func:`blindsr.networks.backbones.hrnet.hrnet_w18_small_v2`; changed in
-        place.
+            place.
         source: ``True`` for timm's ``ms_in1k`` weights through the Hugging Face hub and its cache,
             or a local ``.safetensors`` or ``.pth`` file with timm's or the original HRNet's names;
             ``False`` does nothing.

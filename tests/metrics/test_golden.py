@@ -9,6 +9,7 @@ import torch
 from tests.golden.recipe import image
 
 from blindsr.metrics import PSNRY, SSIMY, BlurPSNR, BlurSSIM, MeanIoU
+from blindsr.metrics.modules import mean_iou
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "metrics.json").read_text())
 
@@ -55,3 +56,13 @@ def test_miou_equals_the_papers_code(absent, key):
     for index in range(3):
         score.update(*segmentation(index))
     assert float(score.compute()) == pytest.approx(GOLDEN[key], rel=0, abs=1e-6)
+
+
+def test_miou_counts_absent_classes_as_zero_unless_asked():
+    """The paper's script does; a classifier that is right everywhere has 2 / 4 here."""
+    confusion = torch.diag(torch.tensor([5, 7, 0, 0]))
+    assert float(mean_iou(confusion)) == 0.5
+    assert float(mean_iou(confusion, "skip")) == 1
+    score = MeanIoU(4)
+    score.update(torch.tensor([[0, 1]]), torch.tensor([[0, 1]]))
+    assert float(score.compute()) == 0.5

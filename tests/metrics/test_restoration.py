@@ -38,6 +38,19 @@ def test_gmsd_follows_its_definition():
     torch.testing.assert_close(gmsd(sr, hr), expected, rtol=2e-3, atol=0)
 
 
+@pytest.mark.parametrize("score", [gmsd, vif, psnr_y])
+def test_the_crop_leaves_out_the_border_and_nothing_else(score):
+    if score is not psnr_y:
+        pytest.importorskip("piq")
+    sr, hr = pair(size=(64, 72))
+    inside = (..., slice(8, -8), slice(8, -8))
+    torch.testing.assert_close(score(sr, hr, 8), score(sr[inside], hr[inside]))
+    spoilt = sr.clone()
+    spoilt[..., :8, :] = 0
+    torch.testing.assert_close(score(spoilt, hr, 8), score(sr, hr, 8))
+    assert not torch.allclose(score(sr, hr), score(sr, hr, 8))
+
+
 def test_vif_is_one_for_equal_images_and_falls_with_noise():
     _, hr = pair()
     torch.testing.assert_close(vif(hr, hr), torch.ones(2).double(), atol=1e-3, rtol=0)

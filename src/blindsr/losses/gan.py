@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
+import torch
 from torch.nn.functional import relu, softplus
 
 from blindsr.errors import ConfigError, DataError
@@ -29,7 +30,7 @@ def generator_loss(logits: Tensor, kind: GANKind = "hinge", mask: Tensor | None 
         DataError: if the mask has another shape.
     """
     _check_kind(kind)
-    logits = logits.float()
+    logits = _precise(logits)
     return _mean(softplus(-logits) if kind == "vanilla" else -logits, mask)
 
 
@@ -55,7 +56,7 @@ def discriminator_loss(
         DataError: if the mask has another shape.
     """
     _check_kind(kind)
-    real, fake = real.float(), fake.float()
+    real, fake = _precise(real), _precise(fake)
     if kind == "vanilla":  # softplus(-d) is the cross-entropy of logit d with target 1
         return _mean(softplus(-real), mask) + _mean(softplus(fake), mask)
     if kind == "literal":
@@ -73,10 +74,15 @@ def _mean(loss: Tensor, mask: Tensor | None) -> Tensor:
             found=f"shape {tuple(mask.shape)}",
             expected=f"{tuple(loss.shape)} as the logits",
         )
-    weight = mask.float()
+    weight = mask.to(loss.dtype)
     total = weight.sum()
     # A division by zero would be NaN; this asks the device for no number.
     return (weight * loss).sum() / total.where(total > 0, 1.0)
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """At least float32: half precision would round means over many pixels."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _check_kind(kind: str) -> None:

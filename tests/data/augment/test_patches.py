@@ -104,6 +104,18 @@ def test_equal_seeds_give_equal_samples_and_recipes_replay(name):
     np.testing.assert_array_equal(unsharpened["hr"], plain["hr"])
 
 
+@pytest.mark.parametrize("name", ["bsrgan", "realesrgan"])
+def test_the_seed_decides_the_degradation_and_not_the_place_alone(name):
+    """A picture as large as the patch, never turned: only the degradation can differ."""
+    picture = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    fixed = {"random_resize": False, "horizontal": False, "vertical": False, "transpose": False}
+    cut = patch(degradation=name, crop=96, sharpen=False, **fixed)
+    first, again, other = (cut(picture, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first["lr"], again["lr"])
+    np.testing.assert_array_equal(first["hr"], other["hr"])
+    assert not np.array_equal(first["lr"], other["lr"])
+
+
 def test_without_a_mask_there_is_none():
     assert set(patch()(coordinates()[0], None, 1)) == {"lr", "hr"}
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 import blindsr
-from blindsr.cli.demo.box import as_table, box_page, cases, look
+from blindsr.cli.demo.box import as_table, box_page, look
+from blindsr.data.scenes.known_blur import cases
 
 
 def main() -> None:

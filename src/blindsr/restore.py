@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -80,6 +81,15 @@ class Restorer(HubModel):
 
     def __init__(self, model: Model) -> None:
         self._model = model
+
+    def without_estimator(self) -> Restorer:
+        """The restorer alone, which is told what it needs: ``upscale(image, blur=...)``.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        abilities.require_upscaler(self._model, None, None)
+        return Restorer(replace(self._model, estimator=None))
 
     @property
     def title(self) -> str:

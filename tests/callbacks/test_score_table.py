@@ -3,8 +3,8 @@ import io
 
 from rich.console import Console
 
-from blindsr.callbacks.score_rows import as_csv, as_json, as_markdown, as_table, rows_of
 from blindsr.callbacks.score_table import paper_rows
+from blindsr.metrics.score_rows import as_csv, as_json, as_markdown, as_table, rows_of
 from blindsr.metrics.table import show
 
 LOGGED = {

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from blindsr.drawing.figures import blur_figure, error_by_distance, reliability
+from blindsr.drawing.figures import (
+    blur_figure,
+    curves,
+    error_by_distance,
+    error_figure,
+    reliability,
+)
 from blindsr.errors import DataError
 
 
@@ -51,3 +57,34 @@ def test_reliability_draws_what_it_is_given():
 def test_other_shapes_are_refused(pictures, maps):
     with pytest.raises(DataError):
         blur_figure(pictures, maps, sigma_max=1.0)
+
+
+def test_errors_have_one_scale_of_their_own():
+    figure = error_figure(
+        {"a": np.zeros((8, 12)), "b": np.ones((8, 12))}, end=0.1, label="error [levels]"
+    )
+    drawn = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title() for axes in drawn] == ["a", "b"]
+    assert {axes.images[0].get_clim() for axes in drawn} == {(0, 0.1)}
+    assert {axes.images[0].get_cmap().name for axes in drawn} == {"magma"}
+    assert any(axes.get_ylabel() == "error [levels]" for axes in figure.axes)
+
+
+def test_curves_say_what_they_are():
+    figure = curves(
+        {"a": {1: 2.0, 3: 4.0}, "b": {1: 5.0}}, xlabel="x [s]", ylabel="y", from_zero=True
+    )
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["a", "b"]
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[1, 2], [3, 4]])
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_ylim()[0]) == ("x [s]", "y", 0)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("lines", [{}, {"a": {}}])
+def test_nothing_to_draw_is_refused(lines):
+    with pytest.raises(DataError):
+        curves(lines, xlabel="", ylabel="")
+    with pytest.raises(DataError):
+        error_figure({}, end=1.0, label="")

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from blindsr.metrics import PreservationScores, psnr_y, ssim_y, texture_ratio
-from blindsr.metrics.regions import psnr_y_inside, ssim_y_inside
+from blindsr.metrics.regions import psnr_y_by_sigma, psnr_y_inside, ssim_y_inside
 
 
 @pytest.fixture
@@ -32,6 +32,20 @@ def test_a_region_of_everything_scores_as_the_whole_image(images) -> None:
     everywhere = torch.ones_like(mask).bool()
     torch.testing.assert_close(psnr_y_inside(sr, hr, everywhere, 4), psnr_y(sr, hr, 4))
     torch.testing.assert_close(ssim_y_inside(sr, hr, everywhere, 4), ssim_y(sr, hr, 4))
+
+
+def test_psnr_by_sigma_is_that_of_its_region(images) -> None:
+    hr, mask = images
+    blur = torch.where(mask > 0.5, 0.5, 2.0)  # 2 is the end of the last range
+    sr = noisy(hr, torch.ones_like(mask))
+    found = psnr_y_by_sigma([(sr[:1], hr[:1], blur[:1])], (0, 1, 1.5, 2))
+    assert list(found) == [0.5, 1.75]
+    for value, inside in zip(found.values(), (mask[:1] > 0.5, mask[:1] < 0.5), strict=True):
+        assert value == pytest.approx(float(psnr_y_inside(sr[:1], hr[:1], inside)))
+    several = psnr_y_by_sigma([(sr[:1], hr[:1], blur[:1]), (sr[1:], hr[1:], blur[1:])], (0, 1))
+    together = psnr_y_by_sigma([(sr, hr, blur)], (0, 1))
+    assert several[0.5] == pytest.approx(together[0.5])
+    assert found[0.5] != pytest.approx(together[0.5])
 
 
 def test_an_empty_region_scores_nan_and_does_not_count(images) -> None:

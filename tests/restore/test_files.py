@@ -115,6 +115,18 @@ def test_told_what_it_does_not_ask(model):
         model.upscale(scene(20, 20), blur=1)
 
 
+def test_without_its_estimator_a_model_is_told(model):
+    image = scene(20, 20)
+    alone = model.without_estimator()
+    assert alone.needs_maps
+    assert model.can_estimate
+    maps = model.estimate(image)
+    told = alone.upscale(image, blur=maps.blur, seg=maps.seg)
+    assert np.abs(told.astype(int) - model.upscale(image, keep_blur=0.0)).max() <= 1
+    with pytest.raises(ConfigError, match=r"without_estimator\(\) is told"):
+        model.upscale(image, blur=1)
+
+
 @pytest.fixture
 def esrgan(tmp_path):
     spandrel = pytest.importorskip("spandrel")

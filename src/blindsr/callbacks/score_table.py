@@ -16,7 +16,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from blindsr.callbacks.score_rows import (
+from blindsr.imaging.files import atomic_path
+from blindsr.metrics.score_rows import (
     MEAN,
     Row,
     as_csv,
@@ -26,7 +27,7 @@ from blindsr.callbacks.score_rows import (
     as_values,
     rows_of,
 )
-from blindsr.imaging.files import atomic_path
+from blindsr.metrics.score_sheet import ScoreSheet
 from blindsr.types import counted
 
 if TYPE_CHECKING:
@@ -64,10 +65,16 @@ class ScoreTable(Callback):
 
     Files: ``scores.json``, ``scores.csv`` and ``scores.md``. The figures of the paper stand in the
     table only when its full test set was scored; otherwise the title says how many images were.
+    In Jupyter the callback shows the table of the last test.
     """
 
     def __init__(self) -> None:
         self._images: Counter[str] = Counter()
+        self.sheet: ScoreSheet | None = None
+
+    def _repr_html_(self) -> str | None:
+        """For Jupyter: the last table; nothing before the first test."""
+        return None if self.sheet is None else self.sheet._repr_html_()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from zero."""
@@ -108,6 +115,7 @@ class ScoreTable(Callback):
         title = f"{own}: {images} test images"
         if data == "NYUv2BSR" and not paper:
             title += f" (the paper's test set has {FULL_GROUPS} x {FULL_IMAGES})"
+        self.sheet = ScoreSheet([*paper, *rows], title)
         console = table_console()
         console.print(as_table([*paper, *rows], title, width=console.width))
         for logger in trainer.loggers:

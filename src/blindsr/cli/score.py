@@ -144,7 +144,7 @@ def _table(
     from rich.table import Table
     from rich.text import Text
 
-    from blindsr.callbacks.score_rows import MEAN, Row, columns, footnotes, title_of
+    from blindsr.metrics.score_rows import MEAN, Row, columns, footnotes, title_of
     from blindsr.metrics.table import show
 
     mean = Row(MEAN, MEAN, means)
@@ -170,8 +170,8 @@ def _write(
     found: Mapping[str, Mapping[str, float]],
     means: Mapping[str, float],
 ) -> None:
-    from blindsr.callbacks.score_rows import json_values
     from blindsr.imaging.files import atomic_path
+    from blindsr.metrics.score_rows import json_values
     from blindsr.metrics.table import METRICS
 
     content = {

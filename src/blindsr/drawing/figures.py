@@ -1,4 +1,4 @@
-"""Figures of matplotlib for notebooks and papers: blur maps, their errors, their reliability."""
+"""Figures of matplotlib for notebooks and papers: maps with their scale, curves, reliability."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.drawing.palette import SIGMA_COLORMAP
+from blindsr.drawing.palette import ERROR_COLORMAP, SIGMA_COLORMAP
 from blindsr.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,13 +54,56 @@ def blur_figure(
         else:
             _require(title, picture, picture.ndim == 3 and picture.shape[2] == 3, "(H, W, 3)")
             axes.imshow(np.clip(picture, 0, 1), interpolation=_SMOOTH)
-    used = []
-    for axes, (title, map_) in _tiles(rows[-1], maps):
-        _require(title, map_, map_.ndim == 2, "(H, W)")
-        axes.imshow(map_, cmap=SIGMA_COLORMAP, vmin=0, vmax=sigma_max, interpolation=_SMOOTH)
-        used.append(axes)
-    bar = used[0].images[0]  # all have its scale
-    rows[-1].colorbar(bar, ax=used, label=f"sigma [{unit}]", shrink=0.8)
+    _draw_maps(rows[-1], maps, SIGMA_COLORMAP, sigma_max, f"sigma [{unit}]")
+    return figure
+
+
+def error_figure(maps: Mapping[str, NDArray[np.floating]], *, end: float, label: str) -> Figure:
+    """Maps of what should be small side by side, on one scale with a bar.
+
+    Args:
+        maps: (H, W) by title, not negative.
+        end: of the scale; values above it take its last colour.
+        label: of the bar: quantity and unit.
+
+    Raises:
+        DataError: a map has another shape, or there is none.
+    """
+    if not maps:
+        raise DataError("figure", found="no map", expected="one or more")
+    figure = _figure(_TILE * len(maps) * 1.25, _TILE)
+    _draw_maps(figure, maps, ERROR_COLORMAP, end, label)
+    return figure
+
+
+def curves(
+    lines: Mapping[str, Mapping[float, float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    from_zero: bool = False,
+) -> Figure:
+    """Lines over one axis with a legend.
+
+    Args:
+        lines: value by place, by name of the line.
+        xlabel: quantity and unit.
+        ylabel: quantity and unit.
+        from_zero: the values start at 0.
+
+    Raises:
+        DataError: there is no line, or one without a value.
+    """
+    if not lines or not all(lines.values()):
+        raise DataError("figure", found="no value", expected="one or more in every line")
+    figure = _figure(6, 3.2)
+    axes = figure.subplots()
+    for name, values in lines.items():
+        axes.plot(list(values), list(values.values()), "o-", markersize=3, label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if from_zero:
+        axes.set_ylim(0, None)
+    figure.legend(loc="outside right upper", frameon=False)
     return figure
 
 
@@ -131,6 +174,18 @@ def _tiles(
         axes.set_axis_off()
         axes.set_title(item[0], fontsize=9)
         yield axes, item
+
+
+def _draw_maps(
+    row: FigureBase, maps: Mapping[str, NDArray[np.floating]], colormap: str, end: float, label: str
+) -> None:
+    used = []
+    for axes, (title, map_) in _tiles(row, maps):
+        _require(title, map_, map_.ndim == 2, "(H, W)")
+        axes.imshow(map_, cmap=colormap, vmin=0, vmax=end, interpolation=_SMOOTH)
+        used.append(axes)
+    bar = used[0].images[0]  # all have its scale
+    row.colorbar(bar, ax=used, label=label, shrink=0.8)
 
 
 def _require(name: str, array: NDArray[np.floating], good: bool, expected: str) -> None:

@@ -90,6 +90,7 @@ def require_upscaler(model: Model, blur: object, seg: object) -> None:
                 name,
                 found=f"a value for {model.title}",
                 expected="none: it estimates or ignores it",
+                fix="model.without_estimator() is told." if model.estimator else "",
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
@@ -28,6 +30,34 @@ def psnr_y_inside(sr: Tensor, hr: Tensor, inside: Tensor, crop: int = 0) -> Tens
     """
     error = (quality.luma_8bit(sr, crop) - quality.luma_8bit(hr, crop)).square()
     return 10 * torch.log10(255.0**2 / _mean_inside(error, _cropped(inside, crop)))
+
+
+def psnr_y_by_sigma(
+    pictures: Iterable[tuple[Tensor, Tensor, Tensor]],
+    edges: Sequence[float] = (0, 1, 2, 3, 4, 5, 6, 7, 8),
+) -> dict[float, float]:
+    """PSNR in dB on 8-bit luma over the pixels of a set that are blurred alike.
+
+    Args:
+        pictures: SR and HR (N, 3, H, W) in [0, 1] and true sigma (N, 1, H, W), of any sizes.
+        edges: of the ranges of sigma, rising; the last range holds its end too.
+
+    Returns:
+        The PSNR by the middle of its range; ranges without pixels are left out.
+    """
+    edge = torch.as_tensor(edges, dtype=torch.float64)
+    total = torch.zeros(len(edges) - 1, dtype=torch.float64)
+    count = torch.zeros_like(total)
+    for sr, hr, blur in pictures:
+        error = (quality.luma_8bit(sr) - quality.luma_8bit(hr)).square().flatten()
+        sigma = blur.double().flatten()
+        place = (torch.bucketize(sigma, edge, right=True) - 1) - (sigma == edge[-1]).long()
+        inside = (place >= 0) & (place < len(total))
+        total.index_add_(0, place[inside], error[inside])
+        count.index_add_(0, place[inside], torch.ones_like(error[inside]))
+    middle = (edge[1:] + edge[:-1]) / 2
+    decibels = 10 * torch.log10(255.0**2 * count / total)
+    return {float(m): float(d) for m, d, n in zip(middle, decibels, count, strict=True) if n}
 
 
 def ssim_y_inside(sr: Tensor, hr: Tensor, inside: Tensor, crop: int = 0) -> Tensor:

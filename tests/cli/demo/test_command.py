@@ -9,9 +9,9 @@ from tests.conftest import REPOSITORY
 
 from blindsr.cli.app import main
 from blindsr.cli.demo import pbasr, runs
-from blindsr.cli.demo.box import Case
 from blindsr.cli.demo.runs import Background
 from blindsr.cli.training.command import main as lightning
+from blindsr.data.scenes.known_blur import Case
 from blindsr.imaging.files import read_array
 
 TINY = [
@@ -71,7 +71,7 @@ def test_the_first_look_shows_the_box_and_an_estimator_that_learns(
     rng = np.random.default_rng(0)
     hr, sigma = rng.random((64, 96, 3), np.float32), rng.random((64, 96), np.float32)
     case = Case("noise", hr[::4, ::4].copy(), hr, sigma)
-    monkeypatch.setattr("blindsr.cli.demo.box.cases", lambda: [case])
+    monkeypatch.setattr("blindsr.data.scenes.known_blur.cases", lambda: [case])
     out = tmp_path / "demo"
     assert main(["demo", "-c", configs, "-o", str(out), "--", *TINY]) == 0
     printed = capsys.readouterr().out

@@ -25,8 +25,8 @@ def score(model: Any, datamodule: Any) -> tuple[dict[str, float], list[PictureSa
     """
     import torch
 
-    from blindsr.callbacks.score_rows import title_of
     from blindsr.metrics import EstimateScores, best_constant_blur_psnr, blur_psnr
+    from blindsr.metrics.score_rows import title_of
     from blindsr.tasks.picture_samples import estimate_sample
 
     datamodule.setup("test")

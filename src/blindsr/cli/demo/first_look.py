@@ -21,10 +21,11 @@ def first_look(arguments: argparse.Namespace, console: Any) -> int:
     """Show the model in the box, then train CMOS from scratch; tables, two pages of pictures."""
     import numpy as np
 
+    from blindsr.data.scenes.known_blur import cases
     from blindsr.drawing.samples import save_samples
     from blindsr.networks.settings.build import build
 
-    from .box import METHODS, as_table, box_page, cases, look
+    from .box import METHODS, as_table, box_page, look
     from .estimate import as_table as estimate_table
     from .estimate import score
     from .learning import learning_page, loss_curve, maps_of

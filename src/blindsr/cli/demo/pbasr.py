@@ -40,8 +40,8 @@ def run_pbasr(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: without the configuration, or if it does not mix.
     """
-    from blindsr.callbacks.score_rows import Row, as_table
     from blindsr.callbacks.score_table import table_console
+    from blindsr.metrics.score_rows import Row, as_table
     from blindsr.metrics.table import split_region
 
     console = table_console()

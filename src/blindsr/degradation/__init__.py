@@ -11,12 +11,13 @@ from blindsr.degradation.layered import layered_blur
 from blindsr.degradation.paired import degrade
 from blindsr.degradation.random.bsrgan import degrade_bsrgan, sample_bsrgan
 from blindsr.degradation.random.bsrgan_plus import degrade_bsrgan_plus, sample_bsrgan_plus
-from blindsr.degradation.random.by_name import DEGRADATIONS, degrade_by_name
+from blindsr.degradation.random.by_name import DEGRADATIONS, Degradation, degrade_by_name
 from blindsr.degradation.random.realesrgan import degrade_realesrgan, sample_realesrgan
 from blindsr.degradation.random.recipe import Degraded, Recipe, apply_recipe
 
 __all__ = [
     "DEGRADATIONS",
+    "Degradation",
     "Degraded",
     "Recipe",
     "apply_recipe",

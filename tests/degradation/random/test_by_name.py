@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from blindsr.degradation import DEGRADATIONS, apply_recipe, degrade_by_name
+from blindsr.degradation import DEGRADATIONS, Degradation, apply_recipe, degrade_by_name
 from blindsr.degradation.random.by_name import downsampler_of, sample_recipe
-from blindsr.errors import ConfigError
+from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import downsample
 
 
@@ -58,3 +58,27 @@ def test_hr_is_sharpened_on_request(name):
 def test_unknown_name():
     with pytest.raises(ConfigError, match=r"degradation: 'bsr', expected one of bsrgan, "):
         degrade_by_name(picture(), "bsr", np.random.default_rng(0), scale=4)
+
+
+def test_one_of_the_user_is_an_entry(monkeypatch):
+    def noisy(hr, rng, *, scale):
+        return downsample(hr, scale, "area") + rng.normal(0, 0.2, (12, 16, 3))
+
+    monkeypatch.setitem(DEGRADATIONS, "noisy", Degradation("area", noisy))
+    made = degrade_by_name(picture(), "noisy", np.random.default_rng(3), scale=4)
+    test_sizes_and_levels("noisy")
+    assert np.abs(made.lr - downsample(picture()[:48, :64], 4, "area")).mean() > 0.1
+    again = degrade_by_name(picture(), "noisy", np.random.default_rng(3), scale=4)
+    np.testing.assert_array_equal(made.lr, again.lr)
+    assert made.recipe is None
+    assert downsampler_of("noisy") == "area"
+
+
+@pytest.mark.parametrize("lr", [np.zeros((3, 3, 3)), np.full((12, 16, 3), np.nan)])
+def test_what_it_must_give_is_said(monkeypatch, lr):
+    def bad(hr, rng, *, scale):
+        return lr
+
+    monkeypatch.setitem(DEGRADATIONS, "bad", Degradation(make=bad))
+    with pytest.raises(DataError, match=r"degradation bad: .*, expected finite, \(12, 16, 3\)"):
+        degrade_by_name(picture(), "bad", np.random.default_rng(3), scale=4)

@@ -15,7 +15,6 @@ from blindsr.data.files.masks import Mask, resize_mask
 from blindsr.data.files.source_values import LARGEST_SCALE, whole
 from blindsr.data.loading.checked_options import LARGEST_SIDE, check_flags, check_whole
 from blindsr.degradation.random.by_name import (
-    Degradation,
     checked_degradation,
     degrade_by_name,
     sample_recipe,
@@ -46,7 +45,7 @@ class RandomPatch:
     Args:
         crop: side of the patch in HR pixels, a multiple of ``scale``.
         scale: HR is ``scale`` times LR.
-        degradation: by name, see :data:`blindsr.degradation.random.by_name.Degradation`.
+        degradation: by name, see :data:`blindsr.degradation.DEGRADATIONS`.
         random_resize: shrink at random; else patches have the pixels of the file.
         horizontal: mirror left-right with probability 0.5.
         vertical: mirror top-bottom with probability 0.5.
@@ -62,7 +61,7 @@ class RandomPatch:
         *,
         crop: int,
         scale: int,
-        degradation: Degradation,
+        degradation: str,
         random_resize: bool = True,
         horizontal: bool = True,
         vertical: bool = True,

@@ -18,7 +18,7 @@ from blindsr.data.loading.datamodule import PairedDataModule
 from blindsr.data.loading.evaluation import split_holdout
 from blindsr.data.pbasr.datasets import EvalFolderDataset, HRFolderDataset
 from blindsr.data.pbasr.hr_files import find_test_pictures
-from blindsr.degradation.random.by_name import Degradation, checked_degradation, downsampler_of
+from blindsr.degradation.random.by_name import checked_degradation, downsampler_of
 from blindsr.degradation.random.recipe import smallest_side
 from blindsr.errors import ConfigError
 
@@ -28,8 +28,8 @@ class PatchDataModule(PairedDataModule):
 
     Args:
         degradation: "bsrgan", "bsrgan_plus", "realesrgan" (drawn anew for every training patch,
-            always the same in evaluation), or one of the plain down-samplings "bicubic", "area",
-            "sfold".
+            always the same in evaluation), one of the plain down-samplings "bicubic", "area",
+            "sfold", or one that you added to ``blindsr.degradation.DEGRADATIONS``.
         sharpen: let "bsrgan_plus" and "realesrgan" sharpen the HR of training patches.
         crop: side of training patches in HR pixels, a multiple of ``scale``.
         random_resize: shrink pictures at random before the crop, their short side uniform between
@@ -45,7 +45,7 @@ class PatchDataModule(PairedDataModule):
     def __init__(
         self,
         *,
-        degradation: Degradation = "bsrgan",
+        degradation: str = "bsrgan",
         sharpen: bool = True,
         crop: int = 256,
         random_resize: bool = True,
@@ -55,7 +55,7 @@ class PatchDataModule(PairedDataModule):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.degradation: Degradation = checked_degradation(degradation)
+        self.degradation = checked_degradation(degradation)
         self.downsampler = downsampler_of(degradation)
         self.patch = RandomPatch(
             crop=crop,

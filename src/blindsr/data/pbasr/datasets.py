@@ -15,7 +15,6 @@ from blindsr.data.augment.patches import RandomPatch
 from blindsr.data.files.pictures import PictureFiles, PictureStore, read_picture
 from blindsr.data.loading.samplers import Draw
 from blindsr.degradation.random.by_name import (
-    Degradation,
     checked_degradation,
     degrade_by_name,
     sample_recipe,
@@ -99,7 +98,7 @@ class EvalFolderDataset(Dataset[Sample]):
         files: Sequence[PictureFiles],
         *,
         scale: int,
-        degradation: Degradation,
+        degradation: str,
         group: str,
         seed: int = 0,
         crop: int | None = None,

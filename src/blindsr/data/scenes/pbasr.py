@@ -25,7 +25,6 @@ from blindsr.data.scenes.datamodule import RenderedScenes
 from blindsr.data.scenes.intended_blur import intended_defocus
 from blindsr.data.scenes.render import render_scene
 from blindsr.degradation.paired import Operator
-from blindsr.degradation.random.by_name import Degradation
 from blindsr.degradation.random.recipe import smallest_side
 from blindsr.errors import ConfigError
 
@@ -128,7 +127,7 @@ class PBaSRScenes(RenderedScenes, TwoStreamDataModule, PatchDataModule):
         sigma_max: float = 5.0,
         threshold: float = 1.0,
         operator: Operator = "layered",
-        degradation: Degradation = "bicubic",
+        degradation: str = "bicubic",
         crop: int = 96,
         random_resize: bool = False,
         vertical_flip: bool = False,

@@ -1,8 +1,9 @@
-"""The degradations by the names that configurations use."""
+"""The degradations by the names that configurations use; an entry in the table adds one."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +12,37 @@ from blindsr.degradation.random.bsrgan import sample_bsrgan
 from blindsr.degradation.random.bsrgan_plus import sample_bsrgan_plus
 from blindsr.degradation.random.realesrgan import sample_realesrgan
 from blindsr.degradation.random.recipe import Recipe, apply_recipe
-from blindsr.errors import ConfigError
-from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, downsample
+from blindsr.errors import ConfigError, DataError
+from blindsr.imaging.resize import Downsampler, downsample
 
-Degradation = Literal["bsrgan", "bsrgan_plus", "realesrgan", "bicubic", "area", "sfold"]
-"""Three random models, and three down-samplings that do nothing else."""
-DEGRADATIONS: tuple[Degradation, ...] = (
-    "bsrgan",
-    "bsrgan_plus",
-    "realesrgan",
-    "bicubic",
-    "area",
-    "sfold",
-)
+
+class Degradation(NamedTuple):
+    """How the LR of a picture is made; one that has neither function only down-samples."""
+
+    downsampler: Downsampler = "bicubic"
+    """Whose phase LR has: all random models resize about pixel centres."""
+    make: Callable[..., NDArray[np.float32]] | None = None
+    """``make(hr, rng, *, scale) -> lr``: (H, W, 3) float32 in [0, 1] to (H / scale, W / scale, 3),
+    random by ``rng`` alone; what it gives is clipped and rounded to 8 bit."""
+    draw: Callable[..., Recipe] | None = None
+    """``draw(rng, *, scale, use_sharp) -> recipe``, which may sharpen HR."""
+
+
+def _bsrgan(rng: np.random.Generator, *, scale: int, use_sharp: bool) -> Recipe:
+    """It never sharpens."""
+    del use_sharp
+    return sample_bsrgan(rng, scale=scale)
+
+
+DEGRADATIONS: dict[str, Degradation] = {
+    "bsrgan": Degradation(draw=_bsrgan),
+    "bsrgan_plus": Degradation(draw=sample_bsrgan_plus),
+    "realesrgan": Degradation(draw=sample_realesrgan),
+    "bicubic": Degradation("bicubic"),
+    "area": Degradation("area"),
+    "sfold": Degradation("sfold"),
+}
+"""Three random models, three down-samplings, and what users add: ``DEGRADATIONS["mine"] = ...``."""
 
 
 class NamedResult(NamedTuple):
@@ -34,33 +53,36 @@ class NamedResult(NamedTuple):
     hr: NDArray[np.float32]
     """(scale * h, scale * w, 3): what the LR is to become; sharpened if the recipe says so."""
     recipe: Recipe | None
-    """None where nothing is random."""
+    """None where none was drawn."""
 
 
-def checked_degradation(name: str) -> Degradation:
-    """Return ``name``.
+def degradation_of(name: Any) -> Degradation:
+    """Return the entry of the table.
 
     Raises:
         ConfigError: there is no such degradation.
     """
-    for known in DEGRADATIONS:
-        if name == known:
-            return known
-    raise ConfigError("degradation", found=repr(name), expected=f"one of {', '.join(DEGRADATIONS)}")
+    if not isinstance(name, str) or name not in DEGRADATIONS:
+        expected = f"one of {', '.join(DEGRADATIONS)}"
+        raise ConfigError("degradation", found=repr(name), expected=expected)
+    return DEGRADATIONS[name]
 
 
-def downsampler_of(name: Degradation) -> Downsampler:
-    """Return the down-sampler whose phase LR has: all random models resize about pixel centres."""
-    for known in DOWNSAMPLERS:
-        if name == known:
-            return known
-    return "bicubic"
+def checked_degradation(name: str) -> str:
+    """Return ``name``; raises as :func:`degradation_of` does."""
+    degradation_of(name)
+    return name
+
+
+def downsampler_of(name: str) -> Downsampler:
+    """Return the down-sampler whose phase LR has."""
+    return degradation_of(name).downsampler
 
 
 def sample_recipe(
-    name: Degradation, rng: np.random.Generator, *, scale: int, sharpen: bool = True
+    name: str, rng: np.random.Generator, *, scale: int, sharpen: bool = True
 ) -> Recipe | None:
-    """Draw the recipe of a random model; None for a plain down-sampling.
+    """Draw the recipe of a random model; None where the degradation has none.
 
     Args:
         name: of the degradation.
@@ -72,19 +94,13 @@ def sample_recipe(
     Raises:
         ConfigError: there is no such degradation.
     """
-    if name == "bsrgan":
-        return sample_bsrgan(rng, scale=scale)
-    if name == "bsrgan_plus":
-        return sample_bsrgan_plus(rng, scale=scale, use_sharp=sharpen)
-    if name == "realesrgan":
-        return sample_realesrgan(rng, scale=scale, use_sharp=sharpen)
-    checked_degradation(name)
-    return None
+    draw = degradation_of(name).draw
+    return None if draw is None else draw(rng, scale=scale, use_sharp=sharpen)
 
 
 def degrade_by_name(
     hr: NDArray[np.float32],
-    name: Degradation,
+    name: str,
     rng: np.random.Generator,
     *,
     scale: int,
@@ -103,7 +119,8 @@ def degrade_by_name(
 
     Raises:
         ConfigError: there is no such degradation.
-        DataError: a random model got a picture below 16 pixels or 4 LR pixels.
+        DataError: a random model got a picture below 16 pixels or 4 LR pixels, or one of a user
+            made something else than the LR.
     """
     recipe = sample_recipe(name, rng, scale=scale, sharpen=sharpen)
     if recipe is not None:
@@ -111,6 +128,14 @@ def degrade_by_name(
         return NamedResult(made.lr, made.hr, recipe)
     height, width = (length // scale * scale for length in hr.shape[:2])
     target = np.ascontiguousarray(hr[:height, :width])
-    lr = np.clip(downsample(target, scale, downsampler_of(name)), 0.0, 1.0)
-    on_levels = np.rint(lr * np.float32(255)) / np.float32(255)
+    entry = degradation_of(name)
+    if entry.make is None:
+        lr = downsample(target, scale, entry.downsampler)
+    else:
+        lr = np.asarray(entry.make(target.copy(), rng, scale=scale))
+        wanted = (height // scale, width // scale, 3)
+        if lr.shape != wanted or not np.isfinite(lr).all():
+            found = f"{lr.shape}" if lr.shape != wanted else "NaN or infinite values"
+            raise DataError(f"degradation {name}", found=found, expected=f"finite, {wanted}")
+    on_levels = np.rint(np.clip(lr, 0.0, 1.0) * np.float32(255)) / np.float32(255)
     return NamedResult(on_levels.astype(np.float32, copy=False), target, None)

@@ -23,6 +23,12 @@ def test_all_maps_share_one_scale_with_a_unit():
     assert any(axes.get_ylabel() == "sigma [pixels]" for axes in figure.axes)
 
 
+@pytest.mark.parametrize(("largest", "extend"), [(5.0, "neither"), (9.0, "max")])
+def test_the_bar_tells_whether_there_is_more(largest, extend):
+    figure = blur_figure({}, {"sigma": np.full((8, 12), largest)}, sigma_max=5.0)
+    assert figure.axes[0].images[0].colorbar.extend == extend
+
+
 def test_titles_do_not_overlap():
     figure = blur_figure(
         {"input": np.zeros((60, 80, 3))},

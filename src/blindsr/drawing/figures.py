@@ -185,7 +185,9 @@ def _draw_maps(
         axes.imshow(map_, cmap=colormap, vmin=0, vmax=end, interpolation=_SMOOTH)
         used.append(axes)
     bar = used[0].images[0]  # all have its scale
-    row.colorbar(bar, ax=used, label=label, shrink=0.8)
+    beyond = any(float(map_.max()) > end for map_ in maps.values())
+    extend = "max" if beyond else "neither"
+    row.colorbar(bar, ax=used, label=label, shrink=0.8, extend=extend)
 
 
 def _require(name: str, array: NDArray[np.floating], good: bool, expected: str) -> None:

@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 from blindsr.errors import ConfigError
 from blindsr.imaging.tiling import RollingRows, blend, fade, split
@@ -40,7 +41,7 @@ def test_weights_sum_to_one(size, step, overlap, multiple, scale):
         for span in spans:
             weights = fade(span, size[axis], grid.ramp, scale)
             assert weights.min() >= 0
-            total[scale * span.start : scale * span.stop] += weights
+            total[scale * span.start : scale * span.stop] += weights.numpy()
             margin = scale * overlap // 4  # context alone: no weight at all
             if span.start:
                 assert not weights[:margin].any()
@@ -54,51 +55,63 @@ def test_weights_sum_to_one(size, step, overlap, multiple, scale):
 def test_strips_of_the_same_picture_give_the_picture(size, scale):
     random = np.random.default_rng(0)
     hr = tuple(scale * side for side in size)
-    colour = random.random((*hr, 3), dtype=np.float32)
-    classes = random.integers(0, 40, (*hr, 1), dtype=np.uint8)
+    picture = {
+        "colour": torch.from_numpy(random.random((*hr, 3), dtype=np.float32)),
+        "classes": torch.from_numpy(random.integers(0, 40, (*hr, 1), dtype=np.uint8)),
+    }
     grid = split(size, (20, 24), overlap=16, multiple=(5, 6))
 
     def compute(tile):
         rows, columns = (slice(scale * span.start, scale * span.stop) for span in tile)
-        return colour[rows, columns], classes[rows, columns]
+        return {name: plane[rows, columns] for name, plane in picture.items()}
 
     next_row, parts = 0, []
-    for top, arrays in blend(grid, scale, compute):
+    for top, planes in blend(grid, scale, compute, owned=("classes",)):
         assert top == next_row
-        next_row += len(arrays[0])
-        assert len(arrays[0]) <= scale * (max(20, 16) + 16 + 16)
-        parts.append(arrays)
-    found = [np.concatenate(same) for same in zip(*parts, strict=True)]
-    np.testing.assert_allclose(found[0], colour, atol=1e-6)
-    np.testing.assert_array_equal(found[1], classes)
+        next_row += len(planes["colour"])
+        assert len(planes["colour"]) <= scale * (max(20, 16) + 16 + 16)
+        parts.append(planes)
+    found = {name: torch.cat([planes[name] for planes in parts]) for name in picture}
+    torch.testing.assert_close(found["colour"], picture["colour"], atol=1e-6, rtol=0)
+    assert torch.equal(found["classes"], picture["classes"])
 
 
-def test_classes_come_from_the_owner():
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_the_name_says_that_pixels_come_from_the_owner(dtype):
     grid = split((16, 100), (16, 40), overlap=16)
-    strips = blend(
-        grid, 1, lambda t: [np.full((16, t[1].stop - t[1].start, 1), t[1].start, np.uint8)]
-    )
-    (classes,) = next(strips)[1]
+
+    def compute(tile):
+        start, stop = tile.columns.start, tile.columns.stop
+        return {"seg": torch.full((16, stop - start, 1), start, dtype=dtype)}
+
+    _, planes = next(blend(grid, 1, compute, owned=("seg",)))
     for span in grid.columns:
-        assert np.all(classes[:, span.first : span.last] == span.start)
+        assert torch.all(planes["seg"][:, span.first : span.last] == span.start)
+
+
+def test_a_picture_begun_in_inference_mode_is_finished_outside():
+    grid = split((64, 64), (16, 16), overlap=16)
+    strips = blend(grid, 1, lambda tile: {"x": torch.ones(tile.rows.stop - tile.rows.start, 32, 1)})
+    with torch.inference_mode():
+        next(strips)
+    assert all(planes["x"].isfinite().all() for _, planes in strips)
 
 
 def test_rolling_rows_hold_only_what_is_needed():
-    picture = np.arange(100)[:, None, None] * np.ones((1, 2, 1))
+    picture = torch.arange(100)[:, None, None] * torch.ones(1, 2, 1)
     pulled = []
 
     def strips():
         for top in range(0, 100, 10):
             pulled.append(top)
-            yield top, (picture[top : top + 10],)
+            yield top, {"x": picture[top : top + 10]}
 
     rows = RollingRows(strips())
     assert not pulled
     for start, stop in ((0, 25), (20, 45), (40, 41), (70, 100)):
-        (part,) = rows.rows(start, stop)
-        np.testing.assert_array_equal(part, picture[start:stop])
+        assert torch.equal(rows.rows(start, stop)["x"], picture[start:stop])
         assert pulled[-1] < stop
-        assert all(top + len(parts[0]) > start for top, parts in rows._held)
+        assert all(end > start for _, end, _ in rows._held)
 
 
 def test_impossible_tiles_are_refused():

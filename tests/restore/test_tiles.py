@@ -96,6 +96,35 @@ def test_memory_is_that_of_a_tile(monkeypatch):
     assert max(strips) <= 4 * (TILE + 2 * 32)
 
 
+def test_maps_stay_tensors_between_estimator_and_restorer(model, monkeypatch):
+    arrays, convert = [], torch.Tensor.numpy
+    monkeypatch.setattr(
+        torch.Tensor, "numpy", lambda x, *a, **k: arrays.append(x.shape[-1]) or convert(x, *a, **k)
+    )
+    strips = list(model.strips(scene(100, 130), tile=TILE, keep_blur=0))
+    assert arrays == [3] * len(strips)  # the SR image alone leaves torch
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+def test_maps_of_a_user_are_neither_copied_whole_nor_changed(writeable):
+    blur, columns = np.full((160, 240), 2.0, np.float32), []
+
+    def run(lr, blur):
+        columns.append(tuple(blur.shape[2:]))
+        return torch.nn.functional.interpolate(lr, scale_factor=2) + blur - 2
+
+    blur.flags.writeable = writeable
+    upscaler = Upscaler(run, TileNeeds((8, 8), overlap=16), uses=("blur",))
+    restorer = Restorer(Model("plain", "here", 2, torch.device("cpu"), upscaler=upscaler))
+    image = np.random.default_rng(0).random((80, 120, 3), np.float32)
+    expected = image.repeat(2, axis=0).repeat(2, axis=1)
+    for told in (blur, 2.0):
+        found = restorer.upscale(image, blur=told, tile=24)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert max(columns) < blur.shape
+    assert np.all(blur == 2)
+
+
 def test_auto_follows_the_budget(model, monkeypatch):
     needs = TileNeeds((48, 64), 32, bytes_per_pixel=1000)
     assert len(lay_tiles((100, 100), needs, "auto", 10_000_000)) == 1

@@ -8,16 +8,17 @@ the picture, so it may be shorter. A picture that a tile covers is one tile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from blindsr.errors import ConfigError
 
-Arrays = tuple[NDArray[Any], ...]
+Planes = dict[str, Tensor]
+"""Results by name, each (rows, columns, channels), all of one height and width."""
 
 
 class Span(NamedTuple):
@@ -119,7 +120,7 @@ def _spans(length: int, step: int, overlap: int) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def fade(span: Span, length: int, ramp: int, scale: int = 1) -> NDArray[np.float32]:
+def fade(span: Span, length: int, ramp: int, scale: int = 1) -> Tensor:
     """Blending weights of a tile along one axis.
 
     Args:
@@ -131,83 +132,97 @@ def fade(span: Span, length: int, ramp: int, scale: int = 1) -> NDArray[np.float
     Returns:
         (scale * (stop - start),) weights in [0, 1]; those of all tiles sum to 1 at every pixel.
     """
-    centres = span.start + (np.arange(scale * (span.stop - span.start)) + 0.5) / scale
-    rise = np.ones_like(centres)
-    fall = np.zeros_like(centres)
+    count = scale * (span.stop - span.start)
+    centres = span.start + (torch.arange(count, dtype=torch.float64) + 0.5) / scale
+    rise = torch.ones_like(centres)
+    fall = torch.zeros_like(centres)
     if span.first:
         rise = _step(centres, span.first, ramp)
     if span.last < length:
         fall = _step(centres, span.last, ramp)
-    return (rise - fall).astype(np.float32)
+    return (rise - fall).float()
 
 
-def _step(centres: NDArray[np.float64], cut: int, ramp: int) -> NDArray[np.float64]:
+def _step(centres: Tensor, cut: int, ramp: int) -> Tensor:
     if ramp == 0:
-        return (centres > cut).astype(np.float64)
-    return np.clip((centres - cut) / ramp + 0.5, 0, 1)
+        return (centres > cut).to(centres.dtype)
+    return ((centres - cut) / ramp + 0.5).clamp(0, 1)
 
 
 def blend(
-    grid: Grid, scale: int, compute: Callable[[Tile], Sequence[NDArray[Any]]]
-) -> Iterator[tuple[int, Arrays]]:
+    grid: Grid,
+    scale: int,
+    compute: Callable[[Tile], Planes],
+    *,
+    owned: Container[str] = (),
+) -> Iterator[tuple[int, Planes]]:
     """Compute all tiles and hand out the result in strips that are as wide as the picture.
 
-    At no time more than a row of tiles is held.
+    At no time more than a row of tiles is held, on the device where the results are.
 
     Args:
         grid: the tiles.
         scale: pixels of the result per pixel of the picture, in both axes.
-        compute: tile -> arrays (scale * rows, scale * columns, channels). Floating-point arrays
-            are blended by linear ramps; of others, such as class maps, each pixel comes from the
-            tile that owns it.
+        compute: tile -> (scale * rows, scale * columns, channels) by name.
+        owned: names of which each pixel comes from the tile that owns it, such as class maps; the
+            others are blended by linear ramps.
 
     Yields:
-        The first row of the strip in pixels of the result, and the arrays (rows, scale * width,
-        channels). Strips follow each other without a gap.
+        The first row of the strip in pixels of the result, and (rows, scale * width, channels) by
+        name. Strips follow each other without a gap.
     """
-    held: Arrays = ()
+    held: Planes = {}
     done = 0  # rows of the picture that have been handed out
     for i, rows in enumerate(grid.rows):
         stop = rows.stop
         for columns in grid.columns:
-            results = compute(Tile(rows, columns))
+            tile = Tile(rows, columns)
+            results = compute(tile)
             if columns.start == 0:
                 held = _extend(held, results, scale * (stop - done), scale * grid.size[1])
-            for buffer, result in zip(held, results, strict=True):
-                _put(buffer, result, Tile(rows, columns), grid, scale, done)
+            for name, result in results.items():
+                if name in owned:
+                    _copy_owned(held[name], result, tile, scale, done)
+                else:
+                    _add_blended(held[name], result, tile, grid, scale, done)
         ready = stop if i == len(grid.rows) - 1 else rows.last - grid.ramp // 2
         count = scale * (ready - done)
-        yield scale * done, tuple(buffer[:count] for buffer in held)
-        held = tuple(buffer[count:].copy() for buffer in held)
+        yield scale * done, {name: buffer[:count] for name, buffer in held.items()}
+        held = {name: buffer[count:].clone() for name, buffer in held.items()}
         done = ready
 
 
-def _extend(held: Arrays, results: Sequence[NDArray[Any]], rows: int, width: int) -> Arrays:
+def _extend(held: Planes, results: Planes, rows: int, width: int) -> Planes:
     """Buffers of ``rows`` rows that begin with what is held already."""
-    buffers = []
-    for i, result in enumerate(results):
-        buffer = np.zeros((rows, width, result.shape[2]), result.dtype)
+    buffers = {}
+    for name, result in results.items():
+        buffers[name] = result.new_zeros(rows, width, result.shape[2])
         if held:
-            buffer[: len(held[i])] = held[i]
-        buffers.append(buffer)
-    return tuple(buffers)
+            buffers[name][: len(held[name])] = held[name]
+    return buffers
 
 
-def _put(
-    buffer: NDArray[Any], result: NDArray[Any], tile: Tile, grid: Grid, scale: int, done: int
-) -> None:
-    """Add a blended tile to a buffer that begins at row ``done``, or copy what the tile owns."""
+# Buffers may have been made in inference mode: only there may they be written to.
+@torch.inference_mode()
+def _copy_owned(buffer: Tensor, result: Tensor, tile: Tile, scale: int, done: int) -> None:
+    """Copy what a tile owns to a buffer that begins at row ``done``."""
     rows, columns = tile
-    if not np.issubdtype(result.dtype, np.floating):
-        owned = buffer[
-            scale * (rows.first - done) : scale * (rows.last - done),
-            scale * columns.first : scale * columns.last,
-        ]
-        top, left = scale * (rows.first - rows.start), scale * (columns.first - columns.start)
-        owned[:] = result[top : top + owned.shape[0], left : left + owned.shape[1]]
-        return
-    down = fade(rows, grid.size[0], grid.ramp, scale)
-    right = fade(columns, grid.size[1], grid.ramp, scale)
+    target = buffer[
+        scale * (rows.first - done) : scale * (rows.last - done),
+        scale * columns.first : scale * columns.last,
+    ]
+    top, left = scale * (rows.first - rows.start), scale * (columns.first - columns.start)
+    target.copy_(result[top : top + target.shape[0], left : left + target.shape[1]])
+
+
+@torch.inference_mode()
+def _add_blended(
+    buffer: Tensor, result: Tensor, tile: Tile, grid: Grid, scale: int, done: int
+) -> None:
+    """Add a weighted tile to a buffer that begins at row ``done``."""
+    rows, columns = tile
+    down = fade(rows, grid.size[0], grid.ramp, scale).to(result.device)
+    right = fade(columns, grid.size[1], grid.ramp, scale).to(result.device)
     # Rows before `done` have been handed out; this tile's weight there is zero.
     skip = max(0, scale * (done - rows.start))
     weighted = result[skip:] * down[skip:, None, None]
@@ -224,25 +239,32 @@ class RollingRows:
         strips: consecutive strips from row 0 on.
     """
 
-    def __init__(self, strips: Iterator[tuple[int, Arrays]]) -> None:
-        self._strips = strips
-        self._held: list[tuple[int, Arrays]] = []
+    def __init__(self, strips: Iterator[tuple[int, Planes]]) -> None:
+        self._strips = ((top, top + _height(planes), planes) for top, planes in strips)
+        self._held: list[tuple[int, int, Planes]] = []
 
-    def rows(self, start: int, stop: int) -> Arrays:
-        """Rows ``start`` to ``stop`` of every array; drops what lies before ``start``.
+    def rows(self, start: int, stop: int) -> Planes:
+        """Rows ``start`` to ``stop`` of every result; drops what lies before ``start``.
 
         Rows must be asked for in order: ``start`` may not decrease.
         """
-        self._held = [(top, parts) for top, parts in self._held if top + len(parts[0]) > start]
-        while not self._held or self._held[-1][0] + len(self._held[-1][1][0]) < stop:
+        self._drop(start)
+        while not self._held or self._held[-1][1] < stop:
             self._held.append(next(self._strips))
-            self._held = [(top, parts) for top, parts in self._held if top + len(parts[0]) > start]
+            self._drop(start)
         pieces = [
-            tuple(part[max(0, start - top) : stop - top] for part in parts)
-            for top, parts in self._held
+            {name: plane[max(0, start - top) : stop - top] for name, plane in planes.items()}
+            for top, _, planes in self._held
             if top < stop
         ]
-        return tuple(
-            same[0] if len(same) == 1 else np.concatenate(same)
-            for same in zip(*pieces, strict=True)
-        )
+        if len(pieces) == 1:
+            return pieces[0]
+        return {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def _drop(self, start: int) -> None:
+        """Drop the strips that end before row ``start``."""
+        self._held = [strip for strip in self._held if strip[1] > start]
+
+
+def _height(planes: Planes) -> int:
+    return len(next(iter(planes.values())))

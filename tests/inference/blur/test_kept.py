@@ -270,8 +270,8 @@ def test_the_box_tells_blur_in_pixels_of_the_picture(monkeypatch, tmp_path):
 @pytest.mark.parametrize("step", [1, 7, 40])
 def test_maps_are_enlarged_row_by_row_as_they_would_be_whole(step):
     maps = np.random.default_rng(0).random((20, 9, 2), np.float32)
-    pieces = ((top, (maps[top : top + 6],)) for top in range(0, 20, 6))
+    pieces = ((top, {"blur": torch.from_numpy(maps[top : top + 6])}) for top in range(0, 20, 6))
     rows = box.EnlargedRows(RollingRows(pieces), 20, 4, 1.5)
-    found = [rows.rows(top, min(top + step, 80))[0] for top in range(0, 80, step)]
+    found = [rows.rows(top, min(top + step, 80))["blur"] for top in range(0, 80, step)]
     expected = 4 * upsample(maps, 4, phase=1.5, method="bilinear")
     np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-5)

@@ -11,7 +11,7 @@ import torch
 
 from blindsr.errors import WeightsError
 from blindsr.imaging.resize import upsample
-from blindsr.imaging.tiling import Arrays, RollingRows
+from blindsr.imaging.tiling import Planes, RollingRows
 from blindsr.inference.blur.kept import DEFAULT_KEEP_BLUR
 from blindsr.inference.catalogue import ASSETS, SMALL
 from blindsr.inference.model import Estimator
@@ -60,25 +60,24 @@ class EnlargedRows:
     At the size of the picture they take 1 / scale^2 of the memory.
 
     Args:
-        maps: (rows, W, C) in pixels of the picture; read from top to bottom.
+        maps: with ``blur``, (rows, W, C) in pixels of the picture; read from top to bottom.
         height: of the picture.
         scale: HR size over LR size.
         phase: where LR pixel 0 lies in HR pixels.
     """
 
-    names: tuple[str, ...] = ("blur",)
-
     def __init__(self, maps: RollingRows, height: int, scale: int, phase: float) -> None:
         self._maps, self._height, self._scale, self._phase = maps, height, scale, phase
 
-    def rows(self, start: int, stop: int) -> Arrays:
-        """(stop - start, scale * W, C) of the one map."""
+    def rows(self, start: int, stop: int) -> Planes:
+        """``blur``, (stop - start, scale * W, C), on the CPU."""
         scale = self._scale
         first = max(0, start // scale - _REACH)
         last = min(self._height, -(-stop // scale) + _REACH)
-        map_ = self._maps.rows(first, last)[0]
+        map_ = self._maps.rows(first, last)["blur"].cpu().numpy()
         part = upsample(map_, scale, phase=self._phase, method="bilinear")
-        return (part[start - scale * first : stop - scale * first] * np.float32(scale),)
+        wanted = part[start - scale * first : stop - scale * first]
+        return {"blur": torch.from_numpy(wanted * np.float32(scale))}
 
 
 def _weights() -> NetworkFile | None:

@@ -1,9 +1,10 @@
 """One picture through one model: tile by tile, strip by strip.
 
 The estimator and the upscaler have tiles of their own, because the attention of the one needs
-larger multiples than that of the other. The estimator's strips of maps feed the upscaler's tiles:
-neither a picture of maps nor one of logits is ever held. Where a network takes means over the whole
-picture they are collected first, in :data:`ROUNDS` rounds over the tiles.
+larger multiples than that of the other. The estimator's strips of maps stay tensors on the model's
+device and feed the upscaler's tiles: neither a picture of maps nor one of logits is ever held.
+Where a network takes means over the whole picture they are collected first, in :data:`ROUNDS`
+rounds over the tiles.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from blindsr.imaging.tiling import Arrays, Grid, RollingRows, Tile, blend
+from blindsr.imaging.tiling import Grid, Planes, RollingRows, Tile, blend
 from blindsr.inference.blur.in_box import EnlargedRows
 from blindsr.inference.blur.kept import Blend
 from blindsr.inference.model import Estimator, Model
@@ -49,32 +50,16 @@ def share_of(tell: Progress | None, before: float, share: float) -> Progress | N
     return tell_run
 
 
-NamedMaps = dict[str, NDArray[Any]]
-"""Some rows of the maps by name: ``blur`` float32 (rows, s*W, 1 or 2), sigma in HR pixels
-and the scale of its error, and ``seg`` uint8 (rows, s*W, 1)."""
-
-
 class MapRows(Protocol):
     """Maps by row."""
 
-    names: tuple[str, ...]
+    def rows(self, start: int, stop: int) -> Planes:
+        """Some rows of the maps by name.
 
-    def rows(self, start: int, stop: int) -> Arrays:
-        """(rows, s*W, C) of every map, in the order of ``names``."""
+        ``blur`` is float32 (rows, s*W, 1 or 2), sigma in HR pixels and the scale of its error, and
+        ``seg`` uint8 (rows, s*W, 1).
+        """
         ...
-
-
-class EstimatedRows(RollingRows):
-    """Maps of an estimator, of which only the rows in use are held."""
-
-    def __init__(self, estimator: Estimator, strips: Iterator[tuple[int, Arrays]]) -> None:
-        super().__init__(strips)
-        self.names = map_names(estimator)
-
-
-def map_names(estimator: Estimator) -> tuple[str, ...]:
-    """Names of the maps that an estimator gives, ``blur`` first."""
-    return tuple(name for name in ("blur", "seg") if name in estimator.gives)
 
 
 @dataclass
@@ -111,22 +96,21 @@ class TiledRun:
                 pass
             self._means.finish_round()
         if self.upscaling is None:
-            assert self.model.estimator is not None
-            names = map_names(self.model.estimator)
-            for top, parts in self._estimate_own():
-                yield self._strip(top, None, dict(zip(names, parts, strict=True)))
+            for top, estimated in self._estimate_own():
+                yield self._strip(top, None, estimated)
             return
         rows = self._map_rows(recording=False)
         blur: MapRows | None = rows
         if self.look is not None:
             blur = self._look_rows(*self.look)
         upscale = self._upscale
-        for top, (sr,) in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
+        for top, made in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
+            sr = made["sr"].numpy()
             np.clip(sr, 0, 1, out=sr)
-            seen = _named(blur, top, top + len(sr)) if maps or self.blend is not None else {}
+            seen = _rows_of(blur, top, top + len(sr)) if maps or self.blend is not None else {}
             removed = self._blend_in(top, sr, seen.get("blur"))
             if rows is not None and self.look is not None and maps:
-                seen = _named(rows, top, top + len(sr))
+                seen = _rows_of(rows, top, top + len(sr))
             yield self._strip(top, sr, seen if maps else {}, removed)
 
     def _look_rows(self, estimator: Estimator, grid: Grid) -> MapRows:
@@ -135,9 +119,12 @@ class TiledRun:
         return EnlargedRows(rows, grid.size[0], self.model.scale, self.blend.phase)
 
     def _blend_in(
-        self, top: int, sr: NDArray[np.float32], blur: NDArray[np.float32] | None
+        self, top: int, sr: NDArray[np.float32], blur: Tensor | None
     ) -> NDArray[np.float32] | None:
-        return None if self.blend is None else self.blend.apply(self.picture, top, sr, blur)
+        if self.blend is None:
+            return None
+        seen = None if blur is None else blur.cpu().numpy()
+        return self.blend.apply(self.picture, top, sr, seen)
 
     @property
     def _rounds(self) -> int:
@@ -176,10 +163,9 @@ class TiledRun:
             return self.told
         if self.estimating is None:
             return None
-        assert self.model.estimator is not None
-        return EstimatedRows(self.model.estimator, self._estimate_own(recording=recording))
+        return RollingRows(self._estimate_own(recording=recording))
 
-    def _estimate_own(self, *, recording: bool = False) -> Iterator[tuple[int, Arrays]]:
+    def _estimate_own(self, *, recording: bool = False) -> Iterator[tuple[int, Planes]]:
         assert self.estimating is not None
         assert self.model.estimator is not None
         own, scale = self.model.estimator, self.model.scale
@@ -187,35 +173,36 @@ class TiledRun:
 
     def _estimate(
         self, estimator: Estimator, grid: Grid, scale: int, *, recording: bool = False
-    ) -> Iterator[tuple[int, Arrays]]:
-        """Strips of the maps of :func:`map_names`, ``scale`` times the size of the picture."""
+    ) -> Iterator[tuple[int, Planes]]:
+        """Strips of the maps that an estimator gives, ``scale`` times the size of the picture."""
 
-        def compute(tile: Tile) -> list[NDArray[Any]]:
+        def compute(tile: Tile) -> Planes:
             with self.model.running(self._frame(tile, grid, recording)):
                 estimate = estimator.run(self.picture.tile(tile, self.model.device))
                 maps = {}
                 if estimate.blur is not None:
                     blur = (estimate.blur, estimate.blur_scale)
                     found = [map_.float() for map_ in blur if map_ is not None]
-                    maps["blur"] = torch.cat(found, dim=1)
+                    maps["blur"] = _channels_last(torch.cat(found, dim=1))
                 if estimate.seg_logits is not None:
                     seg = estimate.seg_logits.argmax(dim=1, keepdim=True)
-                    maps["seg"] = seg.to(torch.uint8)
+                    maps["seg"] = _channels_last(seg.to(torch.uint8))
             self._count()
-            return [_channels_last(maps[name]) for name in map_names(estimator)]
+            return {name: map_ for name, map_ in maps.items() if name in estimator.gives}
 
-        return blend(grid, scale, compute)
+        return blend(grid, scale, compute, owned=("seg",))
 
-    def _upscale(self, tile: Tile, rows: MapRows | None) -> list[NDArray[Any]]:
+    def _upscale(self, tile: Tile, rows: MapRows | None) -> Planes:
+        """``sr``, on the CPU: where it goes from here, no network looks at it any more."""
         grid, upscaler = self.upscaling, self.model.upscaler
         assert grid is not None
         assert upscaler is not None
         maps = self._tile_maps(tile, rows)
         with self.model.running(self._frame(tile, grid, recording=False)):
             lr = self.picture.tile(tile, self.model.device)
-            sr = _channels_last(upscaler.run(lr, **maps).float())
+            sr = _channels_last(upscaler.run(lr, **maps).float()).cpu()
         self._count()
-        return [sr]
+        return {"sr": sr}
 
     def _condition(self, tile: Tile, rows: MapRows) -> None:
         """Run only the part that takes means over the whole picture."""
@@ -240,8 +227,8 @@ class TiledRun:
         columns = slice(scale * tile.columns.start, scale * tile.columns.stop)
         found = {}
         height = slice(scale * tile.rows.start, scale * tile.rows.stop)
-        for name, map_ in _named(rows, height.start, height.stop).items():
-            part = torch.from_numpy(map_[:, columns].copy()).to(self.model.device)
+        for name, map_ in _rows_of(rows, height.start, height.stop).items():
+            part = map_[:, columns].contiguous().to(self.model.device)
             if name == "seg":
                 found["seg"] = part[None, :, :, 0].long()
                 continue
@@ -264,13 +251,13 @@ class TiledRun:
         self,
         top: int,
         sr: NDArray[np.float32] | None,
-        maps: NamedMaps,
+        maps: Planes,
         removed: NDArray[np.float32] | None = None,
     ) -> Strip:
         """Cut off the mirrored padding of a small picture."""
         height, width = (self.model.scale * side for side in self.picture.size)
         keep = slice(0, max(0, height - top)), slice(0, width)
-        shown = {name: map_[keep] for name, map_ in maps.items()}
+        shown = {name: map_[keep].cpu().numpy() for name, map_ in maps.items()}
         blur, seg = shown.get("blur"), shown.get("seg")
         sr, removed = (None if map_ is None else map_[keep] for map_ in (sr, removed))
         return Strip(
@@ -283,11 +270,11 @@ class TiledRun:
         )
 
 
-def _named(rows: MapRows | None, start: int, stop: int) -> NamedMaps:
-    """Rows ``start`` to ``stop`` of the maps, by name."""
-    return {} if rows is None else dict(zip(rows.names, rows.rows(start, stop), strict=True))
+def _rows_of(rows: MapRows | None, start: int, stop: int) -> Planes:
+    """Rows ``start`` to ``stop`` of the maps, if there are any."""
+    return {} if rows is None else rows.rows(start, stop)
 
 
-def _channels_last(x: Tensor) -> NDArray[Any]:
-    """(1, C, H, W) -> array (H, W, C)."""
-    return np.ascontiguousarray(x[0].permute(1, 2, 0).cpu().numpy())
+def _channels_last(x: Tensor) -> Tensor:
+    """(1, C, H, W) -> (H, W, C)."""
+    return x[0].permute(1, 2, 0).contiguous()

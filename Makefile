@@ -36,7 +36,7 @@ setup: .venv/ready
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
-		--editable '.[dev,docs,metrics,arches,onnx]'
+		--editable '.[dev,docs,metrics,arches,onnx,serve]'
 	@touch $@
 
 demo: setup

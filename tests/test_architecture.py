@@ -163,7 +163,7 @@ def test_maps_are_called_blur_and_seg_everywhere():
 
 LIGHT = """
 import sys
-heavy = {'torch', 'lightning', 'numpy', 'cv2', 'timm', 'matplotlib', 'albumentations'}
+heavy = {'torch', 'lightning', 'numpy', 'cv2', 'timm', 'matplotlib', 'albumentations', 'gradio'}
 def check(what):
     loaded = heavy & set(sys.modules)
     assert not loaded, f'{what} loads {loaded}'
@@ -172,7 +172,8 @@ check('import blindsr')
 from blindsr.cli import app, lightning_script
 lightning_script.main(['--help'])
 check('lightning --help')
-for words in ('--help', 'prepare --help', 'convert official --help', 'upscale --help'):
+for command in ('', 'prepare', 'convert official', 'upscale', 'serve'):
+    words = f'{command} --help'.strip()
     app.main(words.split())
     check(words)
 heavy = {'torch', 'lightning', 'timm'}

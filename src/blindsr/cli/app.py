@@ -25,13 +25,14 @@ COMMANDS = {
     "demo": "train a small network on embedded scenes and show what it sees",
     "train": "fine-tune a model on photographs of your own",
     "upscale": "restore pictures at several times their size",
+    "serve": "a page in your browser: drop a photograph, compare, download",
     "estimate": "sigma map and class map of pictures",
     "models": "what can be loaded, and what each model is for",
     "score": "how near pictures are to the true ones",
     "convert": "official weights to ours, checkpoints to files to pass on, PBaSR and ncnn to .pth",
     "doctor": "what is installed here and whether it fits together",
 }
-WITH_NETWORKS = ("upscale", "estimate", "convert")
+WITH_NETWORKS = ("upscale", "serve", "estimate", "convert")
 """Commands that read networks, which may be the user's own."""
 TRAINING = ("fit", "validate", "test", "predict")
 

@@ -79,8 +79,21 @@ class Outcome(NamedTuple):
     """In dB, where it was asked for."""
 
 
-def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -> Outcome:
+Look = Callable[[int, "NDArray[np.float32]", "NDArray[np.float32] | None"], None]
+"""Shown the number of the first row, rows of the result and of sigma as they pass."""
+
+
+def upscale_picture(
+    model: Restorer, job: Job, options: Options, tell: Teller, look: Look | None = None
+) -> Outcome:
     """Write all files of a job.
+
+    Args:
+        model: to restore with.
+        job: what to read and to write.
+        options: of all pictures.
+        tell: called with tiles done and tiles in all.
+        look: called with what is written, before it is resized.
 
     Raises:
         BlindSRError: the picture cannot be read, restored or written; nothing is left of it.
@@ -100,12 +113,13 @@ def upscale_picture(model: Restorer, job: Job, options: Options, tell: Teller) -
         maps, sheet, report = _open_extras(stack, model, job, options, lr)
         neutral = photo.grey or is_neutral(photo.color)
         work = _Work(
-            photo, neutral, layout, options.phase, model.scale, writer, maps, sheet, report, resizer
+            *(photo, neutral, layout, options.phase, model.scale, writer),
+            *(maps, sheet, report, resizer, look),
         )
         for strip in model.strips(
             lr,
             tile=options.tile,
-            maps=maps is not None or (sheet is not None and model.shows_maps),
+            maps=maps is not None or (bool(sheet or look) and model.shows_maps),
             keep_blur=options.keep_blur,
             strength=options.strength,
             tta=options.tta,
@@ -188,6 +202,7 @@ class _Work:
     sheet: Comparison | None
     report: ConsistencyReport | None
     resizer: AnyFactor | None
+    look: Look | None
 
     def take(self, strip: Strip) -> None:
         """Hand on one strip, some rows at a time: what is made of them is small."""
@@ -208,6 +223,8 @@ class _Work:
                 self.report.add(sr, None if strip.removed is None else strip.removed[rows])
             if self.sheet is not None:
                 self.sheet.add(top, sr, blur)
+            if self.look is not None:
+                self.look(top, sr, blur)
             if self.maps is not None:
                 self.maps.add(top, blur, None if strip.seg is None else strip.seg[rows])
 

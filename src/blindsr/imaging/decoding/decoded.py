@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from blindsr.imaging.decoding.metadata import Metadata
 
@@ -80,3 +81,10 @@ def from_cmyk(cmyk: NDArray[np.uint8]) -> NDArray[np.uint8]:
         light = 255 - cmyk[top : top + _ROWS].astype(np.uint32)
         result[top : top + _ROWS] = (light[..., :3] * light[..., 3:] + 127) // 255
     return result
+
+
+def from_ycbcr(image: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Return (H, W, 3) RGB of 8-bit YCbCr of full range (JFIF)."""
+    height, width = image.shape[:2]
+    picture = Image.frombytes("YCbCr", (width, height), np.ascontiguousarray(image).tobytes())
+    return np.asarray(picture.convert("RGB"))

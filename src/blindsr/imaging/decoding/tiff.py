@@ -11,7 +11,13 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from blindsr.imaging.decoding.decoded import Decoded, from_cmyk, full_range, unmultiplied
+from blindsr.imaging.decoding.decoded import (
+    Decoded,
+    from_cmyk,
+    from_ycbcr,
+    full_range,
+    unmultiplied,
+)
 from blindsr.imaging.decoding.memory import check_room
 from blindsr.imaging.decoding.metadata import Metadata, sound_dpi, sound_profile
 from blindsr.imaging.decoding.pillow import decode_pillow
@@ -28,6 +34,7 @@ _ASSOCIATED, _UNASSOCIATED = 1, 2
 _INK_IS_CMYK = 1
 _TO_INCH = {2: 1.0, 3: 2.54}
 _XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
+_SUBSAMPLING = 530
 
 
 def is_tiff(head: bytes) -> bool:
@@ -40,7 +47,7 @@ def decode_tiff(path: str, file: BinaryIO) -> Decoded:
     with tifffile.TiffFile(file) as tiff:
         page, notes = _first_full(tiff)
         kind, bits = int(page.photometric), page.bitspersample
-        if page.compression == _OLD_JPEG or (kind == _YCBCR and page.compression != _JPEG):
+        if page.compression == _OLD_JPEG or (_is_stored_ycbcr(page) and not _is_plain(page)):
             file.seek(0)
             return decode_pillow(path, file)  # libtiff knows what tifffile does not
         _check_kind(page, kind)
@@ -148,6 +155,17 @@ def _check_kind(page: tifffile.TiffPage, kind: int) -> None:
         raise UnsupportedPictureError(f"a picture of {page.samplesperpixel} inks of {bits} bit")
 
 
+def _is_stored_ycbcr(page: tifffile.TiffPage) -> bool:
+    """Whether its samples are YCbCr; those of JPEG are RGB when tifffile has decoded them."""
+    return int(page.photometric) == _YCBCR and page.compression != _JPEG
+
+
+def _is_plain(page: tifffile.TiffPage) -> bool:
+    """Whether every pixel has its own YCbCr of 8 bit."""
+    subsampling = page.tags.valueof(_SUBSAMPLING, (2, 2))
+    return subsampling == (1, 1) and page.bitspersample == 8
+
+
 def _split(
     page: tifffile.TiffPage, kind: int, bits: int, samples: NDArray[np.generic]
 ) -> tuple[NDArray[np.integer], NDArray[np.integer] | None, list[str]]:
@@ -161,6 +179,8 @@ def _split(
         color = _coloured(page, color)
     elif kind == _CMYK:
         color = from_cmyk(full_range(color, peak).astype(np.uint8, copy=False))
+    elif _is_stored_ycbcr(page):
+        color = from_ycbcr(color)
     else:
         color = full_range(color, peak)
         if kind == _WHITE_IS_ZERO:

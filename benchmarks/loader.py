@@ -26,8 +26,8 @@ from hardware import processor
 
 from blindsr.data import NYUv2BSR, render_scene
 from blindsr.data.augment.blur_draw import plan_blur
+from blindsr.data.files.depth_maps import encode_depth
 from blindsr.data.files.sigma_maps import write_blur
-from blindsr.data.prepare.frame import encode_depth
 from blindsr.degradation import degrade
 from blindsr.imaging import to_uint8, write_png
 

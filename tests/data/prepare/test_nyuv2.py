@@ -11,10 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
+from blindsr.data.files.depth_maps import encode_depth
 from blindsr.data.files.manifest import MANIFEST, PARTIAL, read_manifest
 from blindsr.data.files.sigma_maps import decode_blur, encode_blur, read_blur
-from blindsr.data.prepare.frame import encode_depth
-from blindsr.data.prepare.nyuv2 import _contents, _plan, prepare_nyuv2
+from blindsr.data.prepare.folder import counts, planned
+from blindsr.data.prepare.nyuv2 import nyuv2_parts, prepare_nyuv2
 from blindsr.data.prepare.nyuv2_file import NYUv2File, NYUv2Split
 from blindsr.degradation.paired import degrade
 from blindsr.errors import ConfigError, DataError, FileError
@@ -240,11 +241,12 @@ def test_folder_that_cannot_be_written(sources, tmp_path, monkeypatch):
 
 
 def test_counts_of_the_full_set():
-    plans = _plan(NYUv2Split(tuple(range(1, 796)), tuple(range(796, 1450))), seed=0, sigma_max=5.0)
+    split = NYUv2Split(tuple(range(1, 796)), tuple(range(796, 1450)))
+    plans = {p.folder: planned(p, seed=0, sigma_max=5.0) for p in nyuv2_parts(split)}
     groups = {f"val/Group{group}": {"VA": 524, "IVA": 130} for group in range(1, 6)}
-    assert _contents(plans)["counts"] == {"train": {"VA": 636, "IVA": 159}, **groups}
+    assert counts(plans) == {"train": {"VA": 636, "IVA": 159}, **groups}
     times = [
-        sum(plan[number].kind == "IVA" for plan in plans["val"].values())
+        sum(plan[f"{number:04d}"].kind == "IVA" for plan in plans["val"].values())
         for number in range(796, 1450)
     ]
     assert (times.count(1), times.count(0)) == (650, 4)

@@ -18,6 +18,7 @@ from blindsr.data.bsr.layout import (
     find_files,
     find_groups,
 )
+from blindsr.data.files.depth_maps import MILLIMETRE
 from blindsr.data.files.manifest import MANIFEST, read_manifest
 from blindsr.data.files.source_values import finite
 from blindsr.data.loading.checked_options import check_choice, check_whole, is_list
@@ -25,20 +26,23 @@ from blindsr.data.loading.evaluation import split_holdout
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import Downsampler
 
+Validation = Literal["holdout", "group1", "val"]
+
 
 class BSRDataModule(AugmentedDataModule):
     """A folder of one BSR data set, prepared by ``blindsr prepare`` or as its authors offer it.
 
     A subclass gives the attributes below, and in ``__init__`` its own default of ``root`` and
     whatever else differs. :mod:`blindsr.data.bsr.layout` says how the files lie; a data set that
-    keeps them otherwise overrides :meth:`find`, one with a validation split :meth:`split`.
+    keeps them otherwise overrides :meth:`find`.
 
     Args:
         root: folder with ``train`` and the split of the test groups.
         downsampler: how LR was made, for a folder without manifest (the authors'): s-fold is
             inferred, not published. A manifest wins.
         validation: "holdout" validates on a seeded part of the training list; "group1" on the
-            first test group, as the paper does (its choice of weights has seen the test set).
+            first test group, as the paper does (its choice of weights has seen the test set);
+            "val" on the split of that name, where the data set has one.
         holdout: share of the training list kept for validation, at least one picture.
         groups: numbers of the test groups to test on.
         pairing: "name", or "sorted" for folders whose files have unlike names.
@@ -57,6 +61,10 @@ class BSRDataModule(AugmentedDataModule):
     """Folder of the test groups."""
     seg_format: ClassVar[SegFormat] = "zero_void"
     """How ``semseg`` stores classes."""
+    depth_step: ClassVar[float] = MILLIMETRE
+    """Metres of one step of the stored depth."""
+    validations: ClassVar[tuple[str, ...]] = ("holdout", "group1")
+    """What ``validation`` may be."""
     how_to_get: ClassVar[str] = "Prepare or download the data set, or correct root"
     """What to do where the folder is missing; ``{root}`` is replaced."""
 
@@ -65,7 +73,7 @@ class BSRDataModule(AugmentedDataModule):
         root: str,
         *,
         downsampler: Downsampler = "sfold",
-        validation: Literal["holdout", "group1"] = "holdout",
+        validation: Validation = "holdout",
         holdout: float = 0.1,
         groups: Sequence[int] = (1, 2, 3, 4, 5),
         pairing: Pairing = "name",
@@ -76,7 +84,7 @@ class BSRDataModule(AugmentedDataModule):
         if self.manifest is not None:
             downsampler = self.manifest["settings"]["downsampler"]
         super().__init__(downsampler=downsampler, **options)
-        check_choice("validation", validation, ("holdout", "group1"))
+        check_choice("validation", validation, self.validations)
         check_choice("pairing", pairing, ("name", "sorted"))
         if not finite(holdout, above=0, most=1) or holdout == 1:
             raise ConfigError("holdout", found=str(holdout), expected="0 < holdout < 1")
@@ -114,6 +122,8 @@ class BSRDataModule(AugmentedDataModule):
         files = self.find("train")
         if self.validation == "group1":
             return files, self._group("Group1")
+        if self.validation == "val":
+            return files, self.dataset(self.find("val"))
         files, held = split_holdout(files, self.holdout, self.seed, "training")
         return files, self.dataset(held)
 
@@ -132,6 +142,7 @@ class BSRDataModule(AugmentedDataModule):
             seg_format=self.seg_format,
             transform=transform,
             group=group,
+            depth_step=self.depth_step,
         )
 
     def _invariant(self, files: list[BSRFiles]) -> list[BSRFiles]:

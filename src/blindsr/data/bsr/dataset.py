@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from blindsr.data.augment.on_the_fly import Regenerate, Sharp
 from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
 from blindsr.data.bsr.layout import BSRFiles, SegFormat
+from blindsr.data.files.depth_maps import MILLIMETRE, read_depth
 from blindsr.data.files.sigma_maps import read_blur
 from blindsr.data.files.source_values import real_numbers
 from blindsr.data.loading.samplers import Draw
@@ -41,6 +42,7 @@ class BSRDataset(Dataset[Sample]):
             :class:`~blindsr.data.augment.on_the_fly.Regenerate` gets HR, depth and ``seg`` only
             and makes the rest.
         group: value of ``Sample["group"]``; absent if empty.
+        depth_step: metres of one step of the stored depth.
 
     Raises:
         FileError: there are no depth maps for ``Regenerate``; a file is missing or damaged (when
@@ -58,6 +60,7 @@ class BSRDataset(Dataset[Sample]):
         seg_format: SegFormat = "zero_void",
         transform: PairedTransform | Regenerate | None = None,
         group: str = "",
+        depth_step: float = MILLIMETRE,
     ) -> None:
         self.files = list(files)
         self.scale = scale
@@ -66,6 +69,7 @@ class BSRDataset(Dataset[Sample]):
         self.seg_format = seg_format
         self.transform = transform
         self.group = group
+        self.depth_step = depth_step
         if isinstance(transform, Regenerate):
             for file in self.files:
                 if file.depth is None:
@@ -108,7 +112,7 @@ class BSRDataset(Dataset[Sample]):
 
     def _sharp(self, files: BSRFiles) -> Sharp:
         assert files.depth is not None
-        hr, depth = to_uint8(read_rgb(files.hr)), read_depth(files.depth)
+        hr, depth = to_uint8(read_rgb(files.hr)), read_depth(files.depth, self.depth_step)
         seg = None
         if files.seg is not None:
             seg = read_seg(files.seg, self.num_classes, self.seg_format)
@@ -145,20 +149,3 @@ def read_seg(path: Path, num_classes: int, seg_format: SegFormat) -> np.ndarray:
             expected=f"0..{num_classes - 1} or void (format {seg_format})",
         )
     return np.where(void, IGNORE_INDEX, seg).astype(np.uint8)
-
-
-def read_depth(path: Path) -> np.ndarray:
-    """Return depth (H, W) float32 in metres.
-
-    Raises:
-        FileError: the file is missing or damaged.
-        DataError: it is not one channel of 16 bit, or 0 somewhere.
-    """
-    stored = read_array(path)
-    if stored.dtype != np.uint16 or stored.ndim != 2 or not stored.all():
-        raise DataError(
-            path,
-            found=f"{stored.dtype} of shape {stored.shape}, lowest {stored.min()}",
-            expected="(H, W) uint16 millimetres above 0",
-        )
-    return stored.astype(np.float32) / np.float32(1000)

@@ -122,7 +122,8 @@ def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False
 
 def _remove_files(out: Path) -> None:
     """Remove every picture and array where a preparation puts them; other files stay."""
-    parents = [out / "train", out / "val", *(out / "val").glob("Group*")]
+    splits = [out / split for split in ("train", "val", "test")]
+    parents = splits + [group for split in splits for group in split.glob("Group*")]
     for folder in (found for parent in parents for name in FOLDERS for found in parent.glob(name)):
         for path in [*folder.glob("*.png"), *folder.glob("*.npy")]:
             path.unlink()
@@ -155,8 +156,8 @@ def checked_manifest(path: Path) -> dict[str, Any]:
     """Return the content of a manifest after a check of every key that is used.
 
     ``settings`` holds ``scale``, ``sigma_max``, ``downsampler`` and ``phase``. ``train`` (name ->
-    blur) and ``val`` (group -> name -> blur) may be missing; names are those of files, without a
-    folder.
+    blur), ``val`` (the same, or group -> name -> blur) and ``test`` (group -> name -> blur) may be
+    missing; names are those of files, without a folder.
 
     Raises:
         FileError: the file is damaged.
@@ -165,10 +166,14 @@ def checked_manifest(path: Path) -> dict[str, Any]:
     content = read_json(path)
     _check_settings(path, _object(path, "settings", content.get("settings")))
     listed = {"train": content.setdefault("train", {})}
-    groups = _object(path, "val", content.setdefault("val", {}))
-    for group, draws in groups.items():
-        _check_name(path, "val", group)
-        listed[f"val.{group}"] = draws
+    for split in ("val", "test"):
+        groups = _object(path, split, content.setdefault(split, {}))
+        if any(isinstance(entry, Mapping) and "kind" in entry for entry in groups.values()):
+            listed[split] = groups
+            continue
+        for group, draws in groups.items():
+            _check_name(path, split, group)
+            listed[f"{split}.{group}"] = draws
     for key, draws in listed.items():
         for name, draw in _object(path, key, draws).items():
             _check_name(path, key, name)

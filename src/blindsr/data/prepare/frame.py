@@ -1,25 +1,51 @@
 """Makes the files of one frame of a BSR data set.
 
-Files of frame 7: ``GT/0007.png``, ``semseg/0007.png`` (one channel, 0 = void, 1..40), and for
-each blur ``LRx4/0007.png``, ``blur/0007.png`` and ``blur16/0007.npy``
+Files of frame ``0007``: ``GT/0007.png``, ``semseg/0007.png`` where there are labels, and for each
+blur ``LRx4/0007.png``, ``blur/0007.png`` and ``blur16/0007.npy``
 (see :mod:`blindsr.data.files.sigma_maps`).
-``depth/0007.png`` is optional: uint16 millimetres, as most copies of NYUv2 store depth.
+``depth/0007.png`` is optional: uint16, see :mod:`blindsr.data.files.depth_maps`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from blindsr.data.augment.blur_draw import BlurDraw
+from blindsr.data.files.depth_maps import encode_depth
 from blindsr.data.files.sigma_maps import write_blur
-from blindsr.data.prepare.nyuv2_file import NYUv2File, seg_from_labels
 from blindsr.degradation.paired import Operator, degrade
 from blindsr.imaging.files import to_uint8, write_png
 from blindsr.imaging.resize import Downsampler
+
+
+class Frame(NamedTuple):
+    """One picture of a source."""
+
+    rgb: np.ndarray
+    """(H, W, 3) uint8."""
+    depth: np.ndarray
+    """(H, W) float32 in metres, above 0, without holes; infinity for sky."""
+    seg: np.ndarray | None
+    """(H, W) uint8 as stored in ``semseg``; ``None`` without labels."""
+
+
+class FrameSource(Protocol):
+    """Gives the frames of a data set; it is sent to worker processes, so it opens files itself."""
+
+    def read(self, number: int) -> Frame:
+        """Read one frame.
+
+        Raises:
+            FileError: its files are missing or damaged.
+            DataError: it has bad depth or labels.
+        """
+
+    def labelled(self, split: str) -> bool:
+        """Whether the frames of a split have labels."""
 
 
 class Recipe(NamedTuple):
@@ -35,14 +61,15 @@ class Recipe(NamedTuple):
 class FrameJob:
     """Everything that decides the files of one frame."""
 
-    mat: Path
-    mapping: np.ndarray
-    """(K + 1,) uint8, raw class to 0..40."""
+    source: FrameSource
     out: Path
     recipe: Recipe
-    keep_depth: bool
+    depth_step: float | None
+    """Metres of one step of the stored depth; ``None`` stores none."""
     number: int
-    """Frame, counted from 1."""
+    """What the source knows the frame by."""
+    name: str
+    """Stem of all files."""
     split: str
     blurs: tuple[tuple[str, BlurDraw], ...]
     """(group, draw); the group is "" where the split has none."""
@@ -52,16 +79,13 @@ class FrameJob:
         """Folder of the split."""
         return self.out / self.split
 
-    @property
-    def name(self) -> str:
-        """Stem of all files."""
-        return f"{self.number:04d}"
-
 
 def output_files(job: FrameJob) -> list[Path]:
     """Return the files that a finished frame has."""
-    files = [job.base / "GT" / f"{job.name}.png", job.base / "semseg" / f"{job.name}.png"]
-    if job.keep_depth:
+    files = [job.base / "GT" / f"{job.name}.png"]
+    if job.source.labelled(job.split):
+        files.append(job.base / "semseg" / f"{job.name}.png")
+    if job.depth_step is not None:
         files.append(job.base / "depth" / f"{job.name}.png")
     for group, _ in job.blurs:
         folder = job.base / group
@@ -82,23 +106,17 @@ def prepare_frame(job: FrameJob) -> bool:
     """
     if all(path.is_file() for path in output_files(job)):
         return False
-    with NYUv2File(job.mat) as source:
-        frame = source.read(job.number)
-    where = f"{job.mat} frame {job.number}"
-    seg = seg_from_labels(frame.labels, job.mapping, where)
+    frame = job.source.read(job.number)
     write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
-    write_png(job.base / "semseg" / f"{job.name}.png", seg)
-    if job.keep_depth:
-        write_png(job.base / "depth" / f"{job.name}.png", encode_depth(frame.depth))
+    if frame.seg is not None:
+        write_png(job.base / "semseg" / f"{job.name}.png", frame.seg)
+    if job.depth_step is not None:
+        stored = encode_depth(frame.depth, job.depth_step)
+        write_png(job.base / "depth" / f"{job.name}.png", stored)
     hr = frame.rgb.astype(np.float32) / np.float32(255)
     for group, draw in job.blurs:
         _write_blurred(job, group, hr, frame.depth, draw)
     return True
-
-
-def encode_depth(depth: np.ndarray) -> np.ndarray:
-    """Return depth (H, W) in metres as uint16 millimetres, 1..65535."""
-    return np.clip(np.rint(1000.0 * depth.astype(np.float64)), 1, 65535).astype(np.uint16)
 
 
 def _write_blurred(

@@ -20,6 +20,9 @@ from .terminal import counted
 HELP = "make a BSR data set from the official source files, or check one"
 
 _NYU_HELP = "NYUv2-BSR from NYU Depth V2 (795 training frames, 654 test frames in 5 groups)"
+_CITYSCAPES_HELP = (
+    "Cityscapes-BSR from Cityscapes (2975 + 500 frames, 1525 test frames in 5 groups)"
+)
 _CHECK_HELP = "look at every file of a BSR folder, the authors' download included"
 _SHOWN_FAULTS = 20
 
@@ -28,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per data set."""
     datasets = parser.add_subparsers(dest="dataset", required=True, metavar="DATASET")
     _add_nyuv2(datasets.add_parser("nyuv2", help=_NYU_HELP, description=_NYU_HELP))
+    _add_cityscapes(
+        datasets.add_parser("cityscapes", help=_CITYSCAPES_HELP, description=_CITYSCAPES_HELP)
+    )
     _add_check(datasets.add_parser("check", help=_CHECK_HELP, description=_CHECK_HELP))
 
 
@@ -38,6 +44,39 @@ def _add_nyuv2(parser: argparse.ArgumentParser) -> None:
     )
     add("--splits", required=True, type=_path, metavar="FILE", help="splits.mat")
     add("--classes", required=True, type=_path, metavar="FILE", help="classMapping40.mat")
+    _add_common(parser, sigma_max=5, seconds="2")
+
+
+def _add_cityscapes(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--root",
+        required=True,
+        type=_path,
+        metavar="FOLDER",
+        help="leftImg8bit, gtFine, and disparity or rightImg8bit, as unpacked",
+    )
+    add(
+        "--fit",
+        default="resize",
+        metavar="NAME",
+        help="how 2:1 becomes --size: resize (squeezed) or crop (the middle) [resize]",
+    )
+    add("--size", default="640x480", type=_size, metavar="WxH", help="of HR pictures [640x480]")
+    add(
+        "--disparity",
+        default="official",
+        type=_path,
+        metavar="WHAT",
+        help="official, sgbm (left and right matched with OpenCV), or a folder of maps named as "
+        "the pictures: .npy or .pfm in pixels, .png in the official form [official]",
+    )
+    _add_common(parser, sigma_max=15, seconds="5 to 20")
+
+
+def _add_common(parser: argparse.ArgumentParser, *, sigma_max: float, seconds: str) -> None:
+    """Add what every data set takes."""
+    add = parser.add_argument
     add("--out", required=True, type=_path, metavar="FOLDER", help="folder to write, new or empty")
     add(
         "--downsampler",
@@ -49,8 +88,8 @@ def _add_nyuv2(parser: argparse.ArgumentParser) -> None:
         "--operator",
         default="layered",
         metavar="NAME",
-        help="layered (with occlusion, as the paper's data; 2 s a picture and core) or gather "
-        "(one kernel per pixel; 0.15 s) [layered]",
+        help="layered (with occlusion, as the paper's data; "
+        f"{seconds} s a picture and core) or gather (one kernel per pixel; much faster) [layered]",
     )
     add(
         "--keep-depth",
@@ -58,7 +97,13 @@ def _add_nyuv2(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="also write depth maps, to draw the blur anew while training [yes]",
     )
-    add("--sigma-max", type=float, default=5.0, metavar="PX", help="largest sigma, HR pixels [5]")
+    add(
+        "--sigma-max",
+        type=float,
+        default=float(sigma_max),
+        metavar="PX",
+        help=f"largest sigma, HR pixels [{sigma_max:g}]",
+    )
     add("--seed", type=int, default=0, metavar="N", help="of focus, sigma and VA/IVA choice [0]")
     add("--workers", type=int, metavar="N", help="processes; 0 = this one [all cores]")
     add("--overwrite", action="store_true", help="replace the data set that --out holds")
@@ -81,6 +126,15 @@ def _path(word: str) -> str:
     return word
 
 
+def _size(word: str) -> tuple[int, int]:
+    """``640x480``, width first, as (height, width)."""
+    width, _, height = word.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        message = f"{word!r} is no size such as 640x480"
+        raise argparse.ArgumentTypeError(message)
+    return int(height), int(width)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; 0, or 1 where a check finds faults."""
     return _check(arguments) if arguments.dataset == "check" else _prepare(arguments)
@@ -90,25 +144,36 @@ def _prepare(arguments: argparse.Namespace) -> int:
     """Prepare the data set, with a progress bar, and print one closing line."""
     from rich.console import Console
 
+    from blindsr.data.prepare.cityscapes import prepare_cityscapes
     from blindsr.data.prepare.nyuv2 import prepare_nyuv2
 
     console = Console()
     started = time.monotonic()
+    common = {
+        name: getattr(arguments, name)
+        for name in ("downsampler", "operator", "sigma_max", "seed", "keep_depth", "overwrite")
+    }
+    common["workers"] = _cores() if arguments.workers is None else arguments.workers
     with counted(console, "frames") as tell:
-        manifest = prepare_nyuv2(
-            arguments.mat,
-            arguments.splits,
-            arguments.classes,
-            arguments.out,
-            downsampler=arguments.downsampler,
-            operator=arguments.operator,
-            sigma_max=arguments.sigma_max,
-            seed=arguments.seed,
-            keep_depth=arguments.keep_depth,
-            workers=_cores() if arguments.workers is None else arguments.workers,
-            overwrite=arguments.overwrite,
-            progress=tell,
-        )
+        if arguments.dataset == "cityscapes":
+            manifest = prepare_cityscapes(
+                arguments.root,
+                arguments.out,
+                size=arguments.size,
+                fit=arguments.fit,
+                disparity=arguments.disparity,
+                progress=tell,
+                **common,
+            )
+        else:
+            manifest = prepare_nyuv2(
+                arguments.mat,
+                arguments.splits,
+                arguments.classes,
+                arguments.out,
+                progress=tell,
+                **common,
+            )
     console.print(_summary(manifest, arguments.out, time.monotonic() - started), soft_wrap=True)
     return 0
 
@@ -208,13 +273,17 @@ def _cores() -> int:
 
 
 def _summary(manifest: dict, out: str, seconds: float) -> str:
-    counts = manifest["counts"]
-    train = counts["train"]
-    groups = [value for key, value in counts.items() if key != "train"]
-    settings = manifest["settings"]
+    counts, settings = manifest["counts"], manifest["settings"]
+    title = {"nyuv2": "NYUv2-BSR", "cityscapes": "Cityscapes-BSR"}[settings["dataset"]]
+    groups = [value for key, value in counts.items() if "/" in key]
+    parts = [f"{key} {_both(value)}" for key, value in counts.items() if "/" not in key]
+    parts.append(f"{len(groups)} test groups of {_both(groups[0])}")
     return (
-        f"NYUv2-BSR in {out}: train {train['VA']} VA + {train['IVA']} IVA, "
-        f"{len(groups)} test groups of {groups[0]['VA']} VA + {groups[0]['IVA']} IVA; "
+        f"{title} in {out}: {', '.join(parts)}; "
         f"{settings['downsampler']}, {settings['operator']}, sigma 0..{settings['sigma_max']:g}; "
         f"{seconds:.0f} s"
     )
+
+
+def _both(count: dict[str, int]) -> str:
+    return f"{count['VA']} VA + {count['IVA']} IVA"

@@ -11,6 +11,7 @@ from typing import Any
 _LAZY = {
     "BSRDataModule": "bsr.datamodule",
     "BSRDataset": "bsr.dataset",
+    "CityscapesBSR": "bsr.cityscapes",
     "HRFolder": "pbasr.hr_folder",
     "HRFolderDataset": "pbasr.datasets",
     "ImageFolderDataModule": "pbasr.datamodule",
@@ -26,6 +27,7 @@ _LAZY = {
     "check_folder": "check.folder",
     "intended_defocus": "scenes.intended_blur",
     "mask_from_sigma": "files.masks",
+    "prepare_cityscapes": "prepare.cityscapes",
     "prepare_nyuv2": "prepare.nyuv2",
     "render_scene": "scenes.render",
 }

@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import h5py
 import numpy as np
 import pytest
+from tests.helpers.folder_contents import contents
 
 from blindsr.data.files.depth_maps import encode_depth
 from blindsr.data.files.manifest import MANIFEST, PARTIAL, read_manifest
@@ -20,14 +22,6 @@ from blindsr.data.prepare.nyuv2_file import NYUv2File, NYUv2Split
 from blindsr.degradation.paired import degrade
 from blindsr.errors import ConfigError, DataError, FileError
 from blindsr.imaging.files import read_array, read_rgb
-
-
-def contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_layout_of_the_released_data_set(prepared):
@@ -242,7 +236,8 @@ def test_folder_that_cannot_be_written(sources, tmp_path, monkeypatch):
 
 def test_counts_of_the_full_set():
     split = NYUv2Split(tuple(range(1, 796)), tuple(range(796, 1450)))
-    plans = {p.folder: planned(p, seed=0, sigma_max=5.0) for p in nyuv2_parts(split)}
+    parts = nyuv2_parts(split, Path("no.mat"), np.zeros(1, np.uint8))
+    plans = {p.folder: planned(p, seed=0, sigma_max=5.0) for p in parts}
     groups = {f"val/Group{group}": {"VA": 524, "IVA": 130} for group in range(1, 6)}
     assert counts(plans) == {"train": {"VA": 636, "IVA": 159}, **groups}
     times = [

@@ -16,7 +16,7 @@ import numpy as np
 from blindsr.data.bsr.layout import SegFormat, check_root, find_groups
 from blindsr.data.check.pairs import Fault, Item, pair_split
 from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
-from blindsr.data.files.manifest import MANIFEST, PARTIAL, checked_manifest
+from blindsr.data.files.manifest import MANIFEST, PARTIAL, checked_manifest, listed_draws
 from blindsr.data.files.sigma_maps import decode_blur
 from blindsr.data.files.source_values import LARGEST_SCALE, LARGEST_SIGMA, MOST_WORKERS, whole
 from blindsr.data.loading.checked_options import check_number, check_whole
@@ -214,8 +214,7 @@ def _seg_format(items: list[Item]) -> SegFormat:
 
 def _manifest_faults(report: Report, manifest: dict[str, Any]) -> Iterator[Fault]:
     """Yield pictures that the manifest lists and the folder lacks, and blur of another kind."""
-    listed = {"train": manifest.get("train", {})}
-    listed |= {f"val/{group}": names for group, names in manifest.get("val", {}).items()}
+    listed = listed_draws(manifest)
     present = {
         part: {facts.item.name: variant for facts, variant in pictures}
         for part, pictures in report.parts

@@ -18,7 +18,7 @@ from blindsr.imaging.files import read_array
 from blindsr.imaging.resize import DOWNSAMPLERS, downsample
 from blindsr.types import IGNORE_INDEX
 
-_SIDECAR_TOLERANCE = 0.05 + 0.0025  # half a step of the PNG and half a float16 step at sigma 4
+_HALF_STEP = 0.05  # of the PNG
 _BLOCK = 8  # LR pixels; blur of the data sets hardly changes means over so many
 _SAME_PICTURE = 20.0  # dB between block means; two different pictures reach about 12
 
@@ -188,7 +188,8 @@ class _Inspection:
             self._note(path, _size(exact.shape), f"{_size(blur.shape)}, as the PNG in blur")
             return
         off = float(np.abs(exact - blur).max())
-        if off > _SIDECAR_TOLERANCE:
+        own_step = float(np.spacing(np.float16(exact.max(initial=1))))
+        if off > _HALF_STEP + 0.5 * own_step + 1e-4:
             self._note(path, f"sigma off by {off:.2f}", "that of the PNG in blur to half a step")
 
     def _check_classes(self, path: Path) -> None:

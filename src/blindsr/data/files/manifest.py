@@ -34,6 +34,7 @@ PARTIAL = "manifest.partial.json"
 FOLDERS = ("GT", "LRx*", "blur", "blur16", "semseg", "depth")
 """Folders of a split or a test group."""
 FORMAT_VERSION = 1
+SPLITS = ("train", "val", "test")
 _LARGEST_FILE = 2**26  # bytes
 _REMAKE = "Prepare the data set again, or restore the file"
 
@@ -122,7 +123,7 @@ def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False
 
 def _remove_files(out: Path) -> None:
     """Remove every picture and array where a preparation puts them; other files stay."""
-    splits = [out / split for split in ("train", "val", "test")]
+    splits = [out / split for split in SPLITS]
     parents = splits + [group for split in splits for group in split.glob("Group*")]
     for folder in (found for parent in parents for name in FOLDERS for found in parent.glob(name)):
         for path in [*folder.glob("*.png"), *folder.glob("*.npy")]:
@@ -165,20 +166,34 @@ def checked_manifest(path: Path) -> dict[str, Any]:
     """
     content = read_json(path)
     _check_settings(path, _object(path, "settings", content.get("settings")))
-    listed = {"train": content.setdefault("train", {})}
-    for split in ("val", "test"):
-        groups = _object(path, split, content.setdefault(split, {}))
-        if any(isinstance(entry, Mapping) and "kind" in entry for entry in groups.values()):
-            listed[split] = groups
-            continue
-        for group, draws in groups.items():
-            _check_name(path, split, group)
-            listed[f"{split}.{group}"] = draws
-    for key, draws in listed.items():
+    for split in SPLITS:
+        content[split] = _object(path, split, content.get(split, {}))
+        if split != "train" and not _ungrouped(content[split]):
+            for group in content[split]:
+                _check_name(path, split, group)
+    for part, draws in listed_draws(content).items():
+        key = part.replace("/", ".")
         for name, draw in _object(path, key, draws).items():
             _check_name(path, key, name)
             _check_draw(path, f"{key}.{name}", draw)
     return content
+
+
+def listed_draws(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """``train`` or ``val/Group1`` -> name -> record of the blur, of all that a manifest lists."""
+    listed = {}
+    for split in SPLITS:
+        entries = content.get(split, {})
+        if split == "train" or _ungrouped(entries):
+            listed[split] = entries
+        else:
+            listed |= {f"{split}/{group}": names for group, names in entries.items()}
+    return listed
+
+
+def _ungrouped(entries: Mapping[str, Any]) -> bool:
+    """Whether pictures are listed without groups between."""
+    return any(isinstance(entry, Mapping) and "kind" in entry for entry in entries.values())
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from blindsr.data.loading.checked_options import (
     check_number,
     check_whole,
 )
-from blindsr.data.prepare.frame import FrameJob, FrameSource, Recipe
+from blindsr.data.prepare.frame import FrameJob, FrameReader, Recipe
 from blindsr.data.prepare.processes import Progress, make_frames
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.paired import Operator
@@ -37,8 +37,8 @@ class Part(NamedTuple):
     """Which of the three random streams its blur comes from."""
     groups: int
     """Test groups that share HR; 0 for none."""
-    names: Mapping[int, str]
-    """Number of each frame -> stem of its files."""
+    frames: Mapping[int, FrameReader]
+    """By the number that seeds the blur of each."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class Preparation:
 
     Args:
         parts: the splits.
-        source: gives the frames by their numbers; travels to worker processes.
         recipe: how LR comes from HR.
         seed: of focus, sigma, and which frames are blurred invariantly.
         settings: what else decides the files: equal settings make equal folders.
@@ -55,7 +54,6 @@ class Preparation:
     """
 
     parts: Sequence[Part]
-    source: FrameSource
     recipe: Recipe
     seed: int
     settings: Mapping[str, Any]
@@ -102,17 +100,17 @@ class Preparation:
     def _jobs(self, out: Path, plans: Plans) -> list[FrameJob]:
         return [
             FrameJob(
-                source=self.source,
+                reader=reader,
                 out=out,
                 recipe=self.recipe,
                 depth_step=self.depth_step,
-                number=number,
-                name=name,
                 split=part.folder,
-                blurs=tuple((g, plan[name]) for g, plan in plans[part.folder].items()),
+                blurs=tuple(
+                    (group, plan[reader.name]) for group, plan in plans[part.folder].items()
+                ),
             )
             for part in self.parts
-            for number, name in part.names.items()
+            for reader in part.frames.values()
         ]
 
 
@@ -126,9 +124,9 @@ def planned(part: Part, *, seed: int, sigma_max: float) -> dict[str, dict[str, B
     plans = {}
     for g, group in enumerate(groups):
         draws = plan_blur(
-            list(part.names), seed=seed, split=part.draws, group=g, sigma_max=sigma_max
+            list(part.frames), seed=seed, split=part.draws, group=g, sigma_max=sigma_max
         )
-        plans[group] = {part.names[number]: draw for number, draw in draws.items()}
+        plans[group] = {part.frames[number].name: draw for number, draw in draws.items()}
     return plans
 
 

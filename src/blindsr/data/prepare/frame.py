@@ -30,22 +30,27 @@ class Frame(NamedTuple):
     depth: np.ndarray
     """(H, W) float32 in metres, above 0, without holes; infinity for sky."""
     seg: np.ndarray | None
-    """(H, W) uint8 as stored in ``semseg``; ``None`` without labels."""
+    """(H, W) or (H, W, 3) uint8 as stored in ``semseg``; ``None`` without labels."""
 
 
-class FrameSource(Protocol):
-    """Gives the frames of a data set; it is sent to worker processes, so it opens files itself."""
+class FrameReader(Protocol):
+    """Reads one frame of a data set; it is sent to a worker process, so it opens files itself."""
 
-    def read(self, number: int) -> Frame:
-        """Read one frame.
+    @property
+    def name(self) -> str:
+        """Stem of the frame's files."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it has labels."""
+
+    def read(self) -> Frame:
+        """Read it.
 
         Raises:
             FileError: its files are missing or damaged.
             DataError: it has bad depth or labels.
         """
-
-    def labelled(self, split: str) -> bool:
-        """Whether the frames of a split have labels."""
 
 
 class Recipe(NamedTuple):
@@ -61,15 +66,11 @@ class Recipe(NamedTuple):
 class FrameJob:
     """Everything that decides the files of one frame."""
 
-    source: FrameSource
+    reader: FrameReader
     out: Path
     recipe: Recipe
     depth_step: float | None
     """Metres of one step of the stored depth; ``None`` stores none."""
-    number: int
-    """What the source knows the frame by."""
-    name: str
-    """Stem of all files."""
     split: str
     blurs: tuple[tuple[str, BlurDraw], ...]
     """(group, draw); the group is "" where the split has none."""
@@ -79,11 +80,16 @@ class FrameJob:
         """Folder of the split."""
         return self.out / self.split
 
+    @property
+    def name(self) -> str:
+        """Stem of all files."""
+        return self.reader.name
+
 
 def output_files(job: FrameJob) -> list[Path]:
     """Return the files that a finished frame has."""
     files = [job.base / "GT" / f"{job.name}.png"]
-    if job.source.labelled(job.split):
+    if job.reader.labelled:
         files.append(job.base / "semseg" / f"{job.name}.png")
     if job.depth_step is not None:
         files.append(job.base / "depth" / f"{job.name}.png")
@@ -106,7 +112,7 @@ def prepare_frame(job: FrameJob) -> bool:
     """
     if all(path.is_file() for path in output_files(job)):
         return False
-    frame = job.source.read(job.number)
+    frame = job.reader.read()
     write_png(job.base / "GT" / f"{job.name}.png", frame.rgb)
     if frame.seg is not None:
         write_png(job.base / "semseg" / f"{job.name}.png", frame.seg)

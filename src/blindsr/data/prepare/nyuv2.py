@@ -31,23 +31,27 @@ from blindsr.imaging.resize import Downsampler
 
 
 @dataclass(frozen=True)
-class NYUv2Frames:
-    """The frames of ``nyu_depth_v2_labeled.mat``, by their numbers from 1."""
+class NYUv2Frame:
+    """One frame of ``nyu_depth_v2_labeled.mat``."""
 
     mat: Path
     mapping: np.ndarray
     """(K + 1,) uint8, raw class to 0..40."""
+    number: int
+    """From 1."""
+    labelled = True
 
-    def read(self, number: int) -> Frame:
-        """Read one frame; see :class:`~blindsr.data.prepare.frame.FrameSource`."""
+    @property
+    def name(self) -> str:
+        """Four digits."""
+        return f"{self.number:04d}"
+
+    def read(self) -> Frame:
+        """Read it; see :class:`~blindsr.data.prepare.frame.FrameReader`."""
         with NYUv2File(self.mat) as source:
-            frame = source.read(number)
-        seg = seg_from_labels(frame.labels, self.mapping, f"{self.mat} frame {number}")
+            frame = source.read(self.number)
+        seg = seg_from_labels(frame.labels, self.mapping, f"{self.mat} frame {self.number}")
         return Frame(frame.rgb, frame.depth, seg)
-
-    def labelled(self, split: str) -> bool:  # noqa: ARG002
-        """All splits have labels."""
-        return True
 
 
 def prepare_nyuv2(
@@ -107,8 +111,7 @@ def prepare_nyuv2(
         "classes_crc32": zlib.crc32(mapping.tobytes()),
     }
     preparation = Preparation(
-        parts=nyuv2_parts(split),
-        source=NYUv2Frames(Path(mat), mapping),
+        parts=nyuv2_parts(split, Path(mat), mapping),
         recipe=recipe,
         seed=seed,
         settings=settings,
@@ -117,7 +120,10 @@ def prepare_nyuv2(
     return preparation.write(Path(out), overwrite=overwrite, workers=workers, progress=progress)
 
 
-def nyuv2_parts(split: NYUv2Split) -> list[Part]:
-    """Return the splits with the names of their files; the random stream of "val" is "test"."""
-    names = [{number: f"{number:04d}" for number in part} for part in (split.train, split.test)]
-    return [Part("train", "train", 0, names[0]), Part("val", "test", TEST_GROUPS, names[1])]
+def nyuv2_parts(split: NYUv2Split, mat: Path, mapping: np.ndarray) -> list[Part]:
+    """Return the splits; the random stream of "val" is "test"."""
+    train, test = (
+        {number: NYUv2Frame(mat, mapping, number) for number in numbers}
+        for numbers in (split.train, split.test)
+    )
+    return [Part("train", "train", 0, train), Part("val", "test", TEST_GROUPS, test)]

@@ -1,0 +1,98 @@
+"""Prepares Cityscapes-BSR from the official packages, in the layout of the CMOS authors.
+
+``train|val/{GT,LRx4,blur,semseg}``, ``test/GT`` and ``test/Group1..5/{LRx4,blur}``, with
+``manifest.json`` on top, and ``depth`` beside ``GT`` on request. The test frames have no published
+labels. Blur follows from ratios of disparity alone, so no camera file is needed; with one, the
+stored depth is in true metres.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from blindsr.data.files.depth_maps import CENTIMETRE
+from blindsr.data.loading.checked_options import LARGEST_SIDE, check_choice, check_whole
+from blindsr.data.prepare.cityscapes_files import SPLITS, CityscapesFrame, Fit, find_cityscapes
+from blindsr.data.prepare.folder import TEST_GROUPS, Part, Preparation, check_options, check_size
+from blindsr.data.prepare.frame import Recipe
+from blindsr.data.prepare.processes import Progress
+from blindsr.degradation.paired import Operator
+from blindsr.imaging.resize import Downsampler
+
+
+def prepare_cityscapes(
+    root: str | Path,
+    out: str | Path,
+    *,
+    size: tuple[int, int] = (480, 640),
+    fit: Fit = "resize",
+    disparity: str = "official",
+    downsampler: Downsampler = "sfold",
+    scale: int = 4,
+    sigma_max: float = 15.0,
+    seed: int = 0,
+    operator: Operator = "layered",
+    keep_depth: bool = True,
+    overwrite: bool = False,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write Cityscapes-BSR and return its manifest.
+
+    The files are the same bit for bit whatever the number of workers. A run that was interrupted
+    (or killed) goes on when started again with the same settings; finished frames are skipped.
+    The full set has 2380 VA and 595 IVA training pictures, 400 and 100 for validation, and five
+    test groups of 1220 and 305: each of the 1525 test pictures is IVA in exactly one.
+
+    Args:
+        root: holds ``leftImg8bit``, ``gtFine``, and ``disparity`` or ``rightImg8bit``.
+        out: folder to write; new, empty, or one of the same settings unless ``overwrite``.
+        size: height and width of HR.
+        fit: ``resize`` to ``size`` (the paper does not say how 2:1 became 4:3; this is the
+            simplest and keeps every class) or ``crop`` the middle first.
+        disparity: ``official`` (with holes, which are filled along the edges of the picture),
+            ``sgbm`` (matched here with OpenCV) or a folder of maps, named as the frames, in
+            ``.npy``, ``.png`` (the official form) or ``.pfm``; the paper's came from CREStereo.
+        downsampler: how LR is taken from the blurred HR; "sfold" keeps every ``scale``-th pixel.
+        sigma_max: largest nominal sigma in HR pixels.
+        operator: "layered" (with occlusion, as the data sets hold) or "gather" (one kernel per
+            pixel), see ``degradation.paired.degrade``.
+        keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
+        overwrite: replace what another preparation left in ``out``.
+        workers: processes; 0 works in this one.
+        progress: called with the number of finished frames.
+
+    Raises:
+        FileError: a source file is missing or damaged, or the disk is full.
+        DataError: a source does not hold what it should, or ``out`` holds something else.
+        ConfigError: an option has no meaning.
+    """
+    recipe = Recipe(scale, sigma_max, downsampler, operator)
+    check_options(recipe, seed, workers)
+    check_choice("fit", fit, get_args(Fit))
+    for length in size:
+        check_whole("size", length, least=scale, most=LARGEST_SIDE)
+    check_size("size", size, scale)
+    found = find_cityscapes(Path(root), disparity)
+    parts, first = [], 1
+    for split in SPLITS:
+        readers = [CityscapesFrame(files, size, fit) for files in found[split]]
+        groups = TEST_GROUPS if split == "test" else 0
+        parts.append(Part(split, split, groups, dict(enumerate(readers, start=first))))
+        first += len(readers)
+    settings = {
+        "dataset": "cityscapes",
+        "hr_size": list(size),
+        "fit": fit,
+        "disparity": disparity if disparity in ("official", "sgbm") else "maps",
+        **{f"{part.folder}_frames": len(part.frames) for part in parts},
+    }
+    preparation = Preparation(
+        parts=parts,
+        recipe=recipe,
+        seed=seed,
+        settings=settings,
+        depth_step=CENTIMETRE if keep_depth else None,
+    )
+    return preparation.write(Path(out), overwrite=overwrite, workers=workers, progress=progress)

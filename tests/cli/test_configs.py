@@ -11,6 +11,8 @@ from blindsr.cli import configs
 from blindsr.cli.app import main
 
 TRAININGS = (
+    *("blind_cityscapes.yaml", "blind_cityscapes_paper.yaml", "cmos_cityscapes.yaml"),
+    *("cmos_cityscapes_paper.yaml", "rrdb_sft_cityscapes.yaml", "rrdb_sft_cityscapes_paper.yaml"),
     *("blind_demo.yaml", "blind_nyu.yaml", "blind_nyu_released.yaml", "cmos_demo.yaml"),
     *("cmos_nyu.yaml", "cmos_nyu_paper.yaml", "cmos_nyu_released.yaml", "pbasr_demo.yaml"),
     *("pbasr_demo_anchor.yaml", "pbasr_femasr.yaml", "pbasr_realesrgan.yaml"),

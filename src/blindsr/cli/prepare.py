@@ -71,7 +71,7 @@ def _add_cityscapes(parser: argparse.ArgumentParser) -> None:
         help="official, sgbm (left and right matched with OpenCV), or a folder of maps named as "
         "the pictures: .npy or .pfm in pixels, .png in the official form [official]",
     )
-    _add_common(parser, sigma_max=15, seconds="5 to 20")
+    _add_common(parser, sigma_max=15, seconds="several")
 
 
 def _add_common(parser: argparse.ArgumentParser, *, sigma_max: float, seconds: str) -> None:

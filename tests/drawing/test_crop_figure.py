@@ -19,6 +19,7 @@ def test_a_row_of_crops_for_each_frame():
     assert whole.get_title() == "HR"
     frames = [(p.get_x(), p.get_y(), to_hex(p.get_edgecolor())) for p in whole.patches]
     assert frames == [(4.5, 1.5, BOX_COLOURS[0]), (29.5, 19.5, BOX_COLOURS[1])]
+    assert not any(patch.get_clip_on() for patch in whole.patches)  # whole at the border too
     assert [axes.get_title() for axes in crops] == ["input", "result\n25.00 dB", "", ""]
     for axes, (y, x), image in zip(
         crops, [boxes[0], boxes[0], boxes[1], boxes[1]], 2 * [*images.values()], strict=True
@@ -33,7 +34,7 @@ def test_nothing_overlaps(size):
     picture = np.random.default_rng(1).random((*size, 3))
     images = dict.fromkeys(("bicubic", "estimated map", "HR"), picture)
     figure = crop_figure(("HR", picture), images, notes={"bicubic": "25.00 dB, 30.00 dB"})
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     boxes = [axes.get_tightbbox().shrunk(0.97, 0.97) for axes in figure.axes]
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
 

@@ -29,13 +29,25 @@ def test_the_bar_tells_whether_there_is_more(largest, extend):
     assert figure.axes[0].images[0].colorbar.extend == extend
 
 
+@pytest.mark.parametrize("counts", [(0, 1), (3, 1), (1, 3), (4, 2), (3, 3), (0, 3), (2, 2), (5, 5)])
+def test_no_place_is_empty(counts):
+    pictures = {f"picture {i}": np.zeros((30, 40, 3)) for i in range(counts[0])}
+    maps = {f"map {i}": np.ones((30, 40)) for i in range(counts[1])}
+    figure = blur_figure(pictures, maps, sigma_max=2)
+    figure.draw_without_rendering()
+    assert all(axes.images or axes.get_ylabel() for axes in figure.axes)
+    width, height = figure.canvas.get_width_height()
+    boxes = [axes.get_window_extent() for axes in figure.axes]
+    assert sum(box.width * box.height for box in boxes) > 0.65 * width * height
+
+
 def test_titles_do_not_overlap():
     figure = blur_figure(
         {"input": np.zeros((60, 80, 3))},
         {"a": np.ones((60, 80)), "b": np.ones((60, 80))},
         sigma_max=2,
     )
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     boxes = [a.get_tightbbox().shrunk(0.98, 0.98) for a in figure.axes if a.images]
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
 

@@ -93,7 +93,8 @@ def _axes(rows: int, columns: int, share: float) -> tuple[Figure, Axes, NDArray[
 def _mark(axes: Axes, corner: tuple[float, float], side: int, colour: str) -> None:
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=2))
+    style = {"fill": False, "edgecolor": colour, "linewidth": 2, "clip_on": False}
+    axes.add_patch(Rectangle(corner, side, side, **style))
 
 
 def _check(

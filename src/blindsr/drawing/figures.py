@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,11 @@ from blindsr.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.figure import Figure
 
-_TILE = 2.6  # inches
+_TILE, _BAR = 2.6, 0.7  # inches
+_MANY = 20  # values of a line, from which on they are not marked
+_WIDEST = 5  # pictures side by side
 _SMOOTH = "hanning"  # the same for LR and HR; matplotlib's default draws small pictures blocky
 
 
@@ -27,11 +29,10 @@ def blur_figure(
     sigma_max: float,
     unit: str = "HR pixels",
 ) -> Figure:
-    """Pictures in the first row, maps of sigma in the second, all maps on one scale with a bar.
+    """Pictures, then maps of sigma, in rows that are filled; all maps on one scale with a bar.
 
     Args:
-        pictures: (H, W, 3) in [0, 1] or (H, W) in any range, such as depth, by title; without any
-            there is but the row of maps.
+        pictures: (H, W, 3) in [0, 1] or (H, W) in any range, such as depth, by title.
         maps: (H, W) sigma by title.
         sigma_max: end of the scale; values above it take its last colour.
         unit: of sigma.
@@ -44,17 +45,14 @@ def blur_figure(
     """
     if not maps:
         raise DataError("figure", found="no map", expected="one or more")
-    count = 2 if pictures else 1
-    width = _TILE * max(len(pictures), len(maps)) * 1.25
-    figure = _figure(width, count * _TILE)
-    rows = figure.subfigures(count, 1, squeeze=False)[:, 0]  # so that each row fills the width
-    for axes, (title, picture) in _tiles(rows[0], pictures):
+    figure, places = _grid(len(pictures) + len(maps))
+    for axes, (title, picture) in _titled(places, pictures):
         if picture.ndim == 2:
             axes.imshow(picture, cmap="gray", interpolation=_SMOOTH)
         else:
             _require(title, picture, picture.ndim == 3 and picture.shape[2] == 3, "(H, W, 3)")
             axes.imshow(np.clip(picture, 0, 1), interpolation=_SMOOTH)
-    _draw_maps(rows[-1], maps, SIGMA_COLORMAP, sigma_max, f"sigma [{unit}]")
+    _draw_maps(places[len(pictures) :], maps, SIGMA_COLORMAP, sigma_max, f"sigma [{unit}]")
     return figure
 
 
@@ -71,8 +69,8 @@ def error_figure(maps: Mapping[str, NDArray[np.floating]], *, end: float, label:
     """
     if not maps:
         raise DataError("figure", found="no map", expected="one or more")
-    figure = _figure(_TILE * len(maps) * 1.25, _TILE)
-    _draw_maps(figure, maps, ERROR_COLORMAP, end, label)
+    figure, places = _grid(len(maps))
+    _draw_maps(places, maps, ERROR_COLORMAP, end, label)
     return figure
 
 
@@ -99,7 +97,8 @@ def curves(
     figure = _figure(6, 3.2)
     axes = figure.subplots()
     for name, values in lines.items():
-        axes.plot(list(values), list(values.values()), "o-", markersize=3, label=name)
+        marker = "" if len(values) > _MANY else "o"
+        axes.plot(list(values), list(values.values()), marker=marker, markersize=3, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if from_zero:
         axes.set_ylim(0, None)
@@ -163,31 +162,41 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _tiles(
-    row: FigureBase, shown: Mapping[str, NDArray[np.floating]]
-) -> Iterator[tuple[Axes, tuple[str, NDArray[np.floating]]]]:
-    """Axes without ticks in a row, and what each is to show below its title."""
-    if not shown:
-        return
-    tiles = row.subplots(1, len(shown), squeeze=False)[0]
-    for axes, item in zip(tiles, shown.items(), strict=True):
+def _grid(count: int) -> tuple[Figure, list[Axes]]:
+    """Places of pictures and maps, row by row: as many columns as leave the fewest empty."""
+    columns = min(range(min(count, _WIDEST), 2, -1), key=lambda n: -count % n, default=count)
+    rows = -(-count // columns)
+    figure = _figure(1.25 * _TILE * columns + _BAR, _TILE * rows)
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in places:
         axes.set_axis_off()
+    return figure, places[:count]
+
+
+def _titled(
+    places: Sequence[Axes], shown: Mapping[str, NDArray[np.floating]]
+) -> Iterator[tuple[Axes, tuple[str, NDArray[np.floating]]]]:
+    """Places with a title, and what each is to show below it."""
+    for axes, item in zip(places, shown.items(), strict=False):
         axes.set_title(item[0], fontsize=9)
         yield axes, item
 
 
 def _draw_maps(
-    row: FigureBase, maps: Mapping[str, NDArray[np.floating]], colormap: str, end: float, label: str
+    places: Sequence[Axes],
+    maps: Mapping[str, NDArray[np.floating]],
+    colormap: str,
+    end: float,
+    label: str,
 ) -> None:
-    used = []
-    for axes, (title, map_) in _tiles(row, maps):
+    """Maps on one scale, and its bar at the right of the figure."""
+    for axes, (title, map_) in _titled(places, maps):
         _require(title, map_, map_.ndim == 2, "(H, W)")
-        axes.imshow(map_, cmap=colormap, vmin=0, vmax=end, interpolation=_SMOOTH)
-        used.append(axes)
-    bar = used[0].images[0]  # all have its scale
+        image = axes.imshow(map_, cmap=colormap, vmin=0, vmax=end, interpolation=_SMOOTH)
     beyond = any(float(map_.max()) > end for map_ in maps.values())
     extend = "max" if beyond else "neither"
-    row.colorbar(bar, ax=used, label=label, shrink=0.8, extend=extend)
+    figure = image.figure
+    figure.colorbar(image, ax=figure.axes, label=label, shrink=0.8, pad=0.01, extend=extend)
 
 
 def _require(name: str, array: NDArray[np.floating], good: bool, expected: str) -> None:

@@ -93,8 +93,9 @@ def _axes(rows: int, columns: int, share: float) -> tuple[Figure, Axes, NDArray[
 def _mark(axes: Axes, corner: tuple[float, float], side: int, colour: str) -> None:
     from matplotlib.patches import Rectangle
 
-    style = {"fill": False, "edgecolor": colour, "linewidth": 2, "clip_on": False}
-    axes.add_patch(Rectangle(corner, side, side, **style))
+    frame = Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=2)
+    frame.set_clip_on(False)
+    axes.add_patch(frame)
 
 
 def _check(

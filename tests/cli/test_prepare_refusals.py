@@ -243,7 +243,7 @@ def test_workers_that_fail_end_in_one_line(error, expected, sources, tmp_path, c
         raise error
         yield
 
-    monkeypatch.setattr("blindsr.data.prepare.nyuv2._in_processes", broken)
+    monkeypatch.setattr("blindsr.data.prepare.processes._in_processes", broken)
     words = prepare_words(sources, tmp_path / "out")
     words[words.index("--workers") + 1] = "2"
     status, caught = run(capsys, *words)

@@ -11,6 +11,7 @@ from blindsr.cli import app
 from blindsr.cli.pictures.estimate_picture import decided_mask
 from blindsr.cli.pictures.records import INDEX
 from blindsr.data.files.masks import mask_from_sigma, read_mask, read_sigma_mask
+from blindsr.drawing.page import Page, Words
 from blindsr.errors import ConfigError
 from blindsr.imaging.files import read_array, read_png_text, write_png
 from blindsr.networks import CMOS
@@ -270,6 +271,18 @@ def test_uncertainty_is_written_drawn_and_leaves_the_mask_open(photo, tmp_path, 
     wide, narrow = (read_array(f / "photo_preview.png").shape[1] for f in (out, plain))
     assert wide > narrow
     assert not (plain / "photo_uncertainty.png").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--pyramid",)])
+def test_the_picture_of_a_user_is_called_input(model, photo, tmp_path, monkeypatch, options):
+    pages = []
+    save = Page.save
+    monkeypatch.setattr(Page, "save", lambda page, path: (pages.append(page), save(page, path)))
+    assert run(photo, "-o", tmp_path / "out", *options) == 0
+    (page,) = pages
+    words = [item.text for item in page.items if isinstance(item, Words)]
+    assert words[:2] == ["input", "estimated sigma"]
+    assert "LR" not in words
 
 
 def test_what_is_wrong_more_often_than_once_in_four_is_unsure():

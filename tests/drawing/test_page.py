@@ -16,6 +16,9 @@ SIGMA = np.tile(np.linspace(0, 5, 64, dtype=np.float32), (48, 1))
 LONG = "a/very_long_name/" * 20
 
 
+BEYOND = ["0", "1", "2", "3", "4", "≥5"]
+
+
 def strips(**changes):
     seg = np.arange(48 * 64).reshape(48, 64) % 30
     full = {"name": LONG, "lr": IMAGE, "blur": SIGMA, "blur_estimate": SIGMA, "seg": seg}
@@ -31,12 +34,12 @@ def restorations(height=48, **changes):
     return restoration_page([full | changes, {"images": images}, full], **options)
 
 
-def compared(tmp_path, monkeypatch, shape=(48, 64)):
+def compared(tmp_path, monkeypatch, shape=(48, 64), sigma=SIGMA):
     kept = []
     monkeypatch.setattr(Page, "save", lambda page, _path, **_: kept.append(page))
     lr = IMAGE[: shape[0] // 4, : shape[1] // 4]
     with open_comparison(tmp_path / "a.png", lr, scale=4, phase=1.5) as comparison:
-        comparison.add(0, IMAGE[: shape[0], : shape[1]], SIGMA[: shape[0], : shape[1]])
+        comparison.add(0, IMAGE[: shape[0], : shape[1]], sigma[: shape[0], : shape[1]])
         comparison.save(title=LONG, method=LONG, sigma_max=5.0)
     return kept[0]
 
@@ -93,6 +96,16 @@ def test_every_sigma_scale_is_the_same_bar_with_its_unit(tmp_path, monkeypatch):
         words = [item.text for item in page.items if isinstance(item, Words)]
         label = words.index("sigma [HR px]")
         assert words[label - 6 : label] == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_bar_says_where_maps_go_beyond_its_end(tmp_path, monkeypatch):
+    wide = 1.2 * SIGMA
+    comparison = compared(tmp_path, monkeypatch, sigma=wide)
+    for page in (strips(blur_estimate=wide), restorations(blur=wide), comparison):
+        words = [item.text for item in page.items if isinstance(item, Words)]
+        label = words.index("sigma [HR px]")
+        assert words[label - 6 : label] == BEYOND
+        assert_tidy(page)
 
 
 def test_words_are_cut_in_their_middle_and_headings_broken():

@@ -18,6 +18,7 @@ from blindsr.drawing.grid import Row, Tile, draw_grid
 from blindsr.drawing.overview import Overview
 from blindsr.drawing.page import GAP, MARGIN, Boxes, Page, box_colour
 from blindsr.drawing.palette import blur_to_rgb
+from blindsr.drawing.scales import draw_sigma_bar
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import upsample_rows
 from blindsr.imaging.temporary import spool
@@ -89,6 +90,7 @@ class Comparison:
                 *(_crop(self._sr, corner, side) for corner in corners),
             ],
         }
+        maps: list[NDArray[np.float32]] = []
         if self._blur is not None and sigma_max is not None:
             crops = [_crop(self._blur, corner, side).astype(np.float32) for corner in corners]
             maps = [self._small["blur"].image, *crops]
@@ -104,9 +106,9 @@ class Comparison:
         page = Page(title)
         tile = side * max(1, round(_TILE / side))
         grid = draw_grid(page, MARGIN, page.bottom, tile, list(columns), rows)
-        if len(columns) > 2 and sigma_max is not None:
+        if maps and sigma_max is not None:
             left, width = grid.span(2, 2)
-            page.bar(left, grid.bottom + GAP, width, end=sigma_max, label="sigma [HR px]")
+            draw_sigma_bar(page, left, grid.bottom + GAP, width, maps, end=sigma_max)
         page.save(self._path)
 
     def _bicubic_crop(self, corner: tuple[int, int], side: int) -> NDArray[np.float32]:

@@ -7,7 +7,6 @@ ends.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from blindsr.drawing.palette import SIGMA_COLORMAP, colour_scale
 from blindsr.drawing.words import HEADING, SMALL, TITLE, font_of, line_height, shorten, text_width
 from blindsr.errors import printable
 from blindsr.imaging.files import atomic_path
@@ -30,8 +28,6 @@ BOX_COLOURS = ("#ff3b30", "#ffb000", "#00b8f0", "#34c759", "#ff5ec4", "#a06bff")
 FRAME = 2  # pixels around a crop
 _EMPTY = "#f2f2f2"
 _SHADE = (0, 0, 0, 144)
-_BAR, _INSET, _TICKS = 13, 20, 6
-_SWATCH = 12
 
 
 @dataclass(frozen=True)
@@ -171,54 +167,6 @@ class Page:
         """Write one line; what does not fit into the width is cut out of its middle."""
         self._add(_line(text, left, top, width, size, colour, centred=centred))
 
-    def bar(
-        self,
-        left: int,
-        top: int,
-        width: int,
-        *,
-        end: float,
-        label: str,
-        colormap: str = SIGMA_COLORMAP,
-        open_end: bool = False,
-    ) -> None:
-        """Draw a colour scale from 0 to an end, with numbers and what they mean below.
-
-        Args:
-            left: of the room for it.
-            top: of the colours.
-            width: of the room.
-            end: largest value.
-            label: quantity and unit.
-            colormap: name in matplotlib.
-            open_end: larger values have the last colour too.
-        """
-        place = Rectangle(left + _INSET, top, width - 2 * _INSET, _BAR)
-        self.picture(place, colour_scale(np.linspace(0, 1, place.width)[None], colormap))
-        step = place.width / (_TICKS - 1)
-        for tick in range(_TICKS):
-            centre = place.left + min(round(tick * step), place.width - 1)
-            self.fill(Rectangle(centre, place.bottom, 1, 3), QUIET)
-            number = f"{end * tick / (_TICKS - 1):g}"
-            if open_end and tick == _TICKS - 1:
-                number = f"≥{number}"
-            room = int(step)
-            self.words(number, centre - room // 2, place.bottom + 4, room, size=SMALL, centred=True)
-        below = place.bottom + 4 + line_height(SMALL)
-        self.words(label, left, below, width, size=SMALL, centred=True)
-
-    def legend(
-        self, left: int, top: int, width: int, names: Sequence[str], colours: NDArray[np.uint8]
-    ) -> None:
-        """Draw names beside their colours, column by column, as many columns as fit."""
-        column, lines = legend_shape(width, names)
-        for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
-            x = left + index // lines * column
-            y = top + index % lines * line_height(SMALL)
-            self.fill(Rectangle(x, y + 2, _SWATCH, _SWATCH), f"#{bytes(colour).hex()}")
-            start = x + _SWATCH + GAP // 2
-            self.words(name, start, y, column - GAP - (start - x), size=SMALL)
-
     def save(self, path: str | Path, *, text: dict[str, str] | None = None) -> None:
         """Draw the page and write it as a PNG, atomically; its folder is made.
 
@@ -268,13 +216,6 @@ def _line(
     used = text_width(short, size, bold=bold)
     start = left + (width - used) // 2 if centred else left
     return Words(short, Rectangle(start, top, used, line_height(size)), size, colour, bold)
-
-
-def legend_shape(width: int, names: Sequence[str]) -> tuple[int, int]:
-    """Width of a column of a legend, and number of its lines."""
-    widest = max((text_width(printable(name), SMALL) for name in names), default=0)
-    column = min(width + GAP, _SWATCH + GAP // 2 + widest + 2 * GAP)
-    return column, math.ceil(len(names) / max(1, (width + GAP) // column))
 
 
 def _draw_picture(page: Image.Image, draw: ImageDraw.ImageDraw, item: Picture) -> None:

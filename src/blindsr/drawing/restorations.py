@@ -16,6 +16,7 @@ from blindsr.drawing.crops import choose_boxes, crop_side
 from blindsr.drawing.grid import Row, Tile, draw_grid
 from blindsr.drawing.page import GAP, INK, MARGIN, QUIET, Boxes, Page, Rectangle, box_colour
 from blindsr.drawing.palette import blur_to_rgb
+from blindsr.drawing.scales import draw_sigma_bar
 from blindsr.drawing.words import HEADING, line_height
 from blindsr.errors import DataError
 from blindsr.imaging.files import to_uint8
@@ -98,7 +99,8 @@ def restoration_page(
         _draw_whole(page, block, rows_top, width, crops_left - _PANEL_GAP - MARGIN, sigma_max)
     if any(block.maps for block in blocks):
         width = max(_PICTURE[0], widths[-1])
-        page.bar(MARGIN, page.bottom + GAP, width, end=sigma_max, label="sigma [HR px]")
+        maps = [blur for block in blocks for blur in block.maps.values()]
+        draw_sigma_bar(page, MARGIN, page.bottom + GAP, width, maps, end=sigma_max)
     return page
 
 

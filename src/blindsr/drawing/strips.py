@@ -13,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.drawing.grid import Grid, Row, Tile, draw_grid
-from blindsr.drawing.page import ALARM, GAP, INK, MARGIN, Page, legend_shape
+from blindsr.drawing.page import ALARM, GAP, INK, MARGIN, Page
 from blindsr.drawing.palette import (
     ERROR_COLORMAP,
     blur_to_rgb,
     colour_scale,
     seg_to_rgb,
 )
+from blindsr.drawing.scales import draw_bar, draw_legend, draw_sigma_bar, legend_shape
 from blindsr.errors import DataError
 from blindsr.imaging.files import to_uint8
 from blindsr.types import IGNORE_INDEX
 
 TITLES = {
+    "input": "input",
     "hr": "HR",
     "lr": "LR",
     "blur": "true sigma",
@@ -52,15 +54,16 @@ def strip_page(
 ) -> Page:
     """Lay out one row per sample.
 
-    Columns: HR, LR, true sigma, estimated sigma (one scale 0..sigma_max and one bar), its
-    uncertainty and absolute error (scales 0..sigma_max / 2), true and estimated classes with a
-    legend of those that occur. Columns that no sample can fill are left out.
+    Columns: input (a user's picture), HR, LR, true sigma, estimated sigma (one scale
+    0..sigma_max and one bar), its uncertainty and absolute error (scales 0..sigma_max / 2), true
+    and estimated classes with a legend of those that occur. Columns that no sample can fill are
+    left out.
 
     Args:
-        samples: at least one mapping with any of ``name``, ``hr`` and ``lr`` ((h, w, 3) in [0, 1],
-            of any size), ``blur``, ``blur_estimate`` and ``blur_scale`` ((H, W) in ``unit``),
-            ``seg`` and ``seg_estimate`` ((H, W) class indices, 255 = no label). A missing map
-            leaves its tile empty; ``faulty`` writes the name in red.
+        samples: at least one mapping with any of ``name``, ``input``, ``hr`` and ``lr`` ((h, w, 3)
+            in [0, 1], of any size), ``blur``, ``blur_estimate`` and ``blur_scale`` ((H, W) in
+            ``unit``), ``seg`` and ``seg_estimate`` ((H, W) class indices, 255 = no label). A
+            missing map leaves its tile empty; ``faulty`` writes the name in red.
         sigma_max: end of the sigma scale in ``unit``.
         class_names: names for the legend; indices are shown without them.
         title: a line above.
@@ -88,7 +91,7 @@ def strip_page(
     ]
     page = Page(title)
     grid = draw_grid(page, MARGIN, page.bottom, _TILE, [TITLES[key] for key in keys], rows)
-    _draw_bars(page, grid, keys, sigma_max, unit)
+    _draw_bars(page, grid, keys, samples, sigma_max, unit)
     names = [_class_name(index, class_names) for index in found]
     colours = seg_to_rgb(np.array([found], np.int64), count)[0] if found else None
     if colours is not None:
@@ -112,19 +115,29 @@ def _tile(sample: StripSample, key: str, sigma_max: float, count: int) -> Tile |
     return Tile(seg_to_rgb(sample[key], count) if key in _SEG else to_uint8(sample[key]))
 
 
-def _draw_bars(page: Page, grid: Grid, keys: list[str], sigma_max: float, unit: str) -> None:
+def _draw_bars(
+    page: Page,
+    grid: Grid,
+    keys: list[str],
+    samples: Sequence[StripSample],
+    sigma_max: float,
+    unit: str,
+) -> None:
     """Draw the scales of the sigma maps and of the errors under their columns."""
     top = grid.bottom + GAP
     maps = [index for index, key in enumerate(keys) if key in _BLUR]
     if maps:
         left, width = grid.span(maps[0], maps[-1])
-        page.bar(left, top, width, end=sigma_max, label=f"sigma [{unit}]")
+        shown = [sample[key] for sample in samples for key in _BLUR if key in sample]
+        draw_sigma_bar(page, left, top, width, shown, end=sigma_max, unit=unit)
     for key, what in _OFF.items():
         if key not in keys:
             continue
         left, width = grid.span(keys.index(key), keys.index(key))
         label, end = f"{what} [{unit}]", ERROR_SHARE * sigma_max
-        page.bar(left, top, width, colormap=ERROR_COLORMAP, end=end, label=label, open_end=True)
+        draw_bar(
+            page, left, top, width, colormap=ERROR_COLORMAP, end=end, label=label, open_end=True
+        )
 
 
 def _draw_legend(
@@ -135,7 +148,7 @@ def _draw_legend(
     (left, width), top = grid.span(columns[0], columns[-1]), grid.bottom + GAP
     if legend_shape(width, names)[1] > _LONGEST_LEGEND:
         (left, width), top = grid.span(0, len(keys) - 1), page.bottom + GAP
-    page.legend(left, top, width, names, colours)
+    draw_legend(page, left, top, width, names, colours)
 
 
 def _classes(samples: Sequence[StripSample]) -> list[int]:

@@ -13,6 +13,7 @@ from blindsr.drawing.crops import choose_boxes, crop_side
 from blindsr.drawing.grid import Row, Tile, draw_grid
 from blindsr.drawing.page import GAP, MARGIN, Boxes, Page, box_colour
 from blindsr.drawing.palette import ERROR_COLORMAP, blur_to_rgb, colour_scale
+from blindsr.drawing.scales import draw_bar, draw_sigma_bar
 from blindsr.imaging.files import to_uint8
 from blindsr.imaging.resize import phase, upsample
 
@@ -125,11 +126,12 @@ def _draw_maps(page: Page, one: Look) -> None:
     grid = draw_grid(page, MARGIN, top, _TILE, list(tiles), [Row(list(tiles.values()))])
     left, width = grid.span(1, 2)
     below = grid.bottom + GAP // 2
-    page.bar(left, below, width, end=SIGMA_MAX, label="sigma [HR px]")
+    draw_sigma_bar(page, left, below, width, (one.case.blur, one.blur), end=SIGMA_MAX)
     if one.blur_scale is not None:
         left, width = grid.span(3, 3)
         label = "expected error of sigma [HR px]"
-        page.bar(
+        draw_bar(
+            page,
             *(left, below, width),
             colormap=ERROR_COLORMAP,
             end=_ERROR_END,

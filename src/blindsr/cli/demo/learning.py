@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from blindsr.drawing.grid import Row, Tile, draw_grid
 from blindsr.drawing.page import GAP, MARGIN, Page, Rectangle
 from blindsr.drawing.palette import blur_to_rgb
+from blindsr.drawing.scales import draw_sigma_bar
 from blindsr.imaging.files import to_uint8
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def learning_page(
     headings = ["LR", "true sigma", "before training", "after training"]
     grid = draw_grid(page, MARGIN, page.bottom + GAP, _TILE, headings, rows)
     left, width = grid.span(1, 3)
-    page.bar(left, grid.bottom + GAP, width, end=sigma_max, label="sigma [HR px]")
+    shown = [*before, *(sample[key] for sample in samples for key in ("blur", "blur_estimate"))]
+    draw_sigma_bar(page, left, grid.bottom + GAP, width, shown, end=sigma_max)
     return page
 
 

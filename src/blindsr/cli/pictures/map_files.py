@@ -127,7 +127,7 @@ class MapFiles:
         from blindsr.drawing.strips import strip_page
 
         strip: dict[str, object] = {
-            "lr": shrink(self._lr) / white_of(self._lr),
+            "input": shrink(self._lr) / white_of(self._lr),
             "name": printable(self._base.name),
         }
         if self._blur is not None:

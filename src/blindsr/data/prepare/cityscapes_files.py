@@ -39,7 +39,7 @@ class CityscapesFiles(NamedTuple):
     name: str
     """Such as ``aachen_000000_000019``."""
     left: Path
-    labels: Path | None
+    seg: Path | None
     right: Path | None
     disparity: Path | None
     camera: Path | None
@@ -64,7 +64,7 @@ class CityscapesFrame:
     @property
     def labelled(self) -> bool:
         """The labels of the test frames are not published."""
-        return self.files.labels is not None
+        return self.files.seg is not None
 
     def read(self) -> Frame:
         """Read it; see :class:`~blindsr.data.prepare.frame.FrameReader`."""
@@ -72,8 +72,8 @@ class CityscapesFrame:
         left = to_uint8(read_rgb(files.left))
         rgb = self._fitted(left, cv2.INTER_AREA)
         seg = None
-        if files.labels is not None:
-            found = train_ids(self._fitted(read_array(files.labels), cv2.INTER_NEAREST_EXACT))
+        if files.seg is not None:
+            found = train_ids(self._fitted(read_array(files.seg), cv2.INTER_NEAREST_EXACT))
             seg = np.repeat(found[..., None], 3, axis=2)  # as the released loader wants them
         disparity = self._fitted(_disparity(files, left), cv2.INTER_NEAREST_EXACT)
         known = ~np.isnan(disparity)
@@ -155,7 +155,7 @@ def _frame(
     return CityscapesFiles(
         name=name,
         left=left,
-        labels=None if split == "test" else partner("gtFine", "gtFine_labelIds.png"),
+        seg=None if split == "test" else partner("gtFine", "gtFine_labelIds.png"),
         right=partner("rightImg8bit", "rightImg8bit.png") if disparity == MATCHED else None,
         disparity=partner("disparity", "disparity.png")
         if disparity == OFFICIAL
@@ -166,11 +166,11 @@ def _frame(
     )
 
 
-def train_ids(labels: np.ndarray) -> np.ndarray:
+def train_ids(ids: np.ndarray) -> np.ndarray:
     """Label ids (H, W) -> train ids 0..18 (H, W) uint8, 255 for all that is not evaluated."""
     table = np.full(256, IGNORE_INDEX, np.uint8)
     table[list(TRAIN_IDS)] = list(TRAIN_IDS.values())
-    return table[labels.astype(np.uint8)]
+    return table[ids.astype(np.uint8)]
 
 
 def _disparity(files: CityscapesFiles, left: np.ndarray) -> np.ndarray:

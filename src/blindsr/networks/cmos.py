@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class CMOS(EstimatorNetwork):
     """Cross-modal fusion network: two tasks that exchange features at four scales.
 
     Args:
-        num_classes: classes of the class map.
+        num_classes: classes of the class map; may be 0 for ``tasks="blur"``.
         scale: HR size over LR size.
         window_layout: ``"fixed"``, or ``"legacy"`` for the officially released weights.
         backbone: ``"hrnet_w18_small_v2"`` (the paper's), or ``"pyramid_small"`` for demonstrations.
@@ -55,6 +55,7 @@ class CMOS(EstimatorNetwork):
     15,975,866 parameters with 40 classes, 15,969,776 with 19.
     """
 
+    without_classes: ClassVar[dict[str, object]] = {"tasks": "blur"}
     mean: Tensor
     std: Tensor
 

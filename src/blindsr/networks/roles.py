@@ -23,6 +23,7 @@ class EstimatorNetwork(nn.Module):
         num_classes: of ``seg``, 0 without it.
         limits: argument of the constructor -> least and largest value that a file may set;
             only those that :data:`blindsr.networks.settings.checked.LIMITS` does not name.
+        without_classes: argument of the constructor -> value with which ``num_classes`` may be 0.
     """
 
     role: ClassVar[Role] = "estimator"
@@ -31,6 +32,7 @@ class EstimatorNetwork(nn.Module):
     __call__: Callable[..., Estimate]
     num_classes: int = 0
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    without_classes: ClassVar[Mapping[str, object]] = {}
 
     def estimate(self, lr: Tensor) -> Estimate:
         """As ``forward``; a pipeline has it too."""
@@ -47,7 +49,7 @@ class RestorerNetwork(nn.Module):
         needs: the maps that this network must be told, of ``blur``, ``seg`` and ``blur_scale``, in
             this order.
         num_classes: of ``seg``, where it matters.
-        limits: as in :class:`EstimatorNetwork`.
+        limits, without_classes: as in :class:`EstimatorNetwork`.
     """
 
     role: ClassVar[Role] = "restorer"
@@ -56,6 +58,7 @@ class RestorerNetwork(nn.Module):
     __call__: Callable[..., Tensor]
     num_classes: int = 0
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    without_classes: ClassVar[Mapping[str, object]] = {}
 
     def encode(self, blur: Tensor | None, seg: Tensor | None) -> Tensor | None:
         """Part of the network that takes means over the whole picture, if it has one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import ClassVar, Literal, cast, get_args
 
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
@@ -45,7 +45,7 @@ class RRDBSFT(RestorerNetwork):
             shapes, but weights of one do not work in the other.
         embed: ``"index"`` gives the class index as one number, as in the paper; ``"onehot"`` a
             channel per class.
-        num_classes: classes of ``"onehot"``; unused by ``"index"``.
+        num_classes: classes of ``"onehot"``; may be 0 without semantics.
         features: channels of the trunk.
         growth: growth of the dense blocks.
         blocks: number of blocks of the trunk.
@@ -64,6 +64,8 @@ class RRDBSFT(RestorerNetwork):
 
     8,960,592 parameters by default.
     """
+
+    without_classes: ClassVar[dict[str, object]] = {"use_semantics": False}
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 are no integers must be more than a least value of 0, but for those where 0 means none."""
 FACTS_KEY = "facts"
 """Where checkpoints and descriptions of exports keep what their data were."""
-_ZERO_ALLOWED = ("phase", "facts.sigma_max", "facts.num_classes")
+_ZERO_ALLOWED = ("num_classes", "phase", "facts.sigma_max", "facts.num_classes")
 _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,100}")
 _LONGEST_NAME = 100  # of a class, in characters
 _SHOWN = 60
@@ -67,6 +67,9 @@ def checked_settings(
         raise _refused(where, key, settings, "a dictionary")
     hints = get_type_hints(kind.__init__)
     limits = _limits(kind)
+    without = getattr(kind, "without_classes", {})
+    if any(settings.get(name) == value for name, value in without.items()):
+        limits = {**limits, "num_classes": (0, limits["num_classes"][1])}
     return {
         name: _checked(hints[name], name, settings[name], where, f"{key}.{name}", limits)
         for name in inspect.signature(kind).parameters

@@ -5,7 +5,11 @@ import tomllib
 
 import pytest
 import yaml
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 from tests.conftest import REPOSITORY
+
+import blindsr
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +65,32 @@ def test_all_names_every_extra_of_users(project):
     (everything,) = extras["all"]
     named = set(re.search(r"\[(.*)\]", everything)[1].split(","))
     assert named == set(extras) - {"all", "dev", "docs"}
+
+
+def test_no_link_of_the_package_page_is_dead():
+    """What PyPI shows: it has none of our files beside it."""
+    page = ProjectMetadata(str(REPOSITORY), PluginManager()).core.readme
+    assert "`docs/guides/photographer.md`" in page
+    assert "A photograph whose blur varies" in page
+    links = re.findall(r"\]\(([^)]*)\)", page)
+    assert all(link.startswith("https://") for link in links)
+
+
+def test_readme_is_short_and_its_picture_comes_first():
+    lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150
+    assert lines[2].startswith("![")
+
+
+def test_citation_names_the_software_and_the_papers(project):
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == blindsr.__version__
+    assert citation["license"] == project["license"]
+    assert citation["authors"] == project["authors"]
+    conferences = [paper["conference"]["name"] for paper in citation["references"]]
+    assert conferences == ["CVPR 2023", "ECCV 2024", "ECCV 2024"]
+    bibtex = (REPOSITORY / "docs" / "citing.md").read_text(encoding="utf-8")
+    for paper in citation["references"]:
+        names = [author["family-names"] for author in paper["authors"]]
+        assert all(f"{name}, " in bibtex for name in names)

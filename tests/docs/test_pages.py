@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,8 @@ def run(command):
 
 def check_training(words):
     """Parse the words of a training, without data and checkpoints."""
-    kept = [word for word in words if word != "--ckpt_path" and not word.endswith(".ckpt")]
+    files = {"--ckpt_path"} | {a for a, b in pairwise(words) if b.endswith(".ckpt")}
+    kept = [word for word in words if word not in files and not word.endswith(".ckpt")]
     assert main([*(word for word in kept if word != "last"), "--print_config"]) == 0
 
 

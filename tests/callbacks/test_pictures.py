@@ -163,6 +163,7 @@ def test_fillers_of_distributed_evaluation_are_left_out(kind, monkeypatch, tmp_p
     callback.on_validation_end(run, task)
     _, samples = draw.call_args.args
     assert [sample["name"] for sample in samples] == ["0000", "0002"]
+    assert draw.call_args.kwargs["title"] == f"{task.title}, step 7"  # the model's own name
 
 
 class Mute(LightningModule):

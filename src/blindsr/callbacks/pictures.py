@@ -86,7 +86,8 @@ class Pictures(Callback):
             return
         step = trainer.global_step
         path = Path(folder) / "pictures" / f"step_{step:07}.png"
-        save_samples(path, self._samples, title=f"step {step}")
+        own = getattr(pl_module, "title", type(pl_module).__name__)
+        save_samples(path, self._samples, title=f"{own}, step {step}")
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):  # of Lightning's, that of Weights & Biases alone
                 logger.log_image(WANDB_KEY, [str(path)], step=step)

@@ -140,15 +140,17 @@ def _draw_whole(
     if block.maps:
         tiles = [Tile(blur_to_rgb(blur, sigma_max), boxes) for blur in block.maps.values()]
         titles = [_MAP_TITLES[key] for key in block.maps]
-        draw_grid(page, MARGIN, place.bottom + GAP, (width - GAP) // 2, titles, [Row(tiles)])
+        tile = (width + GAP) // len(tiles) - GAP
+        draw_grid(page, MARGIN, place.bottom + GAP, tile, titles, [Row(tiles)])
 
 
 def _picture_width(block: _Block, tile: int) -> int:
     """Return the width at which the picture, with the maps below it, is as high as the crops."""
     height, width = block.images["LR"].shape[:2]
     aspect, wanted = height / width, len(block.boxes) * (tile + GAP) - GAP
-    if block.maps:  # two maps, each half as wide, below a line of captions
-        fitting = (wanted - _CAPTION + GAP * aspect / 2) / (1.5 * aspect)
+    if count := len(block.maps):  # side by side as wide as the picture, below a line of captions
+        share = 1 / count
+        fitting = (wanted - _CAPTION + GAP * aspect * (1 - share)) / ((1 + share) * aspect)
     else:
         fitting = wanted / aspect
     return round(min(max(fitting, _PICTURE[0]), _PICTURE[1]))

@@ -1,6 +1,7 @@
 """Holds the dependency direction of the design: who may import whom, and who may print."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,19 @@ for words in (
 assert lightning_script.main(['fit', '-c', 'nowhere.yaml']) == 2
 check('lightning fit -c nowhere.yaml')
 """
+
+
+def test_what_the_type_checker_is_not_to_see_has_a_reason():
+    """After the mark or cast, or as a comment on the line above."""
+    bare = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            mark = re.search(r"# type: ignore\[|\bcast\(", line)
+            above = lines[number - 1].lstrip()
+            if mark and "# " not in line[mark.end() :] and not above.startswith("# "):
+                bare.append(f"{path.relative_to(SOURCE)}:{number + 1}")
+    assert bare == []
 
 
 def test_imports_help_and_missing_files_load_nothing_heavy(tmp_path):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from blindsr.inference.blur.in_box import default_keep_blur
 from blindsr.inference.blur.kept import Blend, check_share
 from blindsr.inference.eightfold import turned_runs
 from blindsr.inference.hub_model import HubModel
-from blindsr.inference.model import Model, Precision
+from blindsr.inference.model import Precision
 from blindsr.inference.open_model import open_model, pick_device, pick_precision
 from blindsr.inference.phase_probe import find_phase, phase_pattern
 from blindsr.inference.pictures import Picture, read_pictures
@@ -78,9 +78,6 @@ class Restorer(HubModel):
     attention; means over the picture are those of the whole picture. Memory follows the tile, not
     the picture.
     """
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
 
     def without_estimator(self) -> Restorer:
         """The restorer alone, which is told what it needs: ``upscale(image, blur=...)``.
@@ -164,7 +161,7 @@ class Restorer(HubModel):
     def downsampler(self) -> Downsampler:
         """Down-sampler of its training data; guessed from the phase where unknown."""
         if self.facts is not None and self.facts.scale == self.scale:
-            return cast("Downsampler", self.facts.downsampler)
+            return self.facts.downsampler
         return "bicubic" if self.phase else "sfold"
 
     @property
@@ -231,7 +228,7 @@ class Restorer(HubModel):
             keep_blur = 0.0
         pictures = read_pictures(image, smallest_side(self._model))
         blend = self._blend(keep_blur, strength, report=consistency)
-        if tta and not (np.ndim(blur) == np.ndim(seg) == 0):  # type: ignore[arg-type]
+        if tta and any(np.ndim(map_) for map_ in (blur, seg) if map_ is not None):
             raise ConfigError("tta", found="a map of yours", expected="one number, or no tta")
         runs = [
             (one, self._strips(one, tta, False, tile=tile, maps=(blur, seg), blend=blend))
@@ -339,7 +336,7 @@ class Restorer(HubModel):
     ) -> Iterator[NDArray[np.float32]]:
         """SR strips of a picture; appends the consistency to ``found`` after the last one."""
         if found is None:
-            yield from (strip.sr for strip in strips)  # type: ignore[misc]
+            yield from (strip.sr for strip in strips if strip.sr is not None)
             return
         height, width = picture.size
         lr = picture.pixels[:height, :width]

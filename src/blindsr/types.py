@@ -9,13 +9,15 @@ HR is ``scale`` times LR in both axes.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
+Downsampler = Literal["sfold", "bicubic", "area"]
+"""How LR is taken from the blurred HR, see :mod:`blindsr.imaging.resize`."""
 IGNORE_INDEX = 255
 """Class index of pixels without a label; losses and mIoU leave them out."""
 
@@ -40,6 +42,10 @@ class Sample(TypedDict, total=False):
     repeat: bool
     """True for a sample that only fills up a rank in distributed evaluation; left out of the
     scores."""
+
+
+PICTURES: tuple[Literal["lr", "hr"], ...] = ("lr", "hr")
+"""The images of a :class:`Sample`."""
 
 
 class Batch(TypedDict, total=False):
@@ -85,7 +91,7 @@ class DataFacts:
 
     scale: int
     phase: float
-    downsampler: str
+    downsampler: Downsampler
     sigma_max: float
     window_taps: int
     num_classes: int = 0

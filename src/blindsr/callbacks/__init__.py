@@ -8,7 +8,7 @@ from .pictures import Pictures
 from .progress import LineProgress, RichProgress, progress_bar
 from .score_table import ScoreTable
 from .speed import Speed
-from .stopping import SaveOnStop, StopSignals, TrainingStopped
+from .stopping import SaveOnStop, StopSignals, TrainingStopped, callbacks_of
 from .wandb_logger import WandbLogger
 from .weight_interpolation import WeightInterpolation
 
@@ -27,6 +27,7 @@ __all__ = [
     "WandbLogger",
     "WeightInterpolation",
     "WholeCheckpointIO",
+    "callbacks_of",
     "progress_bar",
     "sweep_parts",
     "use_whole_checkpoints",

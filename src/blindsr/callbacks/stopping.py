@@ -27,6 +27,11 @@ _DURING_WAIT = _BaseDataLoaderIter.__next__.__code__
 _active: list[StopSignals] = []
 
 
+def callbacks_of(trainer: Trainer) -> list[Callback]:
+    """The callbacks of a trainer; the list itself, to be added to."""
+    return trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it from elsewhere
+
+
 class TrainingStopped(BaseException):
     """Raised where a signal ends a run; no error, so that nothing that catches errors keeps it.
 
@@ -196,7 +201,7 @@ class SaveOnStop(Callback):
     def _save_after_error(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # what ends the run is the first error, not that it could not be saved on top of it
         with contextlib.suppress(Exception):
-            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            for callback in callbacks_of(trainer):
                 if self._in_batch and isinstance(callback, SkipNonFinite):
                     callback.take_back_buffers(pl_module)
             _count_last_batch(trainer, validate=trainer.validating)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
@@ -33,6 +33,7 @@ from blindsr.imaging.files import atomic_path
 from blindsr.inference.catalogue import file_of
 from blindsr.inference.open_model import pick_device
 from blindsr.tasks import BlindSRTask
+from blindsr.types import Batch
 from blindsr.weights.export import read_own, save_safetensors
 from blindsr.weights.network_file import NetworkFile
 
@@ -42,6 +43,7 @@ NOT_FOR = "other noise, other blur (motion), measuring what was never seen"
 _PER_PHOTOGRAPH = 12  # different parts of each, at most
 _MOST_PICTURES, _VALIDATED = 400, 24
 _TIMED = 3
+_USED: tuple[Literal["lr", "hr", "blur"], ...] = ("lr", "hr", "blur")
 
 
 class Scores(NamedTuple):
@@ -168,15 +170,14 @@ def time_needed(task: BlindSRTask, data: PhotographFolder, trainer: Trainer) -> 
     begin = time.perf_counter()
     samples = [data.train_set[index] for index in range(_TIMED)]
     picture = (time.perf_counter() - begin) / _TIMED
-    batch = {
-        key: torch.stack([samples[i % _TIMED][key] for i in range(BATCH)]).to(device)  # type: ignore[literal-required]
-        for key in ("lr", "hr", "blur")
-    }
+    batch: Batch = {}
+    for key in _USED:
+        batch[key] = torch.stack([samples[i % _TIMED][key] for i in range(BATCH)]).to(device)
     task.to(device)
     for index in range(_TIMED + 1):
         if index == 1:  # the first one is slower
             begin = time.perf_counter()
-        loss = (task.restore_to_learn(batch) - batch["hr"]).abs().mean()  # type: ignore[arg-type]
+        loss = (task.restore_to_learn(batch) - batch["hr"]).abs().mean()
         loss.backward()
         task.zero_grad(set_to_none=True)
     step = (time.perf_counter() - begin) / _TIMED

@@ -9,18 +9,19 @@ torch is loaded for tensors only.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from functools import lru_cache, reduce
+from operator import add
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.errors import ConfigError, DataError
+from blindsr.types import Downsampler
 
 if TYPE_CHECKING:
     import torch
 
-Downsampler = Literal["sfold", "bicubic", "area"]
 Upsampler = Literal["bicubic", "bilinear", "nearest"]
 DOWNSAMPLERS: tuple[Downsampler, ...] = ("sfold", "bicubic", "area")
 UPSAMPLERS: tuple[Upsampler, ...] = ("bicubic", "bilinear", "nearest")
@@ -129,10 +130,8 @@ def _downsample_axis(
     if method == "sfold":
         return _slice(image, axis, 0, length, scale)
     if method == "area":
-        return cast(
-            ArrayOrTensor,
-            sum(_slice(image, axis, offset, length, scale) for offset in range(scale)) / scale,
-        )
+        blocks = (_slice(image, axis, offset, length, scale) for offset in range(scale))
+        return reduce(add, blocks) / scale
     taps = _antialiased_cubic(scale)
     pad = (len(taps) - scale) // 2
     return _weighted_sum(_pad_symmetric(image, pad, axis), taps, 0, length, scale, axis)
@@ -198,13 +197,13 @@ def _weighted_sum(
     terms = (
         _slice(image, axis, start + k, length, step) * tap for k, tap in enumerate(taps) if tap
     )
-    return cast(ArrayOrTensor, sum(terms))
+    return reduce(add, terms)
 
 
 def _slice(image: ArrayOrTensor, axis: int, start: int, length: int, step: int) -> ArrayOrTensor:
     index = [slice(None)] * image.ndim
     index[axis] = slice(start, start + (length - 1) * step + 1, step)
-    return cast(ArrayOrTensor, image[tuple(index)])
+    return image[tuple(index)]
 
 
 def _pad_symmetric(image: ArrayOrTensor, pad: int, axis: int) -> ArrayOrTensor:
@@ -224,8 +223,8 @@ def _interleave(parts: list[ArrayOrTensor], axis: int) -> ArrayOrTensor:
     if not isinstance(parts[0], np.ndarray):
         import torch
 
-        return torch.stack(cast(list[torch.Tensor], parts), dim=axis + 1).reshape(shape)
-    return np.stack(cast(list[NDArray[np.floating]], parts), axis=axis + 1).reshape(shape)
+        return torch.stack(parts, dim=axis + 1).reshape(shape)
+    return np.stack(parts, axis=axis + 1).reshape(shape)
 
 
 def _axes(image: NDArray[np.floating] | torch.Tensor) -> tuple[int, int]:

@@ -53,7 +53,8 @@ large = model.upscale(picture)
 class HubModel(ModelHubMixin, library_name="blindsr"):
     """The base of :class:`blindsr.restore.Restorer` that knows the Hub; safetensors only."""
 
-    _model: Model
+    def __init__(self, model: Model) -> None:
+        self._model = model
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write ``model.safetensors`` and ``config.json``, which says in JSON what it is."""
@@ -68,7 +69,7 @@ class HubModel(ModelHubMixin, library_name="blindsr"):
         text = json.dumps(content, indent=2) + "\n"
         (save_directory / "config.json").write_text(text, encoding="utf-8")
 
-    def generate_model_card(self, *, repo: str = "owner/name", **_: Any) -> ModelCard:  # type: ignore[override]
+    def generate_model_card(self, *_: Any, repo: str = "owner/name", **__: Any) -> ModelCard:
         """The card of the model: what the file says of it, and how to load it."""
         model = self._model
         maps = "its own" if model.estimator else "that of the estimator in the box"
@@ -121,7 +122,7 @@ class HubModel(ModelHubMixin, library_name="blindsr"):
             path = download(model_id, WEIGHTS, **options)
         elif not path.is_file():
             raise FileError(model_id, found=f"a folder without {WEIGHTS}", expected="safetensors")
-        return cls(open_model(path, device, precision, None))  # type: ignore[call-arg]
+        return cls(open_model(path, device, precision, None))
 
 
 def write_weights(origin: Path, out: Path) -> None:

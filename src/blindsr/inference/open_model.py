@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -191,6 +191,7 @@ def pick_precision(name: str) -> Precision:
     Raises:
         ConfigError: if it is another.
     """
-    if name not in ("auto", "float32", "bf16", "fp16"):
-        raise ConfigError("precision", found=repr(name), expected="auto, float32, bf16 or fp16")
-    return "float32" if name == "auto" else cast("Precision", name)
+    for known in get_args(Precision):
+        if name == known:
+            return "float32" if name == "auto" else known
+    raise ConfigError("precision", found=repr(name), expected="auto, float32, bf16 or fp16")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Self, cast
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,20 +45,20 @@ class BlindSR(nn.Module):
 
     def __init__(
         self,
-        estimator: nn.Module,
-        restorer: nn.Module,
+        estimator: EstimatorNetwork,
+        restorer: RestorerNetwork,
         *,
         phase: float = 0.0,
         told_max: float | None = None,
     ) -> None:
         super().__init__()
         _check_pair(estimator, restorer)
-        self.estimator = cast("EstimatorNetwork", estimator.requires_grad_(False).eval())
-        self.restorer = cast("RestorerNetwork", restorer)
+        self.estimator = estimator.requires_grad_(False).eval()
+        self.restorer = restorer
         self.phase, self.told_max = phase, told_max
         self.enlarges = needs_enlarging(estimator, restorer)
 
-    def with_parts(self, estimator: nn.Module, restorer: nn.Module) -> BlindSR:
+    def with_parts(self, estimator: EstimatorNetwork, restorer: RestorerNetwork) -> BlindSR:
         """The same pipeline of two other networks, in evaluation mode."""
         return BlindSR(estimator, restorer, phase=self.phase, told_max=self.told_max).eval()
 

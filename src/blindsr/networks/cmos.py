@@ -157,9 +157,11 @@ class CMOS(EstimatorNetwork):
         for task in ("blur", "seg"):
             predicted = self.predict[task]([x[task] for x in final]) if task in self.tasks else None
             maps.append(_resize_if(predicted, size))
-        decoders = self.heads[0].decoders
+        finest = self.heads[0]
+        assert isinstance(finest, TaskHeads)
         for task in ("blur", "seg"):
-            decoded = decoders[task](heads[0][task]) if task in decoders else None  # type: ignore[index, operator]
+            seen = task in finest.decoders
+            decoded = finest.decoders[task](heads[0][task]) if seen else None
             maps.append(_resize_if(decoded, size))
         return Estimate(*maps)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +109,8 @@ class ConditionalDiscriminator(_UNet):
             self.mask_conv = nn.Conv2d(1, features // 2, 3, padding=1)
             self.fuse = nn.Conv2d(features + features // 2, features, 1)
             nn.init.dirac_(self.fuse.weight)  # ones on the diagonal, zero for the mask
-            nn.init.zeros_(cast("Tensor", self.fuse.bias))
+            assert self.fuse.bias is not None
+            nn.init.zeros_(self.fuse.bias)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Judge an image against its blur mask.

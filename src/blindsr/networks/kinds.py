@@ -186,7 +186,7 @@ def build_network(name: str, settings: Mapping[str, Any]) -> Network:
 def fast_copy(network: NetworkT) -> NetworkT:
     """A copy for inference with the same outputs, as the kind of the network makes it."""
     kind = kind_of(network)
-    return fold_batchnorm(network) if kind is None else kind.fast(network)  # type: ignore[return-value]
+    return fold_batchnorm(network) if kind is None else kind.fast(network)
 
 
 def networks(network: Network) -> dict[str, Any]:

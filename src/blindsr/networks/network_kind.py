@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from blindsr.networks.fast.folding import fold_batchnorm
 
@@ -60,7 +60,7 @@ class NetworkKind:
     title: str
     marks: tuple[str, ...] = ()
     tile_needs: Callable[[Any], TileNeeds] = lambda _: TileNeeds()
-    fast: Callable[[Any], nn.Module] = fold_batchnorm
+    fast: Callable[[Any], Any] = fold_batchnorm
     trim: Callable[[Any], None] = lambda _: None
     official: Official | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, cast, get_args
+from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
@@ -163,11 +163,13 @@ class RRDBSFT(RestorerNetwork):
         stride = self.scale // step  # from the embedded maps to the condition
         maps = []
         if self.use_blur:
+            assert blur is not None
             dtype = self.blur_conv.weight.dtype
-            maps.append((self.blur_conv, blur_input(cast("Tensor", blur), step).to(dtype)))
+            maps.append((self.blur_conv, blur_input(blur, step).to(dtype)))
         if self.use_semantics:
+            assert seg is not None
             dtype = self.seg_conv.weight.dtype
-            values = class_input(cast("Tensor", seg), self.embed, self.num_classes, step, dtype)
+            values = class_input(seg, self.embed, self.num_classes, step, dtype)
             maps.append((self.seg_conv, values))
         if not maps:
             return None

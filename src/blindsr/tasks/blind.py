@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from blindsr.errors import ConfigError
 from blindsr.metrics import EstimateScores
@@ -18,7 +18,7 @@ from blindsr.weights.network_file import NetworkFile
 from .batches import group_names
 from .map_mix import check_shares, mixed_maps
 from .restoration import L1RestorerTask
-from .rrdb_sft import CONSTANT, compared, differ, load_others, with_constant_sigma, with_maps
+from .rrdb_sft import CONSTANT, Rival, compared, differ, load_others, with_constant_sigma, with_maps
 from .schedules import Halving
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 UPPER_BOUND = "true maps"
 PARTS: tuple[kinds.Role, ...] = ("estimator", "restorer")
+ROLES: dict[str, kinds.Role] = {**{part: part for part in PARTS}, "blind": "pipeline"}
+"""What a file of ``weights`` must be, by its name there."""
 
 
 class BlindSRTask(L1RestorerTask):
@@ -93,13 +95,15 @@ class BlindSRTask(L1RestorerTask):
         # Resolved, so that a checkpoint of this task needs no other file to be rebuilt. On the
         # command line the values saved before are those of the configuration.
         self.hparams.update({"estimator": estimator, "restorer": restorer})
-        self.network = cast("BlindSR", kinds.build_network(kinds.PIPELINE, self._pipeline()))
+        network = kinds.build_network(kinds.PIPELINE, self._pipeline())
+        assert isinstance(network, BlindSR)
+        self.network = network
         parts = kinds.parts(kinds.PIPELINE, self._pipeline()).values()
         self.title = " + ".join(part.kind.title for part in parts)
         if map_mix is not None:
             self._require_uncertainty()
         self._files: dict[str, NetworkFile] | None = files
-        self.others: dict[str, list[nn.Module]] = {}
+        self.others: dict[str, list[Rival]] = {}
         self.map_scores: dict[str, EstimateScores] = {}
 
     def _require_uncertainty(self) -> None:
@@ -237,17 +241,17 @@ def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:
     """Read the files that are named, and check that each holds what its name says."""
     files = {}
     for name, path in (weights or {}).items():
-        if name not in (*PARTS, "blind"):
+        wanted = ROLES.get(name)
+        if wanted is None:
             raise ConfigError(
                 "model.weights", found=f"{name!r}", expected="'estimator', 'restorer' or 'blind'"
             )
         files[name] = read_network(path)
-        role, wanted = kinds.by_name(files[name].kind).role, "pipeline" if name == "blind" else name
-        if role != wanted:
+        if kinds.by_name(files[name].kind).role != wanted:
             raise ConfigError(
                 f"model.weights.{name}",
                 found=f"{path}, a {files[name].kind} network, which is no {wanted}",
-                expected=" or ".join(kinds.names(cast("kinds.Role", wanted))),
+                expected=" or ".join(kinds.names(wanted)),
             )
     return files
 

@@ -81,6 +81,7 @@ class BlurUNetTask(EstimationTask):
         self.log("train/octaves", error, prog_bar=True, batch_size=size)
         return loss
 
+    # Lightning's annotation admits a tensor or a dictionary alone
     def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
         """Collect errors; the estimate is returned for callbacks that draw it."""
         self.require(batch, "lr", "blur")

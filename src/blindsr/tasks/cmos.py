@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from blindsr.errors import ConfigError
 from blindsr.networks import CMOS, load_imagenet
@@ -54,6 +54,7 @@ class CMOSTask(EstimationTask):
         ConfigError: if ``loss_weights`` names a loss that does not exist.
     """
 
+    network: CMOS
     title = "CMOS"
     architecture = tuple(inspect.signature(CMOS).parameters)
 
@@ -91,7 +92,7 @@ class CMOSTask(EstimationTask):
         """
         if stage == "fit" and self._start_from and not resumed:
             self._require_released_form()
-            load_imagenet(cast("CMOS", self.network).backbone, self._start_from)
+            load_imagenet(self.network.backbone, self._start_from)
             self._start_from = False
 
     def _require_released_form(self) -> None:

@@ -80,6 +80,7 @@ class EstimationTask(AnnealedTask):
             self.log(f"train/{name}", value.detach(), prog_bar=main, batch_size=size)
         return torch.as_tensor(total)
 
+    # Lightning's annotation admits a tensor or a dictionary alone
     def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
         """Score a batch; the estimate is returned for callbacks that draw it."""
         self.require(batch, "lr", "blur")

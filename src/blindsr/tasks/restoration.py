@@ -11,6 +11,7 @@ from blindsr.drawing.crops import choose_boxes, crop_side
 from blindsr.imaging.resize import upsample
 from blindsr.losses import picture_rmse, pixel_l1
 from blindsr.metrics import RestorationScores, mean_over_groups
+from blindsr.metrics.collector import ScoreCollector
 from blindsr.metrics.restoration import load_networks
 from blindsr.types import counted
 
@@ -50,7 +51,7 @@ class RestorerTask(RestorationTask):
     def __init__(self, *, crop_border: int = 0, lpips: str | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.val_scores = RestorationScores(crop_border)
-        self.test_scores: dict[str, dict[str, nn.Module]] = {}
+        self.test_scores: dict[str, dict[str, ScoreCollector]] = {}
         self.score_networks: dict[str, nn.Module] = {}  # no part of the task's own weights
 
     def restore(self, batch: Batch) -> tuple[Tensor, Any]:
@@ -145,20 +146,21 @@ class RestorerTask(RestorationTask):
                 self.add_scores(self._scores(groups[index], row), one, hr, batch, index)
         self.score_estimate(batch, estimate)
 
-    def new_scores(self) -> nn.Module:
+    def new_scores(self) -> ScoreCollector:
         """Collector of all the scores of one row and group."""
         return RestorationScores(self.hparams["crop_border"], full=True, **self.score_networks)
 
     def add_scores(
-        self, scores: nn.Module, sr: Tensor, hr: Tensor, batch: Batch, index: int
+        self, scores: ScoreCollector, sr: Tensor, hr: Tensor, batch: Batch, index: int
     ) -> None:
         """Add one image, both (1, 3, H, W), the one at ``index`` of the batch."""
-        scores.update(sr, hr)  # type: ignore[operator]
+        assert isinstance(scores, RestorationScores)
+        scores.update(sr, hr)
 
     def score_estimate(self, batch: Batch, estimate: Any) -> None:
         """Score the maps behind the SR image, where a task has some."""
 
-    def _scores(self, group: str, row: str) -> nn.Module:
+    def _scores(self, group: str, row: str) -> ScoreCollector:
         rows = self.test_scores[group]
         if row not in rows:
             rows[row] = self.new_scores().to(self.device)
@@ -168,7 +170,7 @@ class RestorerTask(RestorationTask):
         """Log all scores by group and row, and their means over the groups."""
         rows = self._all_rows()
         for row in rows:
-            table = {g: self._scores(g, row).compute() for g in self.test_scores}  # type: ignore[operator]
+            table = {g: self._scores(g, row).compute() for g in self.test_scores}
             self.log_rows(table, row)
 
     def _all_rows(self) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
-from blindsr.networks import RRDBSFT
-from blindsr.networks.roles import RestorerNetwork
+from blindsr.networks import RRDBSFT, BlindSR
+from blindsr.networks.roles import EstimatorNetwork, RestorerNetwork
 from blindsr.networks.settings.build import build, network_settings
 from blindsr.weights.checkpoint import read_network
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from blindsr.types import Batch
 
 CONSTANT = "constant sigma"
+Rival = RestorerNetwork | BlindSR
+"""A network to compare with; kept in a list of one, so that it is no part of a task's weights."""
 
 
 class RRDBSFTTask(L1RestorerTask):
@@ -92,7 +94,7 @@ class RRDBSFTTask(L1RestorerTask):
         if skip == "none":  # of no effect then: data of another phase are no contradiction
             self.hparams["phase"] = 0.0
         self.network = build(RRDBSFT, self.hparams)
-        self.others: dict[str, list[nn.Module]] = {}
+        self.others: dict[str, list[Rival]] = {}
         self._start_from = weights  # until they are loaded
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
@@ -124,7 +126,7 @@ class RRDBSFTTask(L1RestorerTask):
 
     def forward(self, lr: Tensor, blur: Tensor | None = None, seg: Tensor | None = None) -> Tensor:
         """LR image and maps as in :class:`~blindsr.networks.RRDBSFT` -> SR image."""
-        return cast("Tensor", self.network(lr, blur, seg))
+        return self.network(lr, blur, seg)
 
     def restore(self, batch: Batch) -> tuple[Tensor, None]:
         """Restore with the true maps."""
@@ -153,33 +155,33 @@ def with_maps(task: RestorerTask, network: RestorerNetwork, batch: Batch) -> Ten
 
 
 def compared(
-    task: RestorerTask, others: Mapping[str, list[nn.Module]], batch: Batch
+    task: RestorerTask, others: Mapping[str, list[Rival]], batch: Batch
 ) -> dict[str, Tensor]:
     """SR images of other networks, by the name of their row."""
     results = {}
     for name, (network,) in others.items():
         network.to(task.device)
-        if hasattr(network, "estimator"):
+        if isinstance(network, BlindSR):
             results[name] = network(batch["lr"])[0]
         else:
-            results[name] = with_maps(task, cast("RestorerNetwork", network), batch)
+            results[name] = with_maps(task, network, batch)
     return results
 
 
-def load_others(compare: Mapping[str, str] | None) -> dict[str, list[nn.Module]]:
+def load_others(compare: Mapping[str, str] | None) -> dict[str, list[Rival]]:
     """Networks by row name, each in a list: they are no part of the task's own weights.
 
     Raises:
         FileError, WeightsError: if a file is missing or holds no restorer.
     """
-    others: dict[str, list[nn.Module]] = {}
+    others: dict[str, list[Rival]] = {}
     for name, path in (compare or {}).items():
-        file = read_network(path)
-        if "restorer" not in file.parts:
+        network = read_network(path).network().requires_grad_(False)
+        if isinstance(network, EstimatorNetwork):
             raise ConfigError(
                 f"model.compare.{name}", found="an estimator", expected="a restorer or a pipeline"
             )
-        others[name] = [file.network().requires_grad_(False)]
+        others[name] = [network]
     return others
 
 

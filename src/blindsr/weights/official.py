@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Protocol, get_args, runtime_checkable
 
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import kinds
@@ -19,6 +19,14 @@ from .reading import read_state_dict
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+@runtime_checkable
+class HasWindows(Protocol):
+    """A module that puts windows of attention back, or holds such modules."""
+
+    window_layout: WindowLayout
+
 
 LAYOUT_KEY = "window_layout"
 SHOWN = 3
@@ -74,8 +82,8 @@ def load_official_state(
     _compare(where, network.state_dict(), renamed, network)
     network.load_state_dict(renamed)
     for module in network.modules():
-        if hasattr(module, "window_layout"):
-            module.window_layout = layout  # type: ignore[assignment]
+        if isinstance(module, HasWindows):
+            module.window_layout = layout
 
 
 def our_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
@@ -145,9 +153,10 @@ def _choose_layout(where: str, layout: str | None) -> WindowLayout:
             "evidence; weights trained after it need 'fixed'. The wrong one loads without a "
             "complaint and gives wrong maps.",
         )
-    if layout not in get_args(WindowLayout):
-        raise ConfigError("window_layout", found=repr(layout), expected="'legacy' or 'fixed'")
-    return cast("WindowLayout", layout)
+    for known in get_args(WindowLayout):
+        if layout == known:
+            return known
+    raise ConfigError("window_layout", found=repr(layout), expected="'legacy' or 'fixed'")
 
 
 def _compare(

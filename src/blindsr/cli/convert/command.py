@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from blindsr.errors import ConfigError, FileError, check_ordinary
 from blindsr.runs import checkpoint_file
@@ -201,19 +201,20 @@ def refuse_out(arguments: argparse.Namespace) -> None:
 def choose_format(out: Path, wanted: str | None) -> str:
     """Format by the suffix of a file, which must not contradict what was asked for."""
     by_suffix = FORMATS.get(out.suffix)
-    if by_suffix is None and wanted is None:
+    found = wanted or by_suffix
+    if found is None:
         raise ConfigError(
             "--out",
             found=f"{out}, whose suffix names no format",
             expected=" or ".join(FORMATS),
             fix=f"Rename it, or choose --format {' or '.join(FORMATS.values())}.",
         )
-    if wanted is not None and by_suffix not in (wanted, None):
+    if by_suffix not in (found, None):
         suffix = next(suffix for suffix, name in FORMATS.items() if name == wanted)
         raise ConfigError(
             "--out", found=f"{out} for a {wanted} file", expected=f"a name that ends in {suffix}"
         )
-    return wanted or cast("str", by_suffix)
+    return found
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:

@@ -151,14 +151,16 @@ def _open_out(
 ) -> contextlib.AbstractContextManager[PhotoWriter]:
     """A writer of the result that keeps what is known of the photograph."""
     height, width = size
-    kept = {"icc": photo.icc, "exif": photo.exif, "text": photo.text, "dpi": photo.dpi}
     return open_writer(
         job.out,
         width=width,
         height=height,
         layout=layout,
         quality=quality,
-        **kept,  # type: ignore[arg-type]
+        icc=photo.icc,
+        exif=photo.exif,
+        text=photo.text,
+        dpi=photo.dpi,
     )
 
 

@@ -32,6 +32,7 @@ from blindsr.callbacks import (
     StopSignals,
     TrainingStopped,
     WandbLogger,
+    callbacks_of,
     progress_bar,
     sweep_parts,
     use_whole_checkpoints,
@@ -153,7 +154,7 @@ class BlindSRCLI(LightningCLI):
             self.datamodule.preflight(self.subcommand)
         if hasattr(self.model, "preflight"):
             self.model.preflight(self.subcommand, resumed=bool(path))
-        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+        for callback in callbacks_of(self.trainer):
             if hasattr(callback, "preflight"):
                 callback.preflight(self.subcommand, self.model)
         for logger in self.trainer.loggers:
@@ -193,8 +194,8 @@ class BlindSRCLI(LightningCLI):
         made = super().instantiate_trainer(**kwargs)
         use_whole_checkpoints(made)
         if self.subcommand == "fit" and made.loggers:
-            made.callbacks.append(LearningRateMonitor("step"))  # type: ignore[attr-defined]
-        made.callbacks.append(self.stop)  # type: ignore[attr-defined]  # last: it saves what others did
+            callbacks_of(made).append(LearningRateMonitor("step"))
+        callbacks_of(made).append(self.stop)  # last: it saves what others did
         return made
 
     def _set_seed(self) -> None:

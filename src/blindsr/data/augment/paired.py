@@ -15,7 +15,7 @@ flips and transposes are exact. A margin outside the picture repeats the edge pi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,24 +24,18 @@ from blindsr.data.augment.flips import RandomFlips
 from blindsr.data.augment.zoom import RandomZoom
 from blindsr.data.loading.checked_options import check_sides
 from blindsr.errors import ConfigError, DataError
-from blindsr.types import IGNORE_INDEX, Sample
+from blindsr.types import IGNORE_INDEX, PICTURES, Sample
 
 FlipAlignment = Literal["exact", "paper"]
 
 
-class Arrays(TypedDict, total=False):
-    """A sample before it becomes tensors. Keys as in :class:`~blindsr.types.Sample`."""
+Arrays = dict[str, np.ndarray]
+"""A sample before it becomes tensors, with the keys of :class:`~blindsr.types.Sample`.
 
-    lr: np.ndarray
-    """(h, w, 3) float32."""
-    hr: np.ndarray
-    """(H, W, 3) float32."""
-    blur: np.ndarray
-    """(H, W) float32."""
-    seg: np.ndarray
-    """(H, W) uint8, 255 = no class."""
-    mask: np.ndarray
-    """(H, W) float32."""
+``lr`` is (h, w, 3) and ``hr`` (H, W, 3) float32, ``blur`` and ``mask`` are (H, W) float32, ``seg``
+is (H, W) uint8, 255 = no class.
+"""
+PLANES: tuple[Literal["blur", "mask"], ...] = ("blur", "mask")
 
 
 class PairedTransform:
@@ -98,9 +92,9 @@ class PairedTransform:
             key: np.ascontiguousarray(value if key == "lr" else value[self.margin :, self.margin :])
             for key, value in windows.items()
         }
-        return result if self.zoom is None else self.zoom(result, rng)  # type: ignore[return-value]
+        return result if self.zoom is None else self.zoom(result, rng)
 
-    def _crop(self, arrays: Arrays, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _crop(self, arrays: Arrays, rng: np.random.Generator) -> Arrays:
         """Return the LR window and the HR windows with the margin above and to the left."""
         height, width = arrays["lr"].shape[:2]
         h, w = self.crop or (height, width)
@@ -121,7 +115,6 @@ class PairedTransform:
                 ignore=IGNORE_INDEX if key == "seg" else None,
             )
             for key, value in arrays.items()
-            if isinstance(value, np.ndarray)
         }
 
 
@@ -164,14 +157,14 @@ def to_sample(arrays: Arrays, *, name: str, group: str = "") -> Sample:
     sample: Sample = {"name": name}
     if group:
         sample["group"] = group
-    for key in ("lr", "hr"):
-        if key in arrays:
-            image = np.ascontiguousarray(arrays[key].transpose(2, 0, 1), np.float32)  # type: ignore[literal-required]
-            sample[key] = torch.from_numpy(image)  # type: ignore[literal-required]
-    for key in ("blur", "mask"):
-        if key in arrays:
-            plane = np.ascontiguousarray(arrays[key][None], np.float32)  # type: ignore[literal-required]
-            sample[key] = torch.from_numpy(plane)  # type: ignore[literal-required]
+    for picture in PICTURES:
+        if picture in arrays:
+            image = np.ascontiguousarray(arrays[picture].transpose(2, 0, 1), np.float32)
+            sample[picture] = torch.from_numpy(image)
+    for map_ in PLANES:
+        if map_ in arrays:
+            plane = np.ascontiguousarray(arrays[map_][None], np.float32)
+            sample[map_] = torch.from_numpy(plane)
     if "seg" in arrays:
         sample["seg"] = torch.from_numpy(arrays["seg"].astype(np.int64))
     return sample

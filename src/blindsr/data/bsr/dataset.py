@@ -106,8 +106,7 @@ class BSRDataset(Dataset[Sample]):
             arrays["seg"] = read_seg(files.seg, self.num_classes, self.seg_format)
         for key, path in (("hr", files.hr), ("blur", files.blur), ("seg", files.seg)):
             if key in arrays:
-                array = arrays[key]  # type: ignore[literal-required]
-                _check_size(array, path, size, f"{self.scale} x {files.lr}")
+                _check_size(arrays[key], path, size, f"{self.scale} x {files.lr}")
         return arrays
 
     def _sharp(self, files: BSRFiles) -> Sharp:

@@ -32,14 +32,15 @@ class Conventions(NamedTuple):
     seg_format: SegFormat
 
 
-class Fit(NamedTuple):
+@dataclass(frozen=True)
+class Fit:
     """How well one down-sampler explains LR where nothing is blurred."""
 
     pixels: int = 0
     hits: int = 0
     """Pixels that agree: to the bit for sfold, to a grey level for those that round."""
 
-    def __add__(self, other: Fit) -> Fit:  # type: ignore[override]
+    def __add__(self, other: Fit) -> Fit:
         return Fit(self.pixels + other.pixels, self.hits + other.hits)
 
     @property

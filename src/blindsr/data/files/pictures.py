@@ -86,11 +86,11 @@ class PictureStore:
         if files.blur is None:
             return None
         blur = files.blur
-        options = {"threshold": self.sigma_threshold, "smallest": self.smallest}
+        threshold, smallest = self.sigma_threshold, self.smallest
         return self._kept(
             blur,
-            f"{options} {size}",
-            lambda: read_sigma_mask(blur, files.hr, size, **options),  # type: ignore[arg-type]
+            f"sigma {threshold} {smallest} {size}",
+            lambda: read_sigma_mask(blur, files.hr, size, threshold=threshold, smallest=smallest),
         )
 
     def _kept(

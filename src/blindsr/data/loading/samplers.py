@@ -12,10 +12,10 @@ information which items only fill up the last round.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, SequentialSampler
 
 
 class Draw(NamedTuple):
@@ -23,6 +23,11 @@ class Draw(NamedTuple):
 
     item: int
     seed: int
+
+
+def sized(length: int) -> Dataset[Any]:
+    """What a ``DistributedSampler`` asks of its data set: the length alone."""
+    return range(length)  # type: ignore[return-value]  # its annotation asks for a whole data set
 
 
 class SeededSampler(DistributedSampler[Draw]):
@@ -44,7 +49,7 @@ class SeededSampler(DistributedSampler[Draw]):
     def __init__(
         self, length: int, *, seed: int, epoch: int = 0, rank: int = 0, world_size: int = 1
     ) -> None:
-        super().__init__(range(length), num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]
+        super().__init__(sized(length), num_replicas=world_size, rank=rank, seed=seed)
         self.length = length
         self.epoch = epoch
         self.skip = 0
@@ -79,19 +84,22 @@ class EvalSampler(DistributedSampler[int], SequentialSampler):
     """
 
     def __init__(self, length: int, *, rank: int = 0, world_size: int = 1) -> None:
-        items = range(length)
         DistributedSampler.__init__(
-            self,
-            items,  # type: ignore[arg-type]
-            num_replicas=world_size,
-            rank=rank,
-            shuffle=False,
+            self, sized(length), num_replicas=world_size, rank=rank, shuffle=False
         )
-        self.data_source = items
+        self.data_source = range(length)
         self.length = length
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.rank, self.total_size, self.num_replicas))
+
+
+@runtime_checkable
+class Skipping(Protocol):
+    """A sampler that can begin later in an epoch."""
+
+    skip: int
+    """Items that the next iteration leaves out at its start."""
 
 
 class ResumableLoader(DataLoader):
@@ -107,12 +115,13 @@ class ResumableLoader(DataLoader):
     _first = 0  # batch that the next iteration begins with
     _done = 0  # batches of the current epoch that were handed out
 
+    # torch's annotation promises its private class of iterators
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         first, self._first = self._first, 0
-        if not hasattr(self.sampler, "skip"):
+        if not isinstance(self.sampler, Skipping):
             first = 0
         elif first:
-            self.sampler.skip = first * int(self.batch_size or 1)  # type: ignore[union-attr]
+            self.sampler.skip = first * int(self.batch_size or 1)
         self._done = first
         for batch in super().__iter__():
             self._done += 1

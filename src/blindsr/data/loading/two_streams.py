@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from blindsr.data.loading.checked_options import check_whole
 from blindsr.data.loading.datamodule import PairedDataModule
 from blindsr.data.loading.evaluation import GroupedEvalSet
-from blindsr.data.loading.samplers import Draw, EvalSampler, ResumableLoader
+from blindsr.data.loading.samplers import Draw, EvalSampler, ResumableLoader, sized
 from blindsr.types import Batch, Sample
 
 
@@ -89,8 +89,8 @@ class TwoStreamSampler(DistributedSampler[PairDraw]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        positions = range(steps * batch_size * world_size)
-        super().__init__(positions, num_replicas=world_size, rank=rank, seed=seed)  # type: ignore[arg-type]
+        positions = sized(steps * batch_size * world_size)
+        super().__init__(positions, num_replicas=world_size, rank=rank, seed=seed)
         self.lengths = (general, blur)
         self.epoch = epoch
         self.skip = 0

@@ -7,9 +7,10 @@ it is loaded on request only.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -106,14 +107,12 @@ def _aligned(path: Path, content: object, names: Sequence[Sequence[str]]) -> dic
     )
 
 
-def _word(path: Path, label: Label, name: str, value: object) -> str:
+def _word(path: Path, label: Label, name: str, value: Any) -> str:
     words = VALUES[label]
-    try:
-        number = int(value)  # type: ignore[call-overload]
-        if number == float(value) and 0 <= number < len(words):  # type: ignore[arg-type]
+    with contextlib.suppress(TypeError, ValueError):
+        number = int(value)
+        if number == float(value) and 0 <= number < len(words):
             return words[number]
-    except (TypeError, ValueError):
-        pass
     meaning = ", ".join(f"{number} ({word})" for number, word in enumerate(words))
     raise DataError(path, found=f"{value!r} for {name}", expected=meaning)
 

@@ -152,8 +152,8 @@ class SceneDataset(Dataset[Sample]):
     def _sharp(self, number: int) -> SceneFrame:
         """Render the scene, or cut a photograph: every n-th frame, evenly spread."""
         if int((number + 1) * self.photographs) > int(number * self.photographs):
-            options = {"soft": self.soft, "held_out": self.held_out}
-            return photo_frame(self.seed, number, self.size, **options)  # type: ignore[arg-type]
+            soft, held_out = self.soft, self.held_out
+            return photo_frame(self.seed, number, self.size, soft=soft, held_out=held_out)
         return render_scene(self.seed, number, self.size)
 
 

@@ -31,10 +31,11 @@ def check_share(name: str, value: object) -> float:
     Raises:
         ConfigError: if it is none.
     """
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
-        raise ConfigError(name, found=repr(value), expected="a number from 0 to 1")
-    return float(value)  # type: ignore[arg-type]
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        share = float(value)
+        if 0 <= share <= 1:
+            return share
+    raise ConfigError(name, found=repr(value), expected="a number from 0 to 1")
 
 
 def threshold(keep: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +39,8 @@ class Encoder(nn.Module):
                 expected="an encoder with four scales",
             )
         self.encoder = encoder
-        out_channels = cast("list[int]", encoder.out_channels)
-        widths = [out_channels[i] for i in self.chosen]
-        self.channels = cast("tuple[int, int, int, int]", tuple(widths))
+        first, second, third, fourth = (int(encoder.out_channels[i]) for i in self.chosen)
+        self.channels = (first, second, third, fourth)
         self.stride = 2 ** self.chosen[-1]
         self._freeze_unused(in_channels)
 
@@ -80,19 +79,17 @@ def is_known_encoder(name: str) -> bool:
     return name in encoders.get_encoder_names()
 
 
-def _filled(encoder: nn.Module) -> list[int]:
+def _filled(encoder: Any) -> list[int]:
     """Stages after the input that have channels."""
-    return [i for i, width in enumerate(cast("list[int]", encoder.out_channels)) if i and width]
+    return [i for i, width in enumerate(encoder.out_channels) if i and width]
 
 
-def _build(name: str, in_channels: int, depth: int) -> nn.Module:
+def _build(name: str, in_channels: int, depth: int) -> Any:
+    """An ``SMPEncoder``, an ``nn.Module`` with ``out_channels``; the library has no types."""
     from segmentation_models_pytorch import encoders
 
     try:
-        return cast(
-            "nn.Module",
-            encoders.get_encoder(name, in_channels=in_channels, depth=depth, weights=None),
-        )
+        return encoders.get_encoder(name, in_channels=in_channels, depth=depth, weights=None)
     except (KeyError, RuntimeError, ValueError) as error:
         known = [*encoders.get_encoder_names(), "hrnet_w18_small_v2", "pyramid_small"]
         near = difflib.get_close_matches(name, known, n=1)

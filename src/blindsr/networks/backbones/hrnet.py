@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 
 from blindsr.networks.blocks.whole_picture import resize
@@ -30,7 +28,8 @@ def hrnet_w18_small_v2(in_channels: int = 3) -> nn.Module:
         in_chans=in_channels,
     )
     for stem in (network.conv1, network.conv2):
-        stem.stride = (1, 1)  # type: ignore[assignment, union-attr]
+        assert isinstance(stem, nn.Conv2d)
+        stem.stride = (1, 1)
     for name in STAGES:
         stage = getattr(network, name)
         for i, module in enumerate(stage):
@@ -69,7 +68,8 @@ class BilinearFusion(nn.Module):
 
     def _fuse(self, i: int, features: list[Tensor]) -> Tensor:
         total: Tensor | None = None
-        row = cast("nn.ModuleList", self.fuse_layers[i])
+        row = self.fuse_layers[i]
+        assert isinstance(row, nn.ModuleList)
         for j, (layer, feature) in enumerate(zip(row, features, strict=True)):
             part = layer(feature)
             if j > i:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -65,7 +63,8 @@ class DenseBlock(nn.Module):
             nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
             with torch.no_grad():
                 conv.weight.mul_(residual / 2)
-            nn.init.zeros_(cast("Tensor", conv.bias))
+            assert conv.bias is not None
+            nn.init.zeros_(conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, F, h, w) -> (N, F, h, w)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,10 +34,10 @@ def pad_to_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
 
 def _mirrored(x: Tensor, axis: int, side: int) -> Tensor:
     """Which rows or columns :func:`pad_to_windows` takes, for any length: no loop, no branch."""
-    length = cast("Tensor", x.shape[axis])  # it is one while operations are being recorded
+    length: Any = x.shape[axis]  # a tensor while operations are recorded, an int in torch's types
     target = (length + side - 1) // side * side
     period = (2 * length - 2).clamp(min=1)
-    index = torch.arange(cast("int", target), device=x.device) % period
+    index = torch.arange(target, device=x.device) % period
     return torch.minimum(index, period - index).clamp(max=length - 1)
 
 

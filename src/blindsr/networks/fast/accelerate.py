@@ -36,5 +36,5 @@ def accelerate(network: NetworkT, *, channels_last: bool = True) -> NetworkT:
         )
     fast = fast_copy(network)
     if channels_last:
-        fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fast = fast.to(memory_format=torch.channels_last)
     return fast.requires_grad_(False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,6 @@ from torch.nn.functional import leaky_relu, unfold
 from blindsr.networks.blocks.condition import class_input
 from blindsr.networks.blocks.conv import SLOPE, ConvBN
 from blindsr.networks.blocks.gia.align import FlowAlign, warp
-from blindsr.networks.blocks.gia.channel import ChannelStream
-from blindsr.networks.blocks.gia.spatial import SpatialStream
 from blindsr.networks.blocks.windows import pad_to_windows
 from blindsr.networks.fast.merged import MergedConv, plain_conv
 from blindsr.networks.roles import RestorerNetwork
@@ -45,10 +42,10 @@ class FastCondition(nn.Module):
         super().__init__()
         gia = fold_batchnorm(network.fuse)
         self.embed, self.num_classes = network.embed, network.num_classes
-        self.channel = cast("ChannelStream", gia.channel)
-        self.spatial = cast("SpatialStream", gia.spatial)
+        self.channel, self.spatial = gia.channel, gia.spatial
         blur, seg = network.blur_conv, network.seg_conv
-        align = cast("FlowAlign", gia.upsample_layer)
+        align = gia.upsample_layer
+        assert isinstance(align, FlowAlign)
         self.flow_blur, self.flow_seg = _flow(align, blur, seg)
         patches = _from_patches(align.conv_last, blur)
         attention = (self.channel.channel_att1, self.channel.channel_att2)
@@ -125,8 +122,8 @@ def _last(
 
 def _from_patches(conv: nn.Conv2d, blur: nn.Conv2d) -> nn.Conv2d:
     """``conv`` after the embedding of sigma, as a convolution of the channels of `_patches`."""
-    bias = cast("Tensor", blur.bias)
-    embedding = torch.cat([blur.weight.flatten(1), bias[:, None]], dim=1)  # (C, 9 + 1)
+    assert blur.bias is not None
+    embedding = torch.cat([blur.weight.flatten(1), blur.bias[:, None]], dim=1)  # (C, 9 + 1)
     return plain_conv(torch.einsum("ocyx,ck->okyx", conv.weight, embedding))
 
 
@@ -160,7 +157,7 @@ class FastRRDBSFT(RestorerNetwork):
 
     def encode(self, blur: Tensor | None, seg: Tensor | None) -> Tensor:
         """As :meth:`RRDBSFT.encode`."""
-        return self.encoder(cast("Tensor", blur), cast("Tensor", seg))
+        return self.encoder(blur, seg)
 
 
 def fast_rrdb_sft(network: RRDBSFT) -> RestorerNetwork:

@@ -11,7 +11,7 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import Downsampler
@@ -141,10 +141,11 @@ def checked_names(value: object, where: str, key: str = "class_names") -> tuple[
     """
     if value is None:
         return ()
-    names = tuple(value) if isinstance(value, (list, tuple)) else (None,)
-    if len(names) > LIMITS["num_classes"][1] or not all(is_label(name) for name in names):
+    found = value if isinstance(value, (list, tuple)) else (None,)
+    names = tuple(name for name in found if is_label(name))
+    if len(found) > LIMITS["num_classes"][1] or len(names) < len(found):
         raise _refused(where, key, value, f"a list of texts of at most {_LONGEST_NAME} characters")
-    return names  # type: ignore[return-value]
+    return names
 
 
 def checked_facts(value: object, where: str, key: str = "facts") -> DataFacts | None:
@@ -193,7 +194,7 @@ def _missing(where: str, key: str) -> Any:
     raise WeightsError(where, found=f"no {key}", expected="all facts of the data, or none")
 
 
-def is_label(value: object) -> bool:
+def is_label(value: object) -> TypeGuard[str]:
     """Whether this is a short text that a terminal and a picture can show."""
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and value.isprintable()
 

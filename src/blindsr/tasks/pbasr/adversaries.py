@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
 
 from blindsr.errors import WeightsError
 from blindsr.networks import ConditionalDiscriminator, UNetDiscriminator
+from blindsr.networks.discriminator import Conditioning
 from blindsr.weights.official import differences
 from blindsr.weights.reading import read_checkpoint
 
@@ -23,7 +24,11 @@ WRAPPERS = ("params_ema", "params")
 
 
 def discriminators(
-    weights: Mapping[str, float], *, condition: str, unified: bool, features: int
+    weights: Mapping[str, float],
+    *,
+    condition: Conditioning | Literal["none"],
+    unified: bool,
+    features: int,
 ) -> nn.ModuleDict:
     """One discriminator for each branch whose adversarial loss has a weight.
 
@@ -38,7 +43,7 @@ def discriminators(
         if not weight:
             continue
         if name == "blur" and condition != "none" and not unified:
-            networks[name] = ConditionalDiscriminator(cast("Any", condition), features)
+            networks[name] = ConditionalDiscriminator(condition, features)
         else:
             networks[name] = UNetDiscriminator(features=features)
     # 1.7 times faster on a CPU, and what tensor cores of a GPU want

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
 
 from blindsr.errors import ConfigError
 from blindsr.losses import discriminator_loss, generator_loss
 from blindsr.losses.branch import BranchLosses
 from blindsr.losses.codebook import CodebookLoss, quantiser, watch
-from blindsr.types import Batch, TwoStreamBatch
+from blindsr.types import PICTURES, Batch, TwoStreamBatch
 
 from .adversaries import (
     discriminators,
@@ -23,11 +25,7 @@ from .settings import RECIPES, RecipeName, merged_losses
 from .two_branches import BRANCHES, BranchName, TwoBranchTask
 
 if TYPE_CHECKING:
-    from lightning.pytorch.core.optimizer import LightningOptimizer
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
-
-
-PICTURES: tuple[Literal["lr", "hr"], ...] = ("lr", "hr")
 
 
 class PBaSRTask(TwoBranchTask):
@@ -189,7 +187,8 @@ class PBaSRTask(TwoBranchTask):
         self.iterations += 1
         schedulers = self.lr_schedulers()
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            cast("torch.optim.lr_scheduler.LambdaLR", scheduler).step()
+            assert isinstance(scheduler, LRScheduler)
+            scheduler.step()
         self.log("iterations", float(self.iterations), batch_size=1)
         limit = self.hparams["max_iterations"]
         if limit is not None and self.iterations >= limit:
@@ -237,7 +236,7 @@ class PBaSRTask(TwoBranchTask):
         self.log(f"train/{name}", total.detach(), prog_bar=True, batch_size=size)
         for part, value in parts.items():
             self.log(f"train/{name}/{part}", value.detach(), batch_size=size)
-        return cast("Tensor", sr.detach())
+        return sr.detach()
 
     def _train_discriminator(self, name: str, sr: Tensor, batch: Batch) -> None:
         optimizer = self._optimizer(name, "discriminator")
@@ -254,8 +253,8 @@ class PBaSRTask(TwoBranchTask):
     def _judge(self, name: str, image: Tensor, batch: Batch) -> Tensor:
         network = self.discriminators[name]
         if name == "blur" and self.conditional:
-            return cast("Tensor", network(image, batch["mask"]))
-        return cast("Tensor", network(image))
+            return network(image, batch["mask"])
+        return network(image)
 
     def _step(self, optimizer: LightningOptimizer) -> None:
         optimizer.step()
@@ -266,7 +265,9 @@ class PBaSRTask(TwoBranchTask):
     def _optimizer(self, name: str, part: str) -> LightningOptimizer:
         mine = self.optimizers()
         every = mine if isinstance(mine, list) else [mine]
-        return cast("LightningOptimizer", every[self._order.index((name, part))])
+        optimizer = every[self._order.index((name, part))]
+        assert isinstance(optimizer, LightningOptimizer)
+        return optimizer
 
     @property
     def _order(self) -> list[tuple[str, str]]:

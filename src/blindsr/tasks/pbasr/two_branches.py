@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
 from blindsr.metrics import PreservationScores
+from blindsr.metrics.collector import ScoreCollector
 from blindsr.metrics.table import split_region
 from blindsr.networks.blocks.padding import any_size
 from blindsr.types import HasValidationGroups, counted
@@ -89,7 +90,7 @@ class TwoBranchTask(RestorerTask):
 
     def branch(self, name: str) -> nn.Module:
         """The network of a branch."""
-        return cast("nn.Module", getattr(self, name))
+        return getattr(self, name)
 
     def random_parts(self) -> str:
         """Nothing where the anchor comes from a file."""
@@ -162,16 +163,17 @@ class TwoBranchTask(RestorerTask):
         scale = int(self.hparams["scale"])
         return any_size(network, lr, scale=scale, multiple=self.multiple, minimum=self.minimum)
 
-    def new_scores(self) -> nn.Module:
+    def new_scores(self) -> PreservationScores:
         """Scores by region."""
         return PreservationScores(self.hparams["crop_border"], full=True, **self.score_networks)
 
     def add_scores(
-        self, scores: nn.Module, sr: Tensor, hr: Tensor, batch: Batch, index: int
+        self, scores: ScoreCollector, sr: Tensor, hr: Tensor, batch: Batch, index: int
     ) -> None:
         """Add one image with its mask, where the data set has one."""
+        assert isinstance(scores, PreservationScores)
         mask = batch.get("mask")
-        scores.update(sr, hr, None if mask is None else mask[index : index + 1])  # type: ignore[operator]
+        scores.update(sr, hr, None if mask is None else mask[index : index + 1])
 
     def on_test_start(self) -> None:
         """Average the weights as they are now."""
@@ -186,9 +188,7 @@ class TwoBranchTask(RestorerTask):
         self._average = []
         rows = ["", *(f"{name} branch" for name in self.branches if self._scores_branches)]
         self.val_groups = {
-            group: {
-                row: cast("PreservationScores", self.new_scores().to(self.device)) for row in rows
-            }
+            group: {row: self.new_scores().to(self.device) for row in rows}
             for group in self._val_groups()
         }
 

@@ -89,8 +89,7 @@ def recognise(state: Mapping[str, Tensor], where: str) -> ImageModelDescriptor[A
             expected="all tensors of one network",
             fix="It may be cut, or of a variant that spandrel does not know.",
         ) from error
-    _refuse_other_pictures(found, where)
-    return found  # type: ignore[return-value]
+    return _of_rgb(found, where)
 
 
 def _require_plausible_names(state: Mapping[str, Tensor], where: str) -> None:
@@ -167,7 +166,8 @@ def _how_to_install(licence: str) -> str:
     return f"Type: {INSTALL} ({terms}: for non-commercial use only)."
 
 
-def _refuse_other_pictures(found: Any, where: str) -> None:
+def _of_rgb(found: Any, where: str) -> ImageModelDescriptor[Any]:
+    """The descriptor as it is, if its network maps RGB to RGB."""
     import spandrel
 
     if not isinstance(found, spandrel.ImageModelDescriptor):
@@ -176,5 +176,5 @@ def _refuse_other_pictures(found: Any, where: str) -> None:
         channels = f"from {found.input_channels} to {found.output_channels} channels"
         kind = f"{found.architecture.name} {channels}"
     else:
-        return
+        return found
     raise WeightsError(where, found=kind, expected="a network from RGB to RGB")

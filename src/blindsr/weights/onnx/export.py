@@ -119,7 +119,7 @@ def _record(model: OnnxModel, *, one: bool) -> bytes:
         torch.onnx.export(
             graph,
             tuple(inputs.values()),
-            buffer,  # type: ignore[arg-type]
+            buffer,  # type: ignore[arg-type]  # annotated as a path; this exporter takes files
             dynamo=False,
             opset_version=OPSET,
             input_names=list(graph.inputs),

@@ -6,9 +6,9 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,8 +23,10 @@ _NYU_HELP = "NYUv2-BSR from NYU Depth V2 (795 training frames, 654 test frames i
 _CITYSCAPES_HELP = (
     "Cityscapes-BSR from Cityscapes (2975 + 500 frames, 1525 test frames in 5 groups)"
 )
+_FOLDER_HELP = "a BSR data set from your own pictures with depth, disparity or inverse depth"
 _CHECK_HELP = "look at every file of a BSR folder, the authors' download included"
 _SHOWN_FAULTS = 20
+_COMMON = ("out", "downsampler", "operator", "sigma_max", "seed", "keep_depth", "overwrite")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_cityscapes(
         datasets.add_parser("cityscapes", help=_CITYSCAPES_HELP, description=_CITYSCAPES_HELP)
     )
+    _add_folder(datasets.add_parser("folder", help=_FOLDER_HELP, description=_FOLDER_HELP))
     _add_check(datasets.add_parser("check", help=_CHECK_HELP, description=_CHECK_HELP))
 
 
@@ -72,6 +75,36 @@ def _add_cityscapes(parser: argparse.ArgumentParser) -> None:
         "the pictures: .npy or .pfm in pixels, .png in the official form [official]",
     )
     _add_common(parser, sigma_max=15, seconds="several")
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--images", required=True, type=_path, metavar="FOLDER", help="pictures")
+    add(
+        "--depth",
+        required=True,
+        type=_path,
+        metavar="FOLDER",
+        help="maps named as the pictures: .png and other images, .npy, .pfm; holes are filled",
+    )
+    add(
+        "--kind",
+        default="depth",
+        metavar="NAME",
+        help="what the maps hold: depth (distance), disparity (0 is unknown in whole numbers) or "
+        "inverse (depth's; 0 is farthest) [depth]",
+    )
+    add(
+        "--unit",
+        type=float,
+        metavar="M",
+        help="metres of one step of distance, 0.001 for millimetres [ratios alone are known]",
+    )
+    add("--labels", type=_path, metavar="FOLDER", help="class maps, 255 = no class [none]")
+    add("--classes", type=int, default=0, metavar="N", help="number of classes in --labels")
+    add("--test-share", type=float, default=0.2, metavar="S", help="kept for the test [0.2]")
+    add("--scale", type=int, default=4, metavar="N", help="HR over LR [4]")
+    _add_common(parser, sigma_max=5, seconds="2")
 
 
 def _add_common(parser: argparse.ArgumentParser, *, sigma_max: float, seconds: str) -> None:
@@ -144,38 +177,30 @@ def _prepare(arguments: argparse.Namespace) -> int:
     """Prepare the data set, with a progress bar, and print one closing line."""
     from rich.console import Console
 
-    from blindsr.data.prepare.cityscapes import prepare_cityscapes
-    from blindsr.data.prepare.nyuv2 import prepare_nyuv2
-
+    prepare, own = _preparations()[arguments.dataset]
+    options = {name: getattr(arguments, name) for name in (*own, *_COMMON)}
+    options["workers"] = _cores() if arguments.workers is None else arguments.workers
     console = Console()
     started = time.monotonic()
-    common = {
-        name: getattr(arguments, name)
-        for name in ("downsampler", "operator", "sigma_max", "seed", "keep_depth", "overwrite")
-    }
-    common["workers"] = _cores() if arguments.workers is None else arguments.workers
     with counted(console, "frames") as tell:
-        if arguments.dataset == "cityscapes":
-            manifest = prepare_cityscapes(
-                arguments.root,
-                arguments.out,
-                size=arguments.size,
-                fit=arguments.fit,
-                disparity=arguments.disparity,
-                progress=tell,
-                **common,
-            )
-        else:
-            manifest = prepare_nyuv2(
-                arguments.mat,
-                arguments.splits,
-                arguments.classes,
-                arguments.out,
-                progress=tell,
-                **common,
-            )
+        manifest = prepare(progress=tell, **options)
     console.print(_summary(manifest, arguments.out, time.monotonic() - started), soft_wrap=True)
     return 0
+
+
+def _preparations() -> dict[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...]]]:
+    """Data set -> what prepares it, and the options that others do not have."""
+    from blindsr import data
+
+    folder = ("images", "depth", "kind", "unit", "labels", "classes", "test_share", "scale")
+    return {
+        "nyuv2": (lambda **o: data.prepare_nyuv2(**o), ("mat", "splits", "classes")),
+        "cityscapes": (
+            lambda **o: data.prepare_cityscapes(**o),
+            ("root", "size", "fit", "disparity"),
+        ),
+        "folder": (lambda **o: data.prepare_folder(**o), folder),
+    }
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -274,10 +299,12 @@ def _cores() -> int:
 
 def _summary(manifest: dict, out: str, seconds: float) -> str:
     counts, settings = manifest["counts"], manifest["settings"]
-    title = {"nyuv2": "NYUv2-BSR", "cityscapes": "Cityscapes-BSR"}[settings["dataset"]]
+    titles = {"nyuv2": "NYUv2-BSR", "cityscapes": "Cityscapes-BSR", "folder": "BSR pictures"}
+    title = titles[settings["dataset"]]
     groups = [value for key, value in counts.items() if "/" in key]
     parts = [f"{key} {_both(value)}" for key, value in counts.items() if "/" not in key]
-    parts.append(f"{len(groups)} test groups of {_both(groups[0])}")
+    many = f"{len(groups)} test groups of" if len(groups) > 1 else "test"
+    parts.append(f"{many} {_both(groups[0])}")
     return (
         f"{title} in {out}: {', '.join(parts)}; "
         f"{settings['downsampler']}, {settings['operator']}, sigma 0..{settings['sigma_max']:g}; "

@@ -21,6 +21,7 @@ _LAZY = {
     "PairedDataModule": "loading.datamodule",
     "ReBlurSR": "pbasr.reblursr",
     "PhotographFolder": "scenes.leaves.own_photographs",
+    "RGBDFolder": "bsr.rgbd_folder",
     "RestorationScenes": "scenes.leaves.restoration_datamodule",
     "Scenes": "scenes.datamodule",
     "TwoStreamDataModule": "loading.two_streams",
@@ -28,6 +29,7 @@ _LAZY = {
     "intended_defocus": "scenes.intended_blur",
     "mask_from_sigma": "files.masks",
     "prepare_cityscapes": "prepare.cityscapes",
+    "prepare_folder": "prepare.rgbd_folder",
     "prepare_nyuv2": "prepare.nyuv2",
     "render_scene": "scenes.render",
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
+from lightning.pytorch.utilities import rank_zero_info
+
 from blindsr.errors import ConfigError
 from blindsr.networks import CMOS, load_imagenet
 from blindsr.networks.settings.build import build
@@ -25,7 +27,8 @@ class CMOSTask(EstimationTask):
     """Train and score :class:`blindsr.networks.CMOS`.
 
     Args:
-        num_classes: classes of the semantic map; follows the data on the command line.
+        num_classes: classes of the semantic map; follows the data on the command line. 0, of
+            data without labels, turns ``tasks: both`` into ``blur``, and says so.
         scale: HR size over LR size; follows the data.
         sigma_max: largest sigma of the data in HR pixels, divides blur scores; follows the data.
         window_layout: how GIA puts its windows back: ``"fixed"``, or ``"legacy"`` to reproduce and
@@ -79,6 +82,9 @@ class CMOSTask(EstimationTask):
         **options: Any,
     ) -> None:
         super().__init__(warmup_steps=warmup_steps, **options)
+        if not num_classes and tasks == "both":
+            self.hparams["tasks"] = "blur"
+            rank_zero_info("The data have no classes: CMOS learns blur alone (tasks: blur).")
         self.loss_weights = _merge_loss_weights(losses, loss_weights)
         self.network = build(CMOS, self.hparams)
         self._start_from = pretrained  # until they are loaded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
@@ -33,7 +34,8 @@ class RRDBSFTTask(L1RestorerTask):
     ``compare``.
 
     Args:
-        num_classes: classes of the semantic map; follows the data on the command line.
+        num_classes: classes of the semantic map; follows the data on the command line. 0, of
+            data without labels, turns ``use_semantics`` off, and says so.
         scale: HR size over LR size; follows the data.
         sigma_max: largest sigma of the data in HR pixels; follows the data.
         code_length: channels of the condition.
@@ -91,6 +93,9 @@ class RRDBSFTTask(L1RestorerTask):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, **options)
+        if not num_classes and use_semantics:
+            self.hparams["use_semantics"] = False
+            rank_zero_info("The data have no classes: RRDB-SFT is told blur alone.")
         if skip == "none":  # of no effect then: data of another phase are no contradiction
             self.hparams["phase"] = 0.0
         self.network = build(RRDBSFT, self.hparams)

@@ -49,7 +49,7 @@ def read_disparity(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".png":
         return decode_cityscapes(read_array(path), path)
     if path.suffix.lower() == ".pfm":
-        found = _read_pfm(path)
+        found = read_pfm(path)
     else:
         found = read_npy(path, "a map of disparity", fix=_FIX)
     if found.ndim != 2 or found.dtype.kind not in "fui":
@@ -95,7 +95,12 @@ def match(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def _read_pfm(path: Path) -> np.ndarray:
+def read_pfm(path: Path) -> np.ndarray:
+    """Read a PFM map.
+
+    Raises:
+        FileError: it is missing or damaged.
+    """
     ordinary_file(path, "a PFM map of disparity", _FIX)
     found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if found is None:

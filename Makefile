@@ -23,7 +23,7 @@ help:
 	@echo "make demo-full train all three stages, small, on embedded scenes (10 to 20 minutes)"
 	@echo "make test      run the tests"
 	@echo "make test-all  run the tests and those that take minutes"
-	@echo "make small-model  train the model in the box anew (about 80 minutes on 2 cores) -> small.safetensors"
+	@echo "make small-model  train the model in the box anew (about 2 hours on 2 cores) -> small.safetensors"
 	@echo "make lint      ruff and mypy"
 	@echo "make docs      the site of docs/ -> site/index.html"
 	@echo "make setup     only create .venv (the others do it when needed)"

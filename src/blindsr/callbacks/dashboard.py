@@ -1,4 +1,4 @@
-"""What a dashboard needs beside logged values: configuration, data, best scores, checkpoints."""
+"""Logs to a dashboard what no metric says: configuration, data, best scores, checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures while training: what a task makes of the first validation samples."""
+"""Draws the first validation samples during training: inputs, estimates, restorations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base of all tasks: hyper-parameters, agreement with the data, what checkpoints store."""
+"""Base of all tasks: hyper-parameters, checks against the data, content of checkpoints."""
 
 from __future__ import annotations
 

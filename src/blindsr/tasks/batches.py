@@ -1,4 +1,4 @@
-"""What tasks read of their DataModule: its facts and the names of its test groups."""
+"""Properties of a DataModule that tasks read: its facts and the names of its test groups."""
 
 from __future__ import annotations
 

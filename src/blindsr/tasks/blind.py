@@ -1,4 +1,4 @@
-"""Stage 3 of CMOS (CVPR 2023): fine-tune the restorer on what the frozen estimator says."""
+"""Stage 3 of CMOS (CVPR 2023): fine-tune the restorer on maps of the frozen estimator."""
 
 from __future__ import annotations
 

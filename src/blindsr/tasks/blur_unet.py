@@ -1,4 +1,4 @@
-"""Train an estimator that says how blurred every pixel is, and how far off that may be."""
+"""Train an estimator of the blur of every pixel and of its own uncertainty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training any estimator shares: steps, scores and pictures."""
+"""Base of the tasks that train an estimator of blur or classes: steps, scores, pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn of one sample, from a batch and what networks made of it."""
+"""Arrays of one validation sample for drawing: images and maps, true and estimated."""
 
 from __future__ import annotations
 

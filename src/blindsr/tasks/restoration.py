@@ -1,4 +1,4 @@
-"""What the tasks that restore an image share: the loss, the scores, the rows of the test table."""
+"""Base of the tasks that restore an image: loss, scores, rows of the test table."""
 
 from __future__ import annotations
 

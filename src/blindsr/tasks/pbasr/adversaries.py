@@ -1,4 +1,4 @@
-"""Discriminators, optimisers and checkpoints of PBaSR."""
+"""Discriminators of PBaSR, the optimisers of all its networks, and checks of its checkpoints."""
 
 from __future__ import annotations
 

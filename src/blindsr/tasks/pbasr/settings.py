@@ -1,4 +1,4 @@
-"""What the trainings of PBaSR's three anchors set, by name.
+"""Published training settings of PBaSR's three anchor networks, by name.
 
 The paper keeps each anchor's own strategy and prints no weights; these are the anchors' published
 training settings (Real-ESRGAN, FeMaSR's LQ stage; for SRFormer's unpublished one those of SwinIR).

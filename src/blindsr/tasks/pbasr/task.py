@@ -1,4 +1,4 @@
-"""PBaSR (ECCV 2024): two branches, two adversaries, one averaged network that keeps blur."""
+"""PBaSR (ECCV 2024): train two branches, a discriminator for each, and average their weights."""
 
 from __future__ import annotations
 

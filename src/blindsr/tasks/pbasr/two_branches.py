@@ -1,4 +1,4 @@
-"""Two branches of one network, their average, and how all three are scored."""
+"""The two networks of PBaSR and their average, without the training: building and scoring."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_predict_gives_estimates(tmp_path):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("window", [0, 0]), ("window", [4]), ("num_classes", 0), ("scale", -1), ("auxiliary", "x")],
+    [("window", [0, 0]), ("window", [4]), ("num_classes", -1), ("scale", -1), ("auxiliary", "x")],
 )
 def test_options_of_the_network_out_of_bounds_are_one_line(option, value):
     with pytest.raises(ConfigError, match=rf"^model\.{option}: ") as error:

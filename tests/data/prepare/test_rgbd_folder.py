@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,7 @@ def test_labels_become_the_semantic_map(source: Path, capsys: Any) -> None:
 def test_without_labels_the_semantic_branch_is_off_and_says_so(
     source: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
+    caplog.set_level(logging.INFO, logger="lightning.pytorch")  # another test may have quietened it
     prepare(source, "data/rgbd_folder")
     monkeypatch.chdir(source)
     words = [

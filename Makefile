@@ -4,6 +4,10 @@
 PYTHON ?= python3
 SEED ?= 0
 BIN := .venv/bin
+# What `make test-matrix` runs, a few minutes, and what it is run with.
+QUICK := tests/test_packaging.py tests/degradation tests/imaging tests/losses tests/metrics \
+	tests/networks tests/restore tests/tasks
+MATRIX_EXTRAS := dev,metrics,arches,onnx
 export NO_ALBUMENTATIONS_UPDATE = 1
 export MPLBACKEND = agg
 # Threads that spin while waiting make small networks five times slower on a busy machine.
@@ -16,7 +20,7 @@ export MALLOC_MMAP_THRESHOLD_ = 4000000000
 # compiles it, torch and SymPy anew, for eight seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: small-model help setup demo demo-full test test-all lint docs clean
+.PHONY: small-model help setup demo demo-full test test-all test-matrix lint docs clean
 
 help:
 	@echo "make demo      the model in the box, and an estimator from scratch (5 minutes on 2 cores)"
@@ -24,6 +28,7 @@ help:
 	@echo "make test      run the tests"
 	@echo "make test-all  run the tests and those that take minutes"
 	@echo "make small-model  train the model in the box anew (about 2 hours on 2 cores) -> small.safetensors"
+	@echo "make test-matrix  the quick part on Python 3.12, 3.13 and with the lowest versions (20 minutes)"
 	@echo "make lint      ruff and mypy"
 	@echo "make docs      the site of docs/ -> site/index.html"
 	@echo "make setup     only create .venv (the others do it when needed)"
@@ -61,6 +66,22 @@ test-all: setup
 	@echo "Running all tests"
 	@$(BIN)/python -m pytest
 
+# One environment of 6 GB after the other. With the lowest versions a warning is no error: old packages
+# warn of newer ones beside them.
+test-matrix: setup
+	@for python in 3.12 3.13; do \
+		echo "Python $$python"; \
+		$(BIN)/uv venv --quiet --clear --python $$python .matrix && \
+		$(BIN)/uv pip install --quiet --python .matrix/bin/python --constraint constraints.txt \
+			--editable '.[$(MATRIX_EXTRAS)]' && \
+		.matrix/bin/python -m pytest -m "not slow" $(QUICK) || exit 1; done
+	@echo "Lowest versions"
+	@$(BIN)/uv venv --quiet --clear --python 3.11 .matrix
+	@$(BIN)/uv pip install --quiet --python .matrix/bin/python --resolution lowest-direct \
+		--editable '.[$(MATRIX_EXTRAS)]'
+	@.matrix/bin/python -m pytest -m "not slow" -W default $(QUICK)
+	@rm -rf .matrix
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -72,4 +93,4 @@ docs: setup
 	@echo "site/index.html"
 
 clean:
-	rm -rf .venv demo logs site
+	rm -rf .venv .matrix demo logs site

@@ -21,6 +21,7 @@ _REFUSED = {"LAB": "a Lab picture", "HSV": "an HSV picture", "F": "a picture of 
 _REFUSED["I"] = "a picture of 32 bit integers"
 _CLOSED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FITS"}
 """Formats that run another program, or that Pillow only names."""
+_SILENT = 0  # level of OpenCV's log
 _HEAD = 16  # bytes by which a format is known
 
 
@@ -114,13 +115,13 @@ def decode_with_opencv(data: bytes) -> NDArray[Any]:
     Raises:
         ValueError: OpenCV cannot read it.
     """
-    level = cv2.utils.logging.getLogLevel()
-    silent = cv2.utils.logging.LOG_LEVEL_SILENT  # it tells the console what we raise
-    cv2.utils.logging.setLogLevel(silent)
+    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 and 4 have it in different places
+    level = log.getLogLevel()
+    log.setLogLevel(_SILENT)  # it tells the console what we raise
     try:
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
     if array is None:
         raise ValueError("its pixels cannot be decoded")
     if array.ndim == 3:

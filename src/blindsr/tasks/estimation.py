@@ -56,7 +56,8 @@ class EstimationTask(AnnealedTask):
         return float(self.hparams["sigma_max"])
 
     def _new_scores(self) -> EstimateScores:
-        return EstimateScores(self.hparams.get("num_classes", 0), self.sigma_max)
+        classes = max(0, self.hparams.get("num_classes", 0))  # the network refuses what is less
+        return EstimateScores(classes, self.sigma_max)
 
     def setup(self, stage: str) -> None:
         """Check the data; make the scores of a test."""

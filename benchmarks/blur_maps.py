@@ -1,17 +1,19 @@
 """How well blur is seen, by the model in the box and by what it must beat.
 
-    python benchmarks/blur_maps.py FOLDER [--model NAME=FILE ...] [-o REPORT.md]
+    python benchmarks/blur_maps.py FOLDER [--model NAME=FILE ...] [--rival NAME=FILE.py ...]
+        [-o REPORT.md]
 
 FOLDER holds ``rgbd/`` (pictures with depth) and ``defocus/`` (photographs with ``*_map.png``); a
 part that is missing is left out. Embedded scenes are always scored. Sigma is in pixels of the
 picture given. Targets stand beside the results; the exit status is 1 where the last model misses
-one.
+one. A rival is a Python file with ``estimate(rgb)``: (H, W, 3) float32 in [0, 1] to sigma (H, W).
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +77,12 @@ def network_method(path: str | None) -> Method:
         return small[0], small[1]
 
     return estimate
+
+
+def rival_method(path: str) -> Method:
+    """The function ``estimate`` of a Python file."""
+    estimate = runpy.run_path(path)["estimate"]
+    return lambda rgb: (np.asarray(estimate(rgb), np.float32), None)
 
 
 def scenes(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -253,13 +261,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument("--rival", action="append", default=[], metavar="NAME=FILE.py")
     parser.add_argument("--scenes", type=int, default=120, help="held-out scenes")
     parser.add_argument("--plot", type=Path, help="where the reliability plot goes")
     parser.add_argument("-o", "--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     held_out = scenes(arguments.scenes)
-    methods = {**simple_methods(held_out), "model in the box": network_method(None)}
+    methods = simple_methods(held_out)
+    methods |= {
+        name: rival_method(file) for name, file in (r.split("=", 1) for r in arguments.rival)
+    }
+    methods["model in the box"] = network_method(None)
     methods |= {
         name: network_method(file) for name, file in (m.split("=", 1) for m in arguments.model)
     }

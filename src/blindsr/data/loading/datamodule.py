@@ -126,7 +126,7 @@ class PairedDataModule(LightningDataModule):
     @property
     def group_names(self) -> tuple[str, ...]:
         """Names of the test groups that :meth:`test_dataloader` delivers, after ``setup``."""
-        groups = [part.group for part in self.test_sets]
+        groups = [getattr(part, "group", "") for part in self.test_sets]
         return tuple(f"Group{g}" if isinstance(g, int) and g else str(g or "test") for g in groups)
 
     def train_dataloader(self) -> DataLoader[Batch]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from blindsr.data import RestorationScenes
 from blindsr.data.loading.samplers import Draw
 from blindsr.data.scenes.leaves.restoration import RestorationPictures
 from blindsr.data.scenes.photographs import RESTORER, photograph
@@ -84,3 +85,10 @@ def test_sharp_samples_are_the_reduced_picture_by_both_downsamplers():
         used.update(near if len(near) == 1 else ())
         assert near
     assert used == {"area", "bicubic"}
+
+
+def test_data_without_groups_are_tested_as_one():
+    """Python 3.11 takes a property that raises for one that is missing, 3.12 does not."""
+    data = RestorationScenes(val_count=1, size=64, crop=8)
+    data.setup("test")
+    assert data.group_names == ("test",)

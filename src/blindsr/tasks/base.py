@@ -69,7 +69,7 @@ class RestorationTask(LightningModule):
             del self.hparams[name]
 
     def random_parts(self) -> str:
-        """What has random weights without a checkpoint, for a message; empty if nothing has."""
+        """Names the parts whose weights are random unless a checkpoint is given; empty for none."""
         return type(self).__name__
 
     def setup(self, stage: str) -> None:
@@ -87,7 +87,7 @@ class RestorationTask(LightningModule):
             self.trained_on = self.facts
 
     def known_facts(self) -> DataFacts:
-        """The facts of the data, for what cannot be done without them.
+        """The facts of the data, required.
 
         Raises:
             ConfigError: for plain loaders, or before ``setup``.
@@ -102,7 +102,7 @@ class RestorationTask(LightningModule):
         return self.facts
 
     def decided_by_data(self) -> dict[str, Any]:
-        """Settings that must be those of the data: their key, which ends in the fact's name."""
+        """Settings that must equal a fact of the data, by a key that ends in the fact's name."""
         return {name: self.hparams.get(name) for name in self.linked_with_data}
 
     def _refuse_other_data(self, facts: DataFacts, title: str) -> None:
@@ -119,7 +119,7 @@ class RestorationTask(LightningModule):
                 )
 
     def check_settings(self) -> None:
-        """Refuse settings of the optimiser and its schedule that cannot be meant.
+        """Refuse settings of the optimiser and its schedule that make no sense.
 
         Raises:
             ConfigError: on the first one; the command line asks before a run leaves any trace.
@@ -156,7 +156,7 @@ class RestorationTask(LightningModule):
         return network_settings(kind.network, self.hparams)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember what the weights were trained on, unless a training on other data goes on.
+        """Keep the facts of the data that the weights were trained on, stored in a checkpoint.
 
         Raises:
             WeightsError: if what the checkpoint says of it is damaged.

@@ -18,7 +18,7 @@ def group_names(task: LightningModule) -> tuple[str, ...]:
 
 
 def facts_of(data: object) -> DataFacts:
-    """What a DataModule says of its samples.
+    """The facts that a DataModule states about its samples.
 
     Raises:
         ConfigError: if it says nothing.

@@ -123,12 +123,12 @@ class BlindSRTask(L1RestorerTask):
         return {**{role: self.hparams[role] for role in PARTS}, "phase": phase}
 
     def stored_settings(self, kind: kinds.NetworkKind) -> dict[str, Any]:
-        """Those of both parts, and what they share."""
+        """Settings of estimator and restorer that shape the networks, for files of weights."""
         settings = self._pipeline()
         return {**settings, **kinds.shared(settings)}
 
     def _of_restorer(self, name: str, without: Any) -> Any:
-        """An argument of the restorer or its default; ``without`` where it has no such argument."""
+        """Value of an argument of the restorer; ``without`` if it has no such argument."""
         settings = self.hparams["restorer"]
         kind = kinds.by_name(settings[KIND], "restorer")
         return {name: without, **kinds.constructor(kind.network), **settings}[name]
@@ -141,7 +141,7 @@ class BlindSRTask(L1RestorerTask):
         return super().schedule()
 
     def random_parts(self) -> str:
-        """The estimator or the restorer, where ``weights`` names no file for it."""
+        """Names the part (estimator, restorer) that ``weights`` names no file for."""
         files = self.hparams["weights"] or {}
         missing = [] if "blind" in files else [part for part in PARTS if part not in files]
         return " and ".join(f"the {part}" for part in missing)
@@ -172,7 +172,7 @@ class BlindSRTask(L1RestorerTask):
             module.load_state_dict(kinds.networks(loaded)[part].state_dict())
 
     def decided_by_data(self) -> dict[str, Any]:
-        """The phase of the restorer too, where it enlarges LR; classes only where some are used."""
+        """Adds the phase if the restorer enlarges LR; drops the classes if no part uses them."""
         skips = self._of_restorer("skip", "bicubic") == "bicubic"
         own = {"restorer.phase": self._of_restorer("phase", 0.0)} if skips else {}
         decided = super().decided_by_data() | own

@@ -74,7 +74,7 @@ class RestorerTask(RestorationTask):
             self.test_scores = {group: {} for group in group_names(self)}
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
-        """Find what a test would miss before it starts.
+        """Check, before a test starts, that its files are there.
 
         Raises:
             FileError, WeightsError: if a metric's file cannot be used.
@@ -192,10 +192,10 @@ class RestorerTask(RestorationTask):
 
 
 class L1RestorerTask(RestorerTask, AnnealedTask):
-    """Base of those that learn from the pixels alone."""
+    """Base of the restoration tasks whose loss compares pixels."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Loss between SR and HR: L1, or what the hyper-parameter ``loss`` names."""
+        """Loss between SR and HR, named by the hyper-parameter ``loss``; L1 by default."""
         self.require(batch, "lr", "hr")
         sr = self.restore_to_learn(batch)
         loss = LOSSES[self.hparams.get("loss", "l1")](sr.float(), batch["hr"])

@@ -116,11 +116,11 @@ class RRDBSFTTask(L1RestorerTask):
             self.others = load_others(self.hparams["compare"])
 
     def random_parts(self) -> str:
-        """Nothing where ``weights`` names a file."""
+        """Empty if ``weights`` names a file to start from."""
         return "" if self.hparams["weights"] else super().random_parts()
 
     def decided_by_data(self) -> dict[str, Any]:
-        """The phase too, where the network enlarges LR."""
+        """Adds the phase if the network enlarges LR."""
         own = {"phase": self.hparams["phase"]} if self.hparams["skip"] == "bicubic" else {}
         return super().decided_by_data() | own
 
@@ -152,7 +152,7 @@ def with_constant_sigma(batch: Batch) -> Batch:
 
 
 def with_maps(task: RestorerTask, network: RestorerNetwork, batch: Batch) -> Tensor:
-    """SR image of a restorer that is told the maps of the batch which it uses."""
+    """SR image of a restorer, given the maps of the batch that it needs."""
     needs = [name for name in network.needs if name != "blur_scale"]  # true maps are sure
     task.require(batch, "lr", *needs)
     maps = [batch.get(name) if name in needs else None for name in ("blur", "seg")]

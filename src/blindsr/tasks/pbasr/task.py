@@ -139,7 +139,7 @@ class PBaSRTask(TwoBranchTask):
         self._codes: list[CodebookLoss] = []  # in a list: no part of the task's own weights
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
-        """Load what a training or a test is going to need, before it starts.
+        """Load the files that a training or a test needs, before it starts.
 
         Raises:
             ConfigError: if a loss has a weight and no file.
@@ -195,7 +195,7 @@ class PBaSRTask(TwoBranchTask):
             self.trainer.should_stop = True
 
     def _streams(self, batch: TwoStreamBatch) -> dict[BranchName, Batch]:
-        """What each branch learns from; both streams joined for unified training."""
+        """Batch of each branch; both streams joined for unified training."""
         self.require(batch, *BRANCHES)
         for name in BRANCHES:
             masked = name == "blur" and self.conditional
@@ -287,7 +287,7 @@ class PBaSRTask(TwoBranchTask):
         checkpoint["anchor"] = self.anchor_facts
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the count of iterations.
+        """Restore the count of iterations.
 
         Raises:
             WeightsError: if the checkpoint is of other networks.

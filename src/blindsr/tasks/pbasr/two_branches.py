@@ -93,7 +93,7 @@ class TwoBranchTask(RestorerTask):
         return getattr(self, name)
 
     def random_parts(self) -> str:
-        """Nothing where the anchor comes from a file."""
+        """Empty if the anchor comes from a file."""
         return "" if self._has_weights else "the anchor"
 
     def freeze_words(self, words: Iterable[str]) -> None:
@@ -133,7 +133,7 @@ class TwoBranchTask(RestorerTask):
                 self.others[name] = [network]
 
     def about_network(self) -> None:
-        """Branches are of any class that spandrel knows, not of a kind of ours."""
+        """``None``: branches are networks of spandrel, not of this library's table of kinds."""
 
     def forward(self, lr: Tensor) -> Tensor:
         """(N, 3, h, w) in [0, 1] -> SR image of the average, (N, 3, s*h, s*w), not clipped."""

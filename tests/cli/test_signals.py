@@ -9,6 +9,8 @@ import time
 import pytest
 from tests.helpers.configurations import write_config
 
+from blindsr.imaging.temporary import host_name
+
 SCRIPT = [sys.executable, "-m", "blindsr.cli.lightning_script"]
 
 
@@ -62,7 +64,7 @@ def test_what_a_killed_training_left_is_swept_by_the_next(tmp_path):
     (path,) = wait_for(tmp_path)
     process.kill()
     process.communicate()
-    part = path.with_name(f".last.ckpt.{os.uname().nodename}.{process.pid}.1.01234567.part")
+    part = path.with_name(f".blindsr.{host_name()}.{process.pid}.1.0123456789ab.part")
     part.write_bytes(b"half")
     second = start(tmp_path, "--ckpt_path", "last")
     wait_for(tmp_path / "logs" / "tiny" / "version_1")

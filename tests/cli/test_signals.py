@@ -50,7 +50,8 @@ def test_a_signal_to_the_whole_group_is_one_line_without_tracebacks_of_workers(n
     time.sleep(0.2)
     os.killpg(process.pid, number)  # wrappers pass a signal on that the group has got too
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+    # the second may find the interpreter closing; a shell shows both as 128 + number
+    assert process.returncode in (128 + number, -number)
     assert time.monotonic() - began < 30
     assert "Traceback" not in err
     assert len([line for line in err.splitlines() if line.startswith("blindsr:")]) == 1

@@ -141,3 +141,12 @@ def test_python_of_a_page_is_python(page):
     for block in blocks(page):
         if block.language == "python":
             ast.parse(block.text)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_pages_outside_the_site_hold(name):
+    """Those inside it are checked when it is built."""
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert links
+    assert not [link for link in links if not (REPOSITORY / link).exists()]

@@ -70,6 +70,9 @@ test-all: setup
 # warn of newer ones beside them.
 test-matrix: setup
 	@for python in 3.12 3.13; do \
+		$(BIN)/uv python find --quiet --no-python-downloads $$python >/dev/null 2>&1 || { \
+			echo "Python $$python: not on this machine; \`uv python install $$python\` brings it"; \
+			continue; }; \
 		echo "Python $$python"; \
 		$(BIN)/uv venv --quiet --clear --python $$python .matrix && \
 		$(BIN)/uv pip install --quiet --python .matrix/bin/python --constraint constraints.txt \

@@ -1,4 +1,4 @@
-"""Logs to a dashboard what no metric says: configuration, data, best scores, checkpoints."""
+"""Logs configuration, data, best scores and checkpoints of a run to a dashboard."""
 
 from __future__ import annotations
 

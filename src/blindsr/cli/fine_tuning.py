@@ -1,4 +1,4 @@
-"""The training behind ``blindsr train``: data, time beforehand, scores before and after, card."""
+"""The training behind ``blindsr train``: data, duration, scores before and after, card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an estimate is as far off as it says."""
+"""Calibration of an estimated uncertainty: the share of true values inside its intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the encoders of photographs share: facts about a picture, rows gathered into strips."""
+"""Base of the encoders of photographs: facts about a picture, rows gathered into strips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training went: its loss curve, and maps of scenes before and after it."""
+"""Draws the course of a training: its loss curve, and maps of scenes before and after it."""
 
 from __future__ import annotations
 

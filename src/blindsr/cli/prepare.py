@@ -6,9 +6,9 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,6 +26,12 @@ _CITYSCAPES_HELP = (
 _FOLDER_HELP = "a BSR data set from your own pictures with depth, disparity or inverse depth"
 _CHECK_HELP = "look at every file of a BSR folder, the authors' download included"
 _SHOWN_FAULTS = 20
+_OWN = {
+    "nyuv2": ("mat", "splits", "classes"),
+    "cityscapes": ("root", "size", "fit", "disparity"),
+    "folder": ("images", "depth", "kind", "unit", "labels", "classes", "test_share", "scale"),
+}
+"""Data set -> options that others do not have."""
 _COMMON = ("out", "downsampler", "operator", "sigma_max", "seed", "keep_depth", "overwrite")
 
 
@@ -177,8 +183,10 @@ def _prepare(arguments: argparse.Namespace) -> int:
     """Prepare the data set, with a progress bar, and print one closing line."""
     from rich.console import Console
 
-    prepare, own = _preparations()[arguments.dataset]
-    options = {name: getattr(arguments, name) for name in (*own, *_COMMON)}
+    from blindsr import data
+
+    prepare = getattr(data, f"prepare_{arguments.dataset}")  # lazily: others stay unloaded
+    options = {name: getattr(arguments, name) for name in (*_OWN[arguments.dataset], *_COMMON)}
     options["workers"] = _cores() if arguments.workers is None else arguments.workers
     console = Console()
     started = time.monotonic()
@@ -186,21 +194,6 @@ def _prepare(arguments: argparse.Namespace) -> int:
         manifest = prepare(progress=tell, **options)
     console.print(_summary(manifest, arguments.out, time.monotonic() - started), soft_wrap=True)
     return 0
-
-
-def _preparations() -> dict[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...]]]:
-    """Data set -> what prepares it, and the options that others do not have."""
-    from blindsr import data
-
-    folder = ("images", "depth", "kind", "unit", "labels", "classes", "test_share", "scale")
-    return {
-        "nyuv2": (lambda **o: data.prepare_nyuv2(**o), ("mat", "splits", "classes")),
-        "cityscapes": (
-            lambda **o: data.prepare_cityscapes(**o),
-            ("root", "size", "fit", "disparity"),
-        ),
-        "folder": (lambda **o: data.prepare_folder(**o), folder),
-    }
 
 
 def _check(arguments: argparse.Namespace) -> int:

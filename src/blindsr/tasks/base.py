@@ -8,10 +8,12 @@ from math import inf
 from typing import Any
 
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 
 from blindsr.errors import ConfigError
 from blindsr.networks import kinds
+from blindsr.networks.roles import EstimatorNetwork, RestorerNetwork
 from blindsr.networks.settings.build import network_settings
 from blindsr.networks.settings.checked import FACTS_KEY, checked_facts
 from blindsr.types import DataFacts
@@ -67,6 +69,23 @@ class RestorationTask(LightningModule):
         # The command line also stores what follows the data and this task does not take.
         for name in self.hparams.keys() & set(DECIDED_BY_DATA) - arguments_of(type(self)):
             del self.hparams[name]
+
+    def leave_out_classes(self, network: type[EstimatorNetwork | RestorerNetwork]) -> None:
+        """Where the data have no classes, choose what the network has for that, and say so.
+
+        Args:
+            network: its ``without_classes`` names the settings; those that are not the default
+                were chosen by the user and stay.
+        """
+        defaults = inspect.signature(network).parameters
+        for name, value in network.without_classes.items():
+            if not self.hparams["num_classes"] and self.hparams[name] == defaults[name].default:
+                self.hparams[name] = value
+                verb = "learns" if network.role == "estimator" else "is told"
+                rank_zero_info(
+                    f"The data have no classes: {network.__name__} {verb} blur alone "
+                    f"({name}: {value})."
+                )
 
     def random_parts(self) -> str:
         """Names the parts whose weights are random unless a checkpoint is given; empty for none."""

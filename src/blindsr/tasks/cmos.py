@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
-from lightning.pytorch.utilities import rank_zero_info
-
 from blindsr.errors import ConfigError
 from blindsr.networks import CMOS, load_imagenet
 from blindsr.networks.settings.build import build
@@ -82,9 +80,7 @@ class CMOSTask(EstimationTask):
         **options: Any,
     ) -> None:
         super().__init__(warmup_steps=warmup_steps, **options)
-        if not num_classes and tasks == "both":
-            self.hparams["tasks"] = "blur"
-            rank_zero_info("The data have no classes: CMOS learns blur alone (tasks: blur).")
+        self.leave_out_classes(CMOS)
         self.loss_weights = _merge_loss_weights(losses, loss_weights)
         self.network = build(CMOS, self.hparams)
         self._start_from = pretrained  # until they are loaded

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
@@ -93,9 +92,7 @@ class RRDBSFTTask(L1RestorerTask):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, **options)
-        if not num_classes and use_semantics:
-            self.hparams["use_semantics"] = False
-            rank_zero_info("The data have no classes: RRDB-SFT is told blur alone.")
+        self.leave_out_classes(RRDBSFT)
         if skip == "none":  # of no effect then: data of another phase are no contradiction
             self.hparams["phase"] = 0.0
         self.network = build(RRDBSFT, self.hparams)

@@ -16,7 +16,7 @@ import numpy as np
 from blindsr.degradation.defocus import sample_focus_rank, sample_uniform_sigma, sigma_from_depth
 
 Split = Literal["train", "val", "test"]
-SPLIT_CODES: dict[str, int] = {"train": 0, "val": 1, "test": 2}
+SPLIT_CODES: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 IVA_SHARE = 5  # one image of five
 
 

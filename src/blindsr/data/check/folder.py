@@ -16,7 +16,7 @@ import numpy as np
 from blindsr.data.bsr.layout import SegFormat, check_root, find_groups
 from blindsr.data.check.pairs import Fault, Item, pair_split
 from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
-from blindsr.data.files.manifest import MANIFEST, PARTIAL, checked_manifest, listed_draws
+from blindsr.data.files.manifest import MANIFEST, PARTIAL, SPLITS, checked_manifest, listed_draws
 from blindsr.data.files.sigma_maps import decode_blur
 from blindsr.data.files.source_values import LARGEST_SCALE, LARGEST_SIGMA, MOST_WORKERS, whole
 from blindsr.data.loading.checked_options import check_number, check_whole
@@ -24,7 +24,6 @@ from blindsr.errors import BlindSRError, DataError
 from blindsr.imaging.files import read_array
 from blindsr.imaging.resize import DOWNSAMPLERS
 
-SPLITS = ("train", "val", "test")
 _LOOKED_AT = 40  # maps from which sigma_max is inferred
 _GOOD_FIT = 0.9  # share of sharp pixels that the down-sampler of a data set explains at least
 _FEW_PIXELS = 64  # too few to blame a single picture

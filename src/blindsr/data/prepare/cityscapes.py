@@ -13,12 +13,20 @@ from typing import Any, get_args
 
 from blindsr.data.files.depth_maps import CENTIMETRE
 from blindsr.data.loading.checked_options import LARGEST_SIDE, check_choice, check_whole
-from blindsr.data.prepare.cityscapes_files import SPLITS, CityscapesFrame, Fit, find_cityscapes
-from blindsr.data.prepare.folder import TEST_GROUPS, Part, Preparation, check_options, check_size
-from blindsr.data.prepare.frame import Recipe
-from blindsr.data.prepare.processes import Progress
-from blindsr.degradation.paired import Operator
-from blindsr.imaging.resize import Downsampler
+from blindsr.data.prepare.cityscapes_files import (
+    MATCHED,
+    OFFICIAL,
+    CityscapesFrame,
+    Fit,
+    find_cityscapes,
+)
+from blindsr.data.prepare.folder import (
+    TEST_GROUPS,
+    Part,
+    Preparation,
+    PrepareOptions,
+    check_size,
+)
 
 
 def prepare_cityscapes(
@@ -28,15 +36,8 @@ def prepare_cityscapes(
     size: tuple[int, int] = (480, 640),
     fit: Fit = "resize",
     disparity: str = "official",
-    downsampler: Downsampler = "sfold",
-    scale: int = 4,
     sigma_max: float = 15.0,
-    seed: int = 0,
-    operator: Operator = "layered",
-    keep_depth: bool = True,
-    overwrite: bool = False,
-    workers: int = 0,
-    progress: Progress | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Write Cityscapes-BSR and return its manifest.
 
@@ -54,30 +55,24 @@ def prepare_cityscapes(
         disparity: ``official`` (with holes, which are filled along the edges of the picture),
             ``sgbm`` (matched here with OpenCV) or a folder of maps, named as the frames, in
             ``.npy``, ``.png`` (the official form) or ``.pfm``; the paper's came from CREStereo.
-        downsampler: how LR is taken from the blurred HR; "sfold" keeps every ``scale``-th pixel.
         sigma_max: largest nominal sigma in HR pixels.
-        operator: "layered" (with occlusion, as the data sets hold) or "gather" (one kernel per
-            pixel), see ``degradation.paired.degrade``.
-        keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
-        overwrite: replace what another preparation left in ``out``.
-        workers: processes; 0 works in this one.
-        progress: called with the number of finished frames.
+        options: those of every preparation, see
+            :class:`~blindsr.data.prepare.folder.PrepareOptions`.
 
     Raises:
         FileError: a source file is missing or damaged, or the disk is full.
         DataError: a source does not hold what it should, or ``out`` holds something else.
         ConfigError: an option has no meaning.
     """
-    recipe = Recipe(scale, sigma_max, downsampler, operator)
-    check_options(recipe, seed, workers)
+    common = PrepareOptions(sigma_max=sigma_max, **options)
     check_choice("fit", fit, get_args(Fit))
     for length in size:
-        check_whole("size", length, least=scale, most=LARGEST_SIDE)
-    check_size("size", size, scale)
+        check_whole("size", length, least=common.scale, most=LARGEST_SIDE)
+    check_size("size", size, common.scale)
     found = find_cityscapes(Path(root), disparity)
     parts, first = [], 1
-    for split in SPLITS:
-        readers = [CityscapesFrame(files, size, fit) for files in found[split]]
+    for split, frames in found.items():
+        readers = [CityscapesFrame(files, size, fit) for files in frames]
         groups = TEST_GROUPS if split == "test" else 0
         parts.append(Part(split, split, groups, dict(enumerate(readers, start=first))))
         first += len(readers)
@@ -85,14 +80,13 @@ def prepare_cityscapes(
         "dataset": "cityscapes",
         "hr_size": list(size),
         "fit": fit,
-        "disparity": disparity if disparity in ("official", "sgbm") else "maps",
+        "disparity": disparity if disparity in (OFFICIAL, MATCHED) else "maps",
         **{f"{part.folder}_frames": len(part.frames) for part in parts},
     }
     preparation = Preparation(
         parts=parts,
-        recipe=recipe,
-        seed=seed,
         settings=settings,
-        depth_step=CENTIMETRE if keep_depth else None,
+        depth_step=CENTIMETRE,
+        options=common,
     )
-    return preparation.write(Path(out), overwrite=overwrite, workers=workers, progress=progress)
+    return preparation.write(Path(out))

@@ -10,16 +10,15 @@ from typing import Literal, NamedTuple
 import cv2
 import numpy as np
 
-from blindsr.data.augment.blur_draw import Split
+from blindsr.data.augment.blur_draw import SPLIT_CODES, Split
 from blindsr.data.files.source_values import existing_folder, finite, ordinary_file
-from blindsr.data.prepare.disparity import MAP_SUFFIXES, decode_cityscapes, match, read_disparity
+from blindsr.data.prepare.disparity import MAP_SUFFIXES, match, read_disparity
 from blindsr.data.prepare.frame import Frame
 from blindsr.data.prepare.holes import fill_holes
 from blindsr.errors import BlindSRError, DataError, missing_file
 from blindsr.imaging.files import read_array, read_rgb, to_uint8
 from blindsr.types import IGNORE_INDEX
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Fit = Literal["resize", "crop"]
 OFFICIAL, MATCHED = "official", "sgbm"
 TRAIN_IDS = {
@@ -125,7 +124,7 @@ def find_cityscapes(root: Path, disparity: str) -> dict[Split, list[CityscapesFi
             if path.suffix.lower() in MAP_SUFFIXES
         }
     found: dict[Split, list[CityscapesFiles]] = {}
-    for split in SPLITS:
+    for split in SPLIT_CODES:
         folder = existing_folder(root / "leftImg8bit" / split, "the pictures of a split", _DOWNLOAD)
         lefts = sorted(folder.glob("*/*_leftImg8bit.png"), key=lambda path: path.name)
         if not lefts:
@@ -147,21 +146,21 @@ def _frame(
             raise missing_file(path, f"the partner of {left.name}", _DOWNLOAD)
         return path
 
+    def map_of_disparity() -> Path | None:
+        if maps is None:
+            return partner("disparity", "disparity.png") if disparity == OFFICIAL else None
+        if name not in maps:
+            place = Path(disparity) / f"{name}.npy"
+            raise missing_file(place, "a map (.npy, .png or .pfm)", "Complete the folder")
+        return maps[name]
+
     camera = root / "camera" / split / left.parent.name / f"{name}_camera.json"
-    if maps is not None and name not in maps:
-        raise missing_file(
-            Path(disparity) / f"{name}.npy", "a map (.npy, .png or .pfm)", "Complete the folder"
-        )
     return CityscapesFiles(
         name=name,
         left=left,
         seg=None if split == "test" else partner("gtFine", "gtFine_labelIds.png"),
         right=partner("rightImg8bit", "rightImg8bit.png") if disparity == MATCHED else None,
-        disparity=partner("disparity", "disparity.png")
-        if disparity == OFFICIAL
-        else None
-        if maps is None
-        else maps[name],
+        disparity=map_of_disparity(),
         camera=camera if camera.is_file() else None,
     )
 
@@ -177,8 +176,6 @@ def _disparity(files: CityscapesFiles, left: np.ndarray) -> np.ndarray:
     """Disparity (h, w) in pixels of a picture 2048 wide, NaN where it is unknown."""
     if files.right is not None:
         found = match(left, to_uint8(read_rgb(files.right)))
-    elif files.disparity is not None and files.disparity.name.endswith("_disparity.png"):
-        found = decode_cityscapes(read_array(files.disparity), files.disparity)
     else:
         assert files.disparity is not None
         found = read_disparity(files.disparity)

@@ -23,9 +23,53 @@ from blindsr.data.prepare.processes import Progress, make_frames
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.paired import Operator
 from blindsr.errors import DataError
-from blindsr.imaging.resize import DOWNSAMPLERS, phase
+from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, phase
 
 TEST_GROUPS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions:
+    """What every preparation takes, checked when it is given.
+
+    Attributes:
+        downsampler: how LR is taken from the blurred HR; "sfold" keeps every ``scale``-th pixel.
+        scale: HR is ``scale`` times LR.
+        sigma_max: largest nominal sigma in HR pixels.
+        seed: of focus, sigma, and which frames are blurred invariantly.
+        operator: "layered" (with occlusion, as the data sets hold; seconds a picture and core) or
+            "gather" (one kernel per pixel; tenths of a second), see ``degradation.paired.degrade``.
+        keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
+        overwrite: replace what another preparation left in the folder.
+        workers: processes; 0 works in this one.
+        progress: called with the number of finished frames.
+
+    Raises:
+        ConfigError: an option has no meaning.
+    """
+
+    downsampler: Downsampler = "sfold"
+    scale: int = 4
+    sigma_max: float = 5.0
+    seed: int = 0
+    operator: Operator = "layered"
+    keep_depth: bool = True
+    overwrite: bool = False
+    workers: int = 0
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("downsampler", self.downsampler, DOWNSAMPLERS)
+        check_choice("operator", self.operator, get_args(Operator))
+        check_whole("scale", self.scale, least=2, most=LARGEST_SCALE)
+        check_number("sigma_max", self.sigma_max, most=LARGEST_SIGMA, above=True)
+        check_whole("seed", self.seed, least=0, most=LARGEST_SEED)
+        check_whole("workers", self.workers, least=0, most=MOST_WORKERS)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How LR comes from HR."""
+        return Recipe(self.scale, self.sigma_max, self.downsampler, self.operator)
 
 
 class Part(NamedTuple):
@@ -47,35 +91,33 @@ class Preparation:
 
     Args:
         parts: the splits.
-        recipe: how LR comes from HR.
-        seed: of focus, sigma, and which frames are blurred invariantly.
-        settings: what else decides the files: equal settings make equal folders.
-        depth_step: metres of one step of the stored depth; ``None`` stores none.
+        settings: what decides the files beside ``options``: equal settings make equal folders.
+        depth_step: metres of one step of the stored depth.
+        options: those of every preparation.
     """
 
     parts: Sequence[Part]
-    recipe: Recipe
-    seed: int
     settings: Mapping[str, Any]
-    depth_step: float | None
+    depth_step: float
+    options: PrepareOptions
 
-    def write(
-        self, out: Path, *, overwrite: bool, workers: int, progress: Progress | None
-    ) -> dict[str, Any]:
+    def write(self, out: Path) -> dict[str, Any]:
         """Make the folder and return its manifest.
 
         Raises:
             FileError: a source is damaged, or the disk is full.
             DataError: a source does not hold what it should, or ``out`` holds something else.
         """
+        options = self.options
         plans = {
-            part.folder: planned(part, seed=self.seed, sigma_max=self.recipe.sigma_max)
+            part.folder: planned(part, seed=options.seed, sigma_max=options.sigma_max)
             for part in self.parts
         }
         settings = self._all_settings()
+        progress = options.progress or (lambda _done, _total: None)
         with disk_errors(out):
-            claim_folder(out, settings, overwrite=overwrite)
-            make_frames(self._jobs(out, plans), workers, progress or (lambda _done, _total: None))
+            claim_folder(out, settings, overwrite=options.overwrite)
+            make_frames(self._jobs(out, plans), options.workers, progress)
             remove_temporary(out)
             manifest = {"settings": settings, **_contents(plans)}
             write_json(out / MANIFEST, manifest)
@@ -83,18 +125,18 @@ class Preparation:
         return manifest
 
     def _all_settings(self) -> dict[str, Any]:
-        recipe = self.recipe
+        options = self.options
         return {
             **self.settings,
             "version": FORMAT_VERSION,
-            "seed": self.seed,
-            "downsampler": recipe.downsampler,
-            "phase": phase(recipe.downsampler, recipe.scale),
-            "scale": recipe.scale,
-            "sigma_max": recipe.sigma_max,
-            "window": window_size(recipe.sigma_max),
-            "operator": recipe.operator,
-            "keep_depth": self.depth_step is not None,
+            "seed": options.seed,
+            "downsampler": options.downsampler,
+            "phase": phase(options.downsampler, options.scale),
+            "scale": options.scale,
+            "sigma_max": options.sigma_max,
+            "window": window_size(options.sigma_max),
+            "operator": options.operator,
+            "keep_depth": options.keep_depth,
         }
 
     def _jobs(self, out: Path, plans: Plans) -> list[FrameJob]:
@@ -102,8 +144,8 @@ class Preparation:
             FrameJob(
                 reader=reader,
                 out=out,
-                recipe=self.recipe,
-                depth_step=self.depth_step,
+                recipe=self.options.recipe,
+                depth_step=self.depth_step if self.options.keep_depth else None,
                 split=part.folder,
                 blurs=tuple(
                     (group, plan[reader.name]) for group, plan in plans[part.folder].items()
@@ -151,20 +193,6 @@ def counts(plans: Plans) -> dict[str, dict[str, int]]:
             part = f"{split}/{group}" if group else split
             found[part] = {"VA": len(plan) - invariant, "IVA": invariant}
     return found
-
-
-def check_options(recipe: Recipe, seed: int, workers: int) -> None:
-    """Check what every preparation is given.
-
-    Raises:
-        ConfigError: an option has no meaning.
-    """
-    check_choice("downsampler", recipe.downsampler, DOWNSAMPLERS)
-    check_choice("operator", recipe.operator, get_args(Operator))
-    check_whole("scale", recipe.scale, least=2, most=LARGEST_SCALE)
-    check_number("sigma_max", recipe.sigma_max, most=LARGEST_SIGMA, above=True)
-    check_whole("seed", seed, least=0, most=LARGEST_SEED)
-    check_whole("workers", workers, least=0, most=MOST_WORKERS)
 
 
 def check_size(where: str | Path, size: tuple[int, int], scale: int) -> None:

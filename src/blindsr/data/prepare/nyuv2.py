@@ -15,8 +15,14 @@ from typing import Any
 import numpy as np
 
 from blindsr.data.files.depth_maps import MILLIMETRE
-from blindsr.data.prepare.folder import TEST_GROUPS, Part, Preparation, check_options, check_size
-from blindsr.data.prepare.frame import Frame, Recipe
+from blindsr.data.prepare.folder import (
+    TEST_GROUPS,
+    Part,
+    Preparation,
+    PrepareOptions,
+    check_size,
+)
+from blindsr.data.prepare.frame import Frame
 from blindsr.data.prepare.nyuv2_file import (
     NYUv2File,
     NYUv2Split,
@@ -24,10 +30,7 @@ from blindsr.data.prepare.nyuv2_file import (
     read_splits,
     seg_from_labels,
 )
-from blindsr.data.prepare.processes import Progress
 from blindsr.data.prepare.swapped_sources import refuse_swapped
-from blindsr.degradation.paired import Operator
-from blindsr.imaging.resize import Downsampler
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,7 @@ def prepare_nyuv2(
     splits: str | Path,
     classes: str | Path,
     out: str | Path,
-    *,
-    downsampler: Downsampler = "sfold",
-    scale: int = 4,
-    sigma_max: float = 5.0,
-    seed: int = 0,
-    operator: Operator = "layered",
-    keep_depth: bool = True,
-    overwrite: bool = False,
-    workers: int = 0,
-    progress: Progress | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Write NYUv2-BSR and return its manifest.
 
@@ -80,28 +74,21 @@ def prepare_nyuv2(
         splits: ``splits.mat`` (frame numbers from 1).
         classes: ``classMapping40.mat`` (894 raw classes to 40).
         out: folder to write; new, empty, or one of the same settings unless ``overwrite``.
-        downsampler: how LR is taken from the blurred HR; "sfold" keeps every ``scale``-th pixel.
-        sigma_max: largest nominal sigma in HR pixels.
-        operator: "layered" (with occlusion, as the data sets hold; 2 s a picture and core) or
-            "gather" (one kernel per pixel; 0.15 s), see ``degradation.paired.degrade``.
-        keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
-        overwrite: replace what another preparation left in ``out``.
-        workers: processes; 0 works in this one.
-        progress: called with the number of finished frames.
+        options: those of every preparation, see
+            :class:`~blindsr.data.prepare.folder.PrepareOptions`.
 
     Raises:
         FileError: a source file is missing or damaged, or the disk is full.
         DataError: a source does not hold what it should, or ``out`` holds something else.
         ConfigError: an option has no meaning.
     """
-    recipe = Recipe(scale, sigma_max, downsampler, operator)
-    check_options(recipe, seed, workers)
+    common = PrepareOptions(**options)
     refuse_swapped(mat, splits, classes)
     with NYUv2File(mat) as source:
         frames, size = len(source), source.size
     split = read_splits(splits, frames)
     mapping = read_class_mapping(classes)
-    check_size(mat, size, scale)
+    check_size(mat, size, common.scale)
     settings = {
         "dataset": "nyuv2",
         "hr_size": list(size),
@@ -112,12 +99,11 @@ def prepare_nyuv2(
     }
     preparation = Preparation(
         parts=nyuv2_parts(split, Path(mat), mapping),
-        recipe=recipe,
-        seed=seed,
         settings=settings,
-        depth_step=MILLIMETRE if keep_depth else None,
+        depth_step=MILLIMETRE,
+        options=common,
     )
-    return preparation.write(Path(out), overwrite=overwrite, workers=workers, progress=progress)
+    return preparation.write(Path(out))
 
 
 def nyuv2_parts(split: NYUv2Split, mat: Path, mapping: np.ndarray) -> list[Part]:

@@ -20,14 +20,11 @@ from blindsr.data.files.source_values import read_npy, real_numbers
 from blindsr.data.loading.checked_options import check_choice, check_number, check_whole
 from blindsr.data.loading.evaluation import split_holdout
 from blindsr.data.prepare.disparity import read_pfm
-from blindsr.data.prepare.folder import Part, Preparation, check_options
-from blindsr.data.prepare.frame import Frame, Recipe
+from blindsr.data.prepare.folder import Part, Preparation, PrepareOptions
+from blindsr.data.prepare.frame import Frame
 from blindsr.data.prepare.holes import fill_holes
-from blindsr.data.prepare.processes import Progress
-from blindsr.degradation.paired import Operator
 from blindsr.errors import DataError
 from blindsr.imaging.files import read_array, read_rgb, to_uint8
-from blindsr.imaging.resize import Downsampler
 from blindsr.types import IGNORE_INDEX
 
 DepthKind = Literal["depth", "disparity", "inverse"]
@@ -150,15 +147,7 @@ def prepare_folder(
     labels: str | Path | None = None,
     classes: int = 0,
     test_share: float = 0.2,
-    downsampler: Downsampler = "sfold",
-    scale: int = 4,
-    sigma_max: float = 5.0,
-    seed: int = 0,
-    operator: Operator = "layered",
-    keep_depth: bool = True,
-    overwrite: bool = False,
-    workers: int = 0,
-    progress: Progress | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Blur pictures by their depth, write them as a BSR data set, and return its manifest.
 
@@ -178,21 +167,15 @@ def prepare_folder(
             semantic map.
         classes: their number.
         test_share: share of the pictures kept for the test, at least one.
-        downsampler: how LR is taken from the blurred HR.
-        sigma_max: largest nominal sigma in HR pixels.
-        operator: see :func:`~blindsr.data.prepare_nyuv2`.
-        keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
-        overwrite: replace what another preparation left in ``out``.
-        workers: processes; 0 works in this one.
-        progress: called with the number of finished pictures.
+        options: those of every preparation, see
+            :class:`~blindsr.data.prepare.folder.PrepareOptions`.
 
     Raises:
         FileError: a folder or file is missing or damaged, or the disk is full.
         DataError: a picture has no partner, a map does not fit, or ``out`` holds something else.
         ConfigError: an option has no meaning.
     """
-    recipe = Recipe(scale, sigma_max, downsampler, operator)
-    check_options(recipe, seed, workers)
+    common = PrepareOptions(**options)
     check_choice("kind", kind, get_args(DepthKind))
     if unit is not None:
         check_number("unit", unit, most=1000, above=True)
@@ -210,19 +193,17 @@ def prepare_folder(
             kind=kind,
             unit=unit if kind == "depth" else None,
             classes=classes,
-            scale=scale,
+            scale=common.scale,
         )
         for name, path in pictures.items()
     ]
-    train, test = split_holdout(readers, test_share, seed, "prepared")
+    train, test = split_holdout(readers, test_share, common.seed, "prepared")
     numbers = {reader.name: number for number, reader in enumerate(readers, start=1)}
     preparation = Preparation(
         parts=[
             Part("train", "train", 0, {numbers[r.name]: r for r in train}),
             Part("test", "test", 1, {numbers[r.name]: r for r in test}),
         ],
-        recipe=recipe,
-        seed=seed,
         settings={
             "dataset": "folder",
             "pictures": sorted(numbers),
@@ -232,9 +213,10 @@ def prepare_folder(
             "test_share": test_share,
             "metric_depth": kind == "depth" and unit is not None,
         },
-        depth_step=CENTIMETRE if keep_depth else None,
+        depth_step=CENTIMETRE,
+        options=common,
     )
-    return preparation.write(Path(out), overwrite=overwrite, workers=workers, progress=progress)
+    return preparation.write(Path(out))
 
 
 def _maps(folder: str | Path, what: str) -> dict[str, Path]:

@@ -21,11 +21,11 @@ MAY_IMPORT = {
     "drawing": LOW,
     "degradation": LOW,
     "data": {*LOW, "photo", "degradation", "drawing"},
-    "networks": LOW,
+    "networks": {*LOW, "degradation"},
     "losses": LOW,
     "metrics": {*LOW, "losses"},  # LPIPS is both
     "weights": {*LOW, "runs", "networks"},
-    "tasks": {*LOW, "drawing", "networks", "losses", "metrics", "weights"},
+    "tasks": {*LOW, "degradation", "drawing", "networks", "losses", "metrics", "weights"},
     "callbacks": {*LOW, "drawing", "metrics", "networks"},
     "inference": {
         *LOW,

@@ -13,7 +13,7 @@ from blindsr.errors import FileError, WeightsError
 from blindsr.weights.anchors.anchor import read_anchor
 from blindsr.weights.anchors.dialects import anchor_state
 from blindsr.weights.checkpoint import OtherNetworkError, read_network
-from blindsr.weights.export import save_safetensors
+from blindsr.weights.export import from_official, save_safetensors
 from blindsr.weights.reading import is_safetensors
 from blindsr.weights.writing import write_bytes, write_safetensors
 
@@ -140,6 +140,8 @@ def write_weights(origin: Path, out: Path) -> None:
         anchor = read_anchor(origin)
         write_safetensors(out, anchor_state(anchor.names, "", anchor.network.state_dict()))
         return
+    if file.official and not file.has_windows:
+        file = from_official(file)
     if file.official:
         raise WeightsError(
             origin,

@@ -49,7 +49,7 @@ def open_model(
         if card is None:
             return model
         return replace(model, title=card.title, trained_for=card.good_for)
-    if file.official and layout is None:
+    if file.official and file.has_windows and layout is None:
         raise WeightsError(
             path,
             found="a file with official names, which tells no window layout",
@@ -69,7 +69,8 @@ def _own(
     network = file.network(layout)
     estimator, upscaler = engine_parts(network, device)
     named = kinds.networks(network)
-    classes = named["estimator"].num_classes if estimator else file.settings.get("num_classes", 0)
+    sees = "estimator" in named
+    classes = named["estimator"].num_classes if sees else file.settings.get("num_classes", 0)
     return Model(
         file.title,
         file.path,
@@ -104,6 +105,11 @@ def engine_parts(
         own = named["estimator"]
         sees = "blur_scale" in own.estimates
         estimator = Estimator(fast.estimate, kinds.tile_needs(own), own.estimates, sees)
+    if "joint" in named:
+        own, copy = named["joint"], copies["joint"]
+        needs = kinds.tile_needs(own)
+        estimator = Estimator(copy.estimate, needs, own.estimates)
+        upscaler = Upscaler(lambda lr: copy.restore(lr)[0], needs)
     if "restorer" in named:
         needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
         condition = copy.encode if needs.picture_means else None

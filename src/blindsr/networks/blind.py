@@ -71,7 +71,7 @@ class BlindSR(nn.Module):
     def estimate(self, lr: Tensor) -> Estimate:
         """Maps of an LR image at HR size and in HR pixels, without gradient."""
         with torch.no_grad():
-            estimate = self.estimator(lr)
+            estimate = self.estimator.estimate(lr)
             return at_hr(estimate, self.restorer.scale, self.phase) if self.enlarges else estimate
 
     def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:

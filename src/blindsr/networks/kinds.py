@@ -75,7 +75,7 @@ def add(kind: NetworkKind) -> None:
         raise ConfigError(
             "kinds",
             found=f"{kind.network.__name__}, which has no role",
-            expected="a subclass of EstimatorNetwork or RestorerNetwork",
+            expected="a subclass of EstimatorNetwork, RestorerNetwork or JointNetwork",
         )
     if kind.role != "pipeline":
         require_limits(kind.network, (KIND,))

@@ -11,10 +11,10 @@ from torch import Tensor
 from blindsr.networks.fast.folding import fold_batchnorm
 
 from .blind import BlindSR
-from .roles import EstimatorNetwork, RestorerNetwork, Role
+from .roles import EstimatorNetwork, JointNetwork, RestorerNetwork, Role
 from .tile_needs import TileNeeds
 
-Network = EstimatorNetwork | RestorerNetwork | BlindSR
+Network = EstimatorNetwork | RestorerNetwork | JointNetwork | BlindSR
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Official:
         rows: setting -> ending of the name of the tensor that has as many rows.
         fixed: settings that change the function but none of the tensors -> value when released.
         sigma_max: class count -> sigma_max of the data that they were trained on.
+        settings: tensors by official names -> arguments of the constructor, for kinds whose files
+            are told by ``mark`` alone and never hold another kind.
+        ours: tensors by official names -> by ours, where more than prefixes differ.
+        theirs: the inverse of ``ours``.
     """
 
     files: str
@@ -36,6 +40,30 @@ class Official:
     rows: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     sigma_max: Mapping[int, float] = field(default_factory=dict)
+    settings: Callable[[Mapping[str, Tensor]], dict[str, Any]] | None = None
+    ours: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+    theirs: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+
+    def by_our_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Official tensors by our names; a leading ``module.`` is dropped."""
+        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+        if self.ours is not None:
+            return self.ours(state)
+        return {_swap_prefix(name, self.prefixes): tensor for name, tensor in state.items()}
+
+    def by_their_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The inverse of :meth:`by_our_names`."""
+        if self.theirs is not None:
+            return self.theirs(state)
+        inverse = {ours: official for official, ours in self.prefixes.items()}
+        return {_swap_prefix(name, inverse): tensor for name, tensor in state.items()}
+
+
+def _swap_prefix(name: str, prefixes: Mapping[str, str]) -> str:
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        if name.startswith(prefix):
+            return prefixes[prefix] + name[len(prefix) :]
+    return name
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Base classes of networks: estimators look at an LR image, restorers enlarge it."""
+"""Base classes of networks: estimators look at an LR image, restorers enlarge it, some do both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from blindsr.types import Estimate
 
-Role = Literal["estimator", "restorer", "pipeline"]
+Role = Literal["estimator", "restorer", "joint", "pipeline"]
 
 
 class EstimatorNetwork(nn.Module):
@@ -63,3 +63,30 @@ class RestorerNetwork(nn.Module):
     def encode(self, blur: Tensor | None, seg: Tensor | None) -> Tensor | None:
         """Part of the network that takes means over the whole picture, if it has one."""
         raise NotImplementedError
+
+
+class JointNetwork(nn.Module):
+    """Base: restores an LR image without being told its blur, and says which blur it found.
+
+    ``forward(lr)`` returns what the paper of the method names, ``restore`` the same in the words of
+    all methods; a subclass writes both.
+
+    Attributes:
+        scale: HR size over LR size.
+        estimates, num_classes, limits, without_classes: as in :class:`EstimatorNetwork`.
+    """
+
+    role: ClassVar[Role] = "joint"
+    scale: int
+    estimates: tuple[str, ...]
+    num_classes: int = 0
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    without_classes: ClassVar[Mapping[str, object]] = {}
+
+    def restore(self, lr: Tensor) -> tuple[Tensor, Estimate]:
+        """(N, 3, h, w) in [0, 1] -> SR (N, 3, s*h, s*w), not clipped, and the blur behind it."""
+        raise NotImplementedError
+
+    def estimate(self, lr: Tensor) -> Estimate:
+        """The blur alone; where SR is not needed for it, a subclass leaves SR out."""
+        return self.restore(lr)[1]

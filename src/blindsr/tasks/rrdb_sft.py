@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from blindsr.errors import ConfigError
 from blindsr.networks import RRDBSFT, BlindSR
-from blindsr.networks.roles import EstimatorNetwork, RestorerNetwork
+from blindsr.networks.roles import EstimatorNetwork, JointNetwork, RestorerNetwork
 from blindsr.networks.settings.build import build, network_settings
 from blindsr.weights.checkpoint import read_network
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blindsr.types import Batch
 
 CONSTANT = "constant sigma"
-Rival = RestorerNetwork | BlindSR
+Rival = RestorerNetwork | JointNetwork | BlindSR
 """A network to compare with; kept in a list of one, so that it is no part of a task's weights."""
 
 
@@ -165,6 +165,8 @@ def compared(
         network.to(task.device)
         if isinstance(network, BlindSR):
             results[name] = network(batch["lr"])[0]
+        elif isinstance(network, JointNetwork):
+            results[name] = network.restore(batch["lr"])[0]
         else:
             results[name] = with_maps(task, network, batch)
     return results

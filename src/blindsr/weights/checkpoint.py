@@ -144,6 +144,9 @@ def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
     if not is_flat(content):
         raise _foreign(path, f"entries that are no tensors ({_listed(content)})")
     state = {name.removeprefix("module."): tensor for name, tensor in content.items()}
+    alone = _told_by_mark(path, state)
+    if alone is not None:
+        return alone
     found = {
         kind.role: (kind, official, sizes)
         for kind, official in kinds.released().items()
@@ -162,6 +165,19 @@ def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
         return NetworkFile(path, kind.name, settings[kind.role], state, sigma_max, official=True)
     settings["restorer"]["num_classes"] = settings["estimator"]["num_classes"]
     return NetworkFile(path, kinds.PIPELINE, settings | scale, state, sigma_max, official=True)
+
+
+def _told_by_mark(path: str, state: dict[str, Tensor]) -> NetworkFile | None:
+    """A released file of a kind that reads all its settings from names and shapes."""
+    for kind, official in kinds.released().items():
+        if official.settings is not None and any(official.mark in name for name in state):
+            try:
+                settings = official.settings(state)
+            except (KeyError, IndexError, ValueError) as error:
+                said = " ".join(str(error).split())[:_SHOWN]
+                raise _foreign(path, f"a part of {official.files} ({said} is missing)") from error
+            return NetworkFile(path, kind.name, settings, state, None, official=True)
+    return None
 
 
 def _listed(content: Mapping[Any, Any]) -> str:

@@ -23,7 +23,7 @@ from blindsr.networks.settings.checked import FACTS_KEY
 
 from .checkpoint import SETTINGS_KEY, read_network
 from .network_file import Layout, NetworkFile, require_names
-from .official import LAYOUT_KEY, official_form, official_names, our_names
+from .official import LAYOUT_KEY, official_form
 from .writing import write_pth, write_safetensors
 
 if TYPE_CHECKING:
@@ -65,20 +65,21 @@ def read_own(path: str | Path) -> NetworkFile:
     return file
 
 
-def from_official(file: NetworkFile, window_layout: Layout) -> NetworkFile:
+def from_official(file: NetworkFile, window_layout: Layout | None = None) -> NetworkFile:
     """Rename official tensors and settle their window layout; no tensor is changed.
 
     Args:
         file: with official names.
-        window_layout: see :func:`~blindsr.weights.load_official`.
+        window_layout: see :func:`~blindsr.weights.load_official`; of no effect on a network
+            without windows.
 
     Raises:
         WeightsError: names what differs if a tensor is missing, unknown or of another shape.
     """
     require_names(file, official=True)
     file.network(window_layout)
-    state = our_names(file.state, official_form(kinds.by_name(file.kind)).prefixes)
-    layout = {LAYOUT_KEY: window_layout}
+    state = official_form(kinds.by_name(file.kind)).by_our_names(file.state)
+    layout = {LAYOUT_KEY: window_layout} if file.has_windows else {}
     settings = {**file.settings, **layout}
     if file.is_pipeline:
         parts = {role: {**part.settings, **layout} for role, part in file.parts.items()}
@@ -97,7 +98,7 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
     """
     require_names(file, official=False)
     _refuse_other_architecture(file)
-    return official_names(file.state, official_form(kinds.by_name(file.kind)).prefixes)
+    return official_form(kinds.by_name(file.kind)).by_their_names(file.state)
 
 
 def save_safetensors(
@@ -205,7 +206,10 @@ def _refuse_other_architecture(file: NetworkFile) -> None:
     for name, part in _labelled(file):
         settings, defaults = _complete(part), _defaults(part.kind)
         unused = ("phase",) if settings.get("skip") == "none" else ()
-        free = (CLASS_COUNT, LAYOUT_KEY, *official_form(part.kind).rows)
+        official = official_form(part.kind)
+        free = [CLASS_COUNT, LAYOUT_KEY, *official.rows]
+        if official.settings is not None:
+            free += official.settings(official.by_their_names(file.state))
         for key in [key for key in settings if key not in (*free, *unused)]:
             if _shown(settings[key]) != _shown(defaults[key]):
                 label = f"{name}.{key}" if name else key

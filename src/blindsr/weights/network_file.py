@@ -14,7 +14,7 @@ from blindsr.networks import kinds
 from blindsr.networks.settings.checked import checked_number, checked_settings
 from blindsr.types import DataFacts
 
-from .official import differences, load_official_state
+from .official import LAYOUT_KEY, differences, load_official_state
 from .reading import require_finite
 
 if TYPE_CHECKING:
@@ -68,11 +68,18 @@ class NetworkFile:
         """Whether it holds an estimator and a restorer."""
         return kinds.by_name(self.kind).role == "pipeline"
 
+    @property
+    def has_windows(self) -> bool:
+        """Whether a network in it puts windows of attention back, so that their layout matters."""
+        every = (kinds.constructor(part.kind.network) for part in self.parts.values())
+        return any(LAYOUT_KEY in arguments for arguments in every)
+
     def network(self, window_layout: Layout | None = None) -> kinds.Network:
         """Build the network in evaluation mode.
 
         Args:
-            window_layout: needed for official files, see :func:`~blindsr.weights.load_official`.
+            window_layout: needed for official files of networks with windows, see
+                :func:`~blindsr.weights.load_official`.
 
         Raises:
             WeightsError: if tensors and settings contradict each other, or no layout is named.

@@ -47,13 +47,15 @@ def load_official(
     ``"fixed"``.
 
     Args:
-        network: :class:`blindsr.networks.CMOS`, :class:`~blindsr.networks.RRDBSFT` or
-            :class:`~blindsr.networks.BlindSR`; changed in place, its window layout included (both
+        network: :class:`blindsr.networks.CMOS`, :class:`~blindsr.networks.RRDBSFT`,
+            :class:`~blindsr.networks.BlindSR` or another class with released files (see
+            :mod:`blindsr.networks.kinds`); changed in place, its window layout included (both
             layouts of ``BlindSR``).
         source: a ``.pth`` (read weights-only) or ``.safetensors`` file, or a state dict. A leading
             ``module.`` of the names is dropped; the prefix ``cmos.`` may be absent for CMOS alone.
-        window_layout: ``"legacy"`` or ``"fixed"``; may be left out only if the source is a
-            safetensors file whose metadata names it under ``window_layout``.
+        window_layout: ``"legacy"`` or ``"fixed"``; may be left out only for a network without
+            windows, or if the source is a safetensors file whose metadata names it under
+            ``window_layout``.
 
     Raises:
         FileError: if there is no such file.
@@ -74,30 +76,17 @@ def load_official_state(
     network: nn.Module, state: Mapping[str, Tensor], window_layout: str | None, where: str
 ) -> None:
     """As :func:`load_official`, with tensors that were read from ``where``."""
-    layout = _choose_layout(where, window_layout)
+    windows = [module for module in network.modules() if isinstance(module, HasWindows)]
+    layout = _choose_layout(where, window_layout) if windows else None
     kind = kinds.kind_of(network)
-    prefixes = official_form(kind, type(network).__name__).prefixes
+    official = official_form(kind, type(network).__name__)
     _check_function(network)
-    renamed = our_names(state, prefixes)
+    renamed = official.by_our_names(state)
     _compare(where, network.state_dict(), renamed, network)
     network.load_state_dict(renamed)
-    for module in network.modules():
-        if isinstance(module, HasWindows):
+    for module in windows:
+        if layout is not None:
             module.window_layout = layout
-
-
-def our_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
-    """Rename official tensors by the prefixes of a kind; a leading ``module.`` is dropped."""
-    return {
-        _swap_prefix(name.removeprefix("module."), prefixes): tensor
-        for name, tensor in state.items()
-    }
-
-
-def official_names(state: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
-    """Rename our tensors by the prefixes of a kind: the inverse of :func:`our_names`."""
-    inverse = {ours: official for official, ours in prefixes.items()}
-    return {_swap_prefix(name, inverse): tensor for name, tensor in state.items()}
 
 
 def official_form(kind: kinds.NetworkKind | None, name: str = "") -> kinds.Official:
@@ -134,13 +123,6 @@ def _check_function(network: nn.Module) -> None:
                     expected=f"{official!r}, with which official weights were trained",
                     fix=f"Build the network with {option}={official!r}, or train it from scratch.",
                 )
-
-
-def _swap_prefix(name: str, prefixes: Mapping[str, str]) -> str:
-    for prefix in sorted(prefixes, key=len, reverse=True):
-        if name.startswith(prefix):
-            return prefixes[prefix] + name[len(prefix) :]
-    return name
 
 
 def _choose_layout(where: str, layout: str | None) -> WindowLayout:
@@ -208,12 +190,12 @@ def _advice(
             wrong = [name for name in shapes if name.endswith(ending)]
             if wrong and not (missing or unknown):
                 return f"Build the network with {setting}={found[wrong[0]].shape[0]}."
-    marks = {kind: official.mark for kind, official in released.items() if official.mark}
+    marks = {kind: o.mark for kind, o in released.items() if o.mark and o.settings is None}
     held = [kind for kind, mark in marks.items() if any(mark in name for name in found)]
     own = next(kind for kind in released if isinstance(network, kind.network))
     if own.role == "pipeline" and len(held) == 1:
         return f"This is {held[0].title} alone; load it into the estimator or the restorer itself."
-    if own.role != "pipeline" and len(held) == len(marks) and not missing:
+    if own in held and len(held) == len(marks) and not missing:
         files = f"{released[own].files}.pth"
         return f"This is a whole BlindSR network; {type(network).__name__} is in {files}."
     return "Choose the file of this network, or build the network with the options of the file."

@@ -169,7 +169,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if official:
         file = read_official(arguments.source)
-        file = from_official(file, arguments.layout or ask_layout())
+        layout = (arguments.layout or ask_layout()) if file.has_windows else None
+        file = from_official(file, layout)
     else:
         file = read_own(arguments.source)
         if arguments.estimator is not None:

@@ -38,9 +38,11 @@ def with_layout(
     """Settle the window layout of a released file; others say it themselves, or have none."""
     from blindsr.weights import NetworkFile, from_official
 
-    if isinstance(source, NetworkFile) and source.official:
+    if isinstance(source, NetworkFile) and source.official and source.has_windows:
         return from_official(source, arguments.layout or ask_layout())
     refuse_layout(arguments.layout, str(arguments.source))
+    if isinstance(source, NetworkFile) and source.official:
+        return from_official(source)
     return source
 
 

@@ -91,6 +91,7 @@ class TiledRun:
 
     def strips(self, *, maps: bool) -> Iterator[Strip]:
         """Run it; ``maps`` keeps the maps beside the SR image, the model's or those of ``look``."""
+        self._leave_out_needless_maps(maps)
         for _ in range(self._rounds):
             for _ in self._record():
                 pass
@@ -112,6 +113,14 @@ class TiledRun:
             if rows is not None and self.look is not None and maps:
                 seen = _rows_of(rows, top, top + len(sr))
             yield self._strip(top, sr, seen if maps else {}, removed)
+
+    def _leave_out_needless_maps(self, maps: bool) -> None:
+        """A network that restores from LR alone needs no run of its own for maps nobody sees."""
+        upscaler, blend = self.model.upscaler, self.blend
+        restores_alone = self.upscaling is not None and upscaler is not None and not upscaler.uses
+        seen = maps or (blend is not None and blend.uses_blur and self.look is None)
+        if restores_alone and not seen:
+            self.estimating = None
 
     def _look_rows(self, estimator: Estimator, grid: Grid) -> MapRows:
         assert self.blend is not None

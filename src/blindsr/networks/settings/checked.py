@@ -11,6 +11,7 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
+from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 from blindsr.errors import ConfigError, WeightsError
@@ -71,7 +72,11 @@ def checked_settings(
     if any(settings.get(name) == value for name, value in without.items()):
         limits = {**limits, "num_classes": (0, limits["num_classes"][1])}
     return {
-        name: _checked(hints[name], name, settings[name], where, f"{key}.{name}", limits)
+        name: None
+        if settings[name] is None and _without_none(hints[name]) is not hints[name]
+        else _checked(
+            _without_none(hints[name]), name, settings[name], where, f"{key}.{name}", limits
+        )
         for name in inspect.signature(kind).parameters
         if name in settings
     }
@@ -93,7 +98,7 @@ def require_limits(kind: type[nn.Module], reserved: tuple[str, ...] = ()) -> Non
         if name in reserved or (argument.default is argument.empty and name != "num_classes"):
             why = "taken by the table" if name in reserved else "without a default"
             raise ConfigError(f"{kind.__name__}.{name}", found=why, expected="a plain argument")
-        hint = hints.get(name)
+        hint = _without_none(hints.get(name))
         numbers = get_args(hint) if get_origin(hint) is tuple else (hint,)
         if hint is bool or get_origin(hint) is Literal or name == "backbone":
             continue
@@ -104,6 +109,12 @@ def require_limits(kind: type[nn.Module], reserved: tuple[str, ...] = ()) -> Non
                 expected="bool, Literal, or a number (or tuple of numbers) named in `limits`",
                 fix=f"Give the class limits = {{{name!r}: (least, largest)}}.",
             )
+
+
+def _without_none(hint: Any) -> Any:
+    """What an argument is beside ``None``: of ``int | None`` it is ``int``."""
+    others = [one for one in get_args(hint) if one is not type(None)]
+    return others[0] if isinstance(hint, UnionType) and len(others) == 1 else hint
 
 
 def _limits(kind: type[nn.Module]) -> Mapping[str, tuple[float, float]]:

@@ -11,7 +11,7 @@ from blindsr.networks.blocks.windows import pad_to_windows
 
 if TYPE_CHECKING:
     from blindsr.networks import BlindSR
-    from blindsr.networks.roles import EstimatorNetwork, RestorerNetwork
+    from blindsr.networks.roles import EstimatorNetwork, JointNetwork, RestorerNetwork
     from blindsr.types import Estimate
 
 
@@ -53,7 +53,7 @@ class EstimatorGraph(Graph):
 
     def forward(self, lr: Tensor) -> tuple[Tensor, ...]:
         """(n, 3, h, w) -> the maps."""
-        return _maps(self.network(lr))
+        return _maps(self.network.estimate(lr))
 
 
 class BlindGraph(Graph):
@@ -74,6 +74,21 @@ class BlindGraph(Graph):
         """``sr`` of the restorer with the given ``blur`` and ``seg``."""
         own = self.network.estimate(lr)
         return self.network.restore(lr, own._replace(blur=maps.get("blur")), maps.get("seg"))
+
+
+class JointGraph(Graph):
+    """A network that restores from ``lr`` alone -> ``sr`` and the maps that it found."""
+
+    def __init__(self, network: JointNetwork) -> None:
+        super().__init__()
+        self.network, self.scale = network, network.scale
+        self.minimum = kinds.tile_needs(network).minimum
+        self.outputs = ("sr", *_outputs(network))
+
+    def forward(self, lr: Tensor) -> tuple[Tensor, ...]:
+        """(n, 3, h, w) -> (n, 3, s*h, s*w) and the maps."""
+        sr, estimate = self.network.restore(lr)
+        return (sr, *_maps(estimate))
 
 
 class RestorerGraph(Graph):
@@ -114,13 +129,14 @@ class PlainGraph(Graph):
         return self.network(pad_to_windows(lr, (self.multiple,) * 2))[:, :, :height, :width]
 
 
-def _outputs(estimator: EstimatorNetwork) -> tuple[str, ...]:
+def _outputs(estimator: EstimatorNetwork | JointNetwork) -> tuple[str, ...]:
     return tuple(name for name in ("blur", "seg") if name in estimator.estimates)
 
 
 GRAPHS: dict[kinds.Role, Any] = {
     "estimator": EstimatorGraph,
     "restorer": RestorerGraph,
+    "joint": JointGraph,
     "pipeline": BlindGraph,
 }
 """Role of a network -> its graph."""

@@ -29,6 +29,7 @@ TENSORS = {
 PURPOSES: dict[kinds.Role, str] = {
     "estimator": "estimates {} of an LR image",
     "restorer": "super-resolution by given maps",
+    "joint": "blind super-resolution",
     "pipeline": "blind super-resolution",
 }
 """What a network of a role is for."""

@@ -32,7 +32,16 @@ _OWN = {
     "folder": ("images", "depth", "kind", "unit", "labels", "classes", "test_share", "scale"),
 }
 """Data set -> options that others do not have."""
-_COMMON = ("out", "downsampler", "operator", "sigma_max", "seed", "keep_depth", "overwrite")
+_COMMON = (
+    "out",
+    "downsampler",
+    "operator",
+    "sigma_max",
+    "seed",
+    "keep_depth",
+    "shard",
+    "overwrite",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +154,12 @@ def _add_common(parser: argparse.ArgumentParser, *, sigma_max: float, seconds: s
     )
     add("--seed", type=int, default=0, metavar="N", help="of focus, sigma and VA/IVA choice [0]")
     add("--workers", type=int, metavar="N", help="processes; 0 = this one [all cores]")
+    add(
+        "--shard",
+        default="1/1",
+        metavar="I/N",
+        help="make every N-th frame, for the jobs of a cluster: N runs share --out [1/1]",
+    )
     add("--overwrite", action="store_true", help="replace the data set that --out holds")
 
 
@@ -192,7 +207,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     with counted(console, "frames") as tell:
         manifest = prepare(progress=tell, **options)
-    console.print(_summary(manifest, arguments.out, time.monotonic() - started), soft_wrap=True)
+    seconds = time.monotonic() - started
+    console.print(_summary(manifest, arguments, seconds), soft_wrap=True, markup=False)
     return 0
 
 
@@ -290,10 +306,15 @@ def _cores() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-def _summary(manifest: dict, out: str, seconds: float) -> str:
-    counts, settings = manifest["counts"], manifest["settings"]
+def _summary(manifest: dict, arguments: argparse.Namespace, seconds: float) -> str:
+    from blindsr.data.files.manifest import MANIFEST
+
+    counts, settings, out = manifest["counts"], manifest["settings"], arguments.out
     titles = {"nyuv2": "NYUv2-BSR", "cityscapes": "Cityscapes-BSR", "folder": "BSR pictures"}
     title = titles[settings["dataset"]]
+    if not (Path(out) / MANIFEST).exists():
+        others = "others are missing (`blindsr prepare check` says which)"
+        return f"shard {arguments.shard} of {title} in {out} is done, {others}; {seconds:.0f} s"
     groups = [value for key, value in counts.items() if "/" in key]
     parts = [f"{key} {_both(value)}" for key, value in counts.items() if "/" not in key]
     many = f"{len(groups)} test groups of" if len(groups) > 1 else "test"

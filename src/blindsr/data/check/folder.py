@@ -16,7 +16,15 @@ import numpy as np
 from blindsr.data.bsr.layout import SegFormat, check_root, find_groups
 from blindsr.data.check.pairs import Fault, Item, pair_split
 from blindsr.data.check.picture import Conventions, Fit, ImageFacts, VariantFacts, inspect
-from blindsr.data.files.manifest import MANIFEST, PARTIAL, SPLITS, checked_manifest, listed_draws
+from blindsr.data.check.unfinished import unfinished_fault
+from blindsr.data.files.manifest import (
+    MANIFEST,
+    PARTIAL,
+    SPLITS,
+    checked_manifest,
+    listed_draws,
+    read_manifest,
+)
 from blindsr.data.files.sigma_maps import decode_blur
 from blindsr.data.files.source_values import LARGEST_SCALE, LARGEST_SIGMA, MOST_WORKERS, whole
 from blindsr.data.loading.checked_options import check_number, check_whole
@@ -109,6 +117,7 @@ def check_folder(
     check_root(root, "Give the folder that holds train and val")
     splits = [split for split in SPLITS if (root / split / "GT").is_dir()]
     if not splits:
+        read_manifest(root)  # which says that a preparation has only begun
         raise DataError(
             root,
             found="no train/GT, val/GT or test/GT",
@@ -116,11 +125,13 @@ def check_folder(
             fix="Give the folder that holds train and val",
         )
     faults: list[Fault] = []
-    manifest = _manifest(root, faults)
+    manifest, unfinished = _manifest(root, faults)
     settings = manifest.get("settings", {})
     if scale is None:
         scale = settings.get("scale") or _named_scale(root, splits)
     items = [item for split in splits for item in pair_split(root, split, scale, faults)]
+    if unfinished:
+        faults.insert(0, unfinished_fault(manifest, items))
     recorded = settings.get("sigma_max")
     source = "given" if sigma_max is not None else "manifest" if recorded else "inferred"
     sigma_max = float(sigma_max or recorded or _usual_maximum(items))
@@ -128,7 +139,8 @@ def check_folder(
     conventions = Conventions(root, scale, sigma_max, report.seg_format)
     report.facts = list(_inspected(items, conventions, workers, progress))
     report.faults = faults + [fault for facts in report.facts for fault in facts.faults]
-    report.faults += [*_manifest_faults(report, manifest), *_downsampler_faults(report)]
+    listed = {} if unfinished else manifest
+    report.faults += [*_manifest_faults(report, listed), *_downsampler_faults(report)]
     return report
 
 
@@ -153,19 +165,23 @@ def _guarded(item: Item, conventions: Conventions) -> ImageFacts:
         return ImageFacts(item, [Fault(name, "no memory for it", "pictures that fit into memory")])
 
 
-def _manifest(root: Path, faults: list[Fault]) -> dict[str, Any]:
-    """Return the manifest, empty for a folder without; note one that is damaged or unfinished."""
-    path = root / MANIFEST
+def _manifest(root: Path, faults: list[Fault]) -> tuple[dict[str, Any], bool]:
+    """Return the manifest and whether it is that of an unfinished preparation.
+
+    It is empty for a folder without; one that is damaged is noted.
+    """
+    unfinished = not os.path.lexists(root / MANIFEST)
+    path = root / (PARTIAL if unfinished else MANIFEST)
     if not os.path.lexists(path):
-        if os.path.lexists(root / PARTIAL):
-            faults.append(Fault(PARTIAL, "an interrupted preparation", MANIFEST))
-        return {}
+        return {}, False
     try:
-        return checked_manifest(path)
+        return checked_manifest(path), unfinished
     except BlindSRError as error:
+        if unfinished:
+            return {}, True
         key = error.where.removeprefix(str(path))
         faults.append(Fault(MANIFEST + key, error.found, error.expected))
-        return {}
+        return {}, False
 
 
 def _named_scale(root: Path, splits: list[str]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blindsr.errors import FileError, os_error
-from blindsr.imaging.temporary import sweep
+from blindsr.imaging.temporary import is_temporary, sweep
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -66,5 +66,6 @@ def remove_temporary(folder: Path) -> None:
     for place in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
         sweep(place)
     for path in folder.rglob(".*"):
-        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+        # not those of today, which may be of processes that are alive
+        if _TEMPORARY.fullmatch(path.name) and not is_temporary(path.name) and path.is_file():
             path.unlink(missing_ok=True)

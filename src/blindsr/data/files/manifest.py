@@ -1,8 +1,9 @@
 """Reads, checks and writes ``manifest.json``: how a BSR folder was prepared.
 
 It is written last: a folder that has one is complete. During a preparation
-``manifest.partial.json`` holds the settings, and a later run with the same settings continues.
-While an earlier data set is removed, it records that too, so that a killed run continues removing.
+``manifest.partial.json`` holds the same, and the number of shards; a later run with the same
+settings continues. While an earlier data set is removed, it records that, so that a killed run
+continues removing.
 
 A manifest may come from anybody: its names become paths and its numbers sizes, so every key that is
 used is checked.
@@ -16,7 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blindsr.data.files.disk import remove_temporary
 from blindsr.data.files.source_values import (
     LARGEST_SCALE,
     LARGEST_SIGMA,
@@ -27,7 +27,6 @@ from blindsr.data.files.source_values import (
 from blindsr.errors import DataError, FileError, os_error
 from blindsr.imaging.files import atomic_path
 from blindsr.imaging.resize import DOWNSAMPLERS
-from blindsr.imaging.temporary import is_temporary
 
 MANIFEST = "manifest.json"
 PARTIAL = "manifest.partial.json"
@@ -84,73 +83,11 @@ def read_manifest(root: str | Path) -> dict[str, Any] | None:
                 root,
                 found="an interrupted preparation",
                 expected=MANIFEST,
-                fix="Run the same `blindsr prepare` line again: it goes on where it stopped",
+                fix="Run the same `blindsr prepare` line again: it goes on where it stopped "
+                f"(`blindsr prepare check {root}` names missing shards)",
             )
         return None
     return checked_manifest(root / MANIFEST)
-
-
-def claim_folder(out: Path, settings: dict[str, Any], *, overwrite: bool = False) -> None:
-    """Make ``out`` ready for a preparation with ``settings``, or refuse.
-
-    A new or empty folder is taken, a folder of the same settings is continued, and one of other
-    settings is emptied of what its preparation wrote if ``overwrite``.
-
-    Raises:
-        DataError: ``out`` holds something else.
-    """
-    if out.exists() and not out.is_dir():
-        raise DataError(out, found="a file", expected="a folder", fix="Give another --out")
-    remove_temporary(out)
-    held = next((out / name for name in (MANIFEST, PARTIAL) if os.path.lexists(out / name)), None)
-    if held is not None and (overwrite or read_json(held).get("emptying")):
-        write_json(out / PARTIAL, {"settings": settings, "emptying": True})
-        # before any file goes: an incomplete folder must not look complete
-        (out / MANIFEST).unlink(missing_ok=True)
-        _remove_files(out)
-    elif held is not None:
-        _same_settings(held, settings)
-    elif any(path.is_file() and not is_temporary(path.name) for path in out.rglob("*")):
-        raise DataError(
-            out,
-            found="a folder that holds files",
-            expected="a new or empty folder, or one that `blindsr prepare` made",
-            fix="Give another --out",
-        )
-    write_json(out / PARTIAL, {"settings": settings})
-    (out / MANIFEST).unlink(missing_ok=True)
-
-
-def _remove_files(out: Path) -> None:
-    """Remove every picture and array where a preparation puts them; other files stay."""
-    splits = [out / split for split in SPLITS]
-    parents = splits + [group for split in splits for group in split.glob("Group*")]
-    for folder in (found for parent in parents for name in FOLDERS for found in parent.glob(name)):
-        for path in [*folder.glob("*.png"), *folder.glob("*.npy")]:
-            path.unlink()
-        if not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _same_settings(path: Path, settings: dict[str, Any]) -> None:
-    held = read_json(path).get("settings")
-    if not isinstance(held, dict):
-        raise DataError(
-            f"{path}[settings]",
-            found=short(held),
-            expected="the settings of a preparation",
-            fix="Give another --out, or --overwrite to replace a data set there",
-        )
-    # through JSON, so that tuples and lists compare equal
-    wanted = json.loads(json.dumps(settings))
-    for key in wanted:
-        if held.get(key) != wanted[key]:
-            raise DataError(
-                path,
-                found=f"made with {key} = {short(held.get(key))}",
-                expected=short(wanted[key]),
-                fix="Give another --out, or --overwrite to replace a data set there",
-            )
 
 
 def checked_manifest(path: Path) -> dict[str, Any]:

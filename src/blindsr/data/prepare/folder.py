@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 from blindsr import __version__
 from blindsr.data.augment.blur_draw import BlurDraw, Split, plan_blur
 from blindsr.data.files.disk import disk_errors, remove_temporary
-from blindsr.data.files.manifest import FORMAT_VERSION, MANIFEST, PARTIAL, claim_folder, write_json
+from blindsr.data.files.manifest import FORMAT_VERSION, MANIFEST, PARTIAL, write_json
 from blindsr.data.files.source_values import LARGEST_SCALE, LARGEST_SIGMA, MOST_WORKERS
 from blindsr.data.loading.checked_options import (
     LARGEST_SEED,
@@ -18,11 +18,13 @@ from blindsr.data.loading.checked_options import (
     check_number,
     check_whole,
 )
+from blindsr.data.prepare.claim import claim_folder
 from blindsr.data.prepare.frame import FrameJob, FrameReader, Recipe
 from blindsr.data.prepare.processes import Progress, make_frames
+from blindsr.data.prepare.shard import Shard, remove_leftovers, unfinished
 from blindsr.degradation.kernels import window_size
 from blindsr.degradation.paired import Operator
-from blindsr.errors import DataError
+from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, phase
 
 TEST_GROUPS = 5
@@ -42,6 +44,8 @@ class PrepareOptions:
         keep_depth: also write ``depth``, from which the blur can be drawn anew while training.
         overwrite: replace what another preparation left in the folder.
         workers: processes; 0 works in this one.
+        shard: ``2/8`` makes every eighth frame; eight such runs, at the same time or not and on any
+            machines that share the folder, make what one run makes. The last writes the manifest.
         progress: called with the number of finished frames.
 
     Raises:
@@ -56,6 +60,7 @@ class PrepareOptions:
     keep_depth: bool = True
     overwrite: bool = False
     workers: int = 0
+    shard: str = "1/1"
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
@@ -65,6 +70,18 @@ class PrepareOptions:
         check_number("sigma_max", self.sigma_max, most=LARGEST_SIGMA, above=True)
         check_whole("seed", self.seed, least=0, most=LARGEST_SEED)
         check_whole("workers", self.workers, least=0, most=MOST_WORKERS)
+        if self.overwrite and not self.part.whole:
+            raise ConfigError(
+                "overwrite",
+                found=f"overwrite with shard {self.shard}",
+                expected="one of them",
+                fix="Remove the folder first: a shard must not remove what others have made",
+            )
+
+    @property
+    def part(self) -> Shard:
+        """What of the frames is made."""
+        return Shard.read(self.shard)
 
     @property
     def recipe(self) -> Recipe:
@@ -102,7 +119,9 @@ class Preparation:
     options: PrepareOptions
 
     def write(self, out: Path) -> dict[str, Any]:
-        """Make the folder and return its manifest.
+        """Make the folder, or this shard of it, and return its manifest.
+
+        The manifest is written once all frames are finished, those of other shards too.
 
         Raises:
             FileError: a source is damaged, or the disk is full.
@@ -113,15 +132,20 @@ class Preparation:
             part.folder: planned(part, seed=options.seed, sigma_max=options.sigma_max)
             for part in self.parts
         }
-        settings = self._all_settings()
-        progress = options.progress or (lambda _done, _total: None)
+        manifest = {"settings": self._all_settings(), **_contents(plans)}
+        jobs = self._jobs(out, plans)
+        own = options.part.of(jobs)
         with disk_errors(out):
-            claim_folder(out, settings, overwrite=options.overwrite)
-            make_frames(self._jobs(out, plans), options.workers, progress)
-            remove_temporary(out)
-            manifest = {"settings": settings, **_contents(plans)}
-            write_json(out / MANIFEST, manifest)
-            (out / PARTIAL).unlink(missing_ok=True)
+            claim_folder(
+                out,
+                {**manifest, "shards": options.part.total},
+                finished=lambda: not unfinished(own),
+                overwrite=options.overwrite,
+                alone=options.part.whole,
+            )
+            make_frames(own, options.workers, options.progress or (lambda _done, _total: None))
+            if not unfinished(jobs, fresh=not options.part.whole):
+                _complete(out, manifest)
         return manifest
 
     def _all_settings(self) -> dict[str, Any]:
@@ -154,6 +178,14 @@ class Preparation:
             for part in self.parts
             for reader in part.frames.values()
         ]
+
+
+def _complete(out: Path, manifest: dict[str, Any]) -> None:
+    """Say that the folder is complete; several shards that find so write the same."""
+    remove_temporary(out)
+    remove_leftovers(out)
+    write_json(out / MANIFEST, manifest)
+    (out / PARTIAL).unlink(missing_ok=True)
 
 
 Plans = dict[str, dict[str, dict[str, BlurDraw]]]

@@ -6,6 +6,7 @@ The golden files hold what the released CMOS implementation answers to exactly t
 README.md beside this file.
 """
 
+import fnmatch
 import gzip
 import json
 import math
@@ -68,3 +69,18 @@ def official_shapes(network):
 def official_state(network):
     """A full state dict under official names."""
     return {name: fill(name, shape) for name, shape in official_shapes(network).items()}
+
+
+def released_state(folder, name):
+    """A state dict of another method by its official names; `folder` holds `keys_<name>.json`."""
+    told = json.loads((folder / f"keys_{name}.json").read_text())
+    ((shapes, gains),) = zip(told["keys"].values(), told["gains"].values(), strict=True)
+    return {
+        key: fill(key, shape, told["seed"]) * np.float32(gain_of(key, gains))
+        for key, shape in shapes.items()
+    }
+
+
+def gain_of(name, gains):
+    """Factor of the first pattern that fits; it keeps deep networks from exploding."""
+    return next((gain for form, gain in gains.items() if fnmatch.fnmatchcase(name, form)), 1)

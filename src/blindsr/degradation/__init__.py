@@ -3,6 +3,9 @@
 And the practical degradations of blind super-resolution: BSRGAN, BSRGAN-plus, Real-ESRGAN.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from blindsr.degradation.camera import sigma_from_camera
 from blindsr.degradation.defocus import sample_focus_rank, sample_uniform_sigma, sigma_from_depth
 from blindsr.degradation.gather import gather_blur
@@ -14,6 +17,9 @@ from blindsr.degradation.random.bsrgan_plus import degrade_bsrgan_plus, sample_b
 from blindsr.degradation.random.by_name import DEGRADATIONS, Degradation, degrade_by_name
 from blindsr.degradation.random.realesrgan import degrade_realesrgan, sample_realesrgan
 from blindsr.degradation.random.recipe import Degraded, Recipe, apply_recipe
+
+if TYPE_CHECKING:
+    from blindsr.degradation.kernel_maps import kernel_map, sigma_of_kernels
 
 __all__ = [
     "DEGRADATIONS",
@@ -28,6 +34,7 @@ __all__ = [
     "degrade_realesrgan",
     "gather_blur",
     "gaussian_window",
+    "kernel_map",
     "layered_blur",
     "sample_bsrgan",
     "sample_bsrgan_plus",
@@ -36,5 +43,15 @@ __all__ = [
     "sample_uniform_sigma",
     "sigma_from_camera",
     "sigma_from_depth",
+    "sigma_of_kernels",
     "window_size",
 ]
+
+_ON_TENSORS = ("kernel_map", "sigma_of_kernels")
+"""Imported when first used: the commands that prepare data do without torch."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_TENSORS:
+        return getattr(importlib.import_module(f"{__name__}.kernel_maps"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,12 +7,15 @@ from blindsr.networks.fast.folding import fold_batchnorm
 from .blind import BlindSR
 from .blur_unet import BlurUNet
 from .cmos import CMOS
+from .dan import DAN, DANOutput
 from .discriminator import ConditionalDiscriminator, UNetDiscriminator
 from .gia import GIA
 from .rrdb_sft import RRDBSFT
 
 __all__ = [
     "CMOS",
+    "DAN",
+    "DANOutput",
     "RRDBSFT",
     "BlindSR",
     "BlurUNet",

@@ -29,6 +29,8 @@ from .blind import BlindSR
 from .blur_sr import BlurSR
 from .blur_unet import BlurUNet
 from .cmos import CMOS
+from .dan import DAN
+from .dan import official_settings as dan_settings
 from .network_kind import Network, NetworkKind, Official
 from .roles import Role
 from .rrdb_sft import RRDBSFT
@@ -37,6 +39,7 @@ from .tile_needs import (
     blur_sr_needs,
     blur_unet_needs,
     cmos_needs,
+    dan_needs,
     rrdb_sft_needs,
 )
 
@@ -276,5 +279,21 @@ add(
         "BlurSR",
         marks=("first.weight", "blocks.0.modulation."),
         tile_needs=blur_sr_needs,
+    )
+)
+add(
+    NetworkKind(
+        "dan",
+        DAN,
+        "DAN",
+        marks=("init_ker_map",),
+        tile_needs=dan_needs,
+        official=Official(
+            "DANv1_* or DANv2_*",
+            {"": ""},
+            mark="init_ker_map",
+            fixed={"group_skip": "double"},
+            settings=dan_settings,
+        ),
     )
 )

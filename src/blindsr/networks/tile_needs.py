@@ -14,11 +14,13 @@ from blindsr.networks.blocks.gia.spatial import SpatialStream
 from .blur_sr import BlurSR
 from .blur_unet import STRIDE, BlurUNet
 from .cmos import CMOS, MIN_SIZE
+from .dan import DAN
 from .rrdb_sft import RRDBSFT
 
 CMOS_OVERLAP = 96
 """Its flow alignment samples far away; smaller overlaps gave larger measured errors."""
 RRDBSFT_OVERLAP = 32
+DAN_OVERLAP = 64
 BLUR_UNET_REACH = 224
 """Pixels from a cut to where it no longer shows: measured with trained weights, sigma is off by up
 to 0.01 at 128 pixels, 2e-4 at 192 and 1e-5 at 224 (random weights: 2e-5 there)."""
@@ -91,6 +93,13 @@ def blur_sr_needs(network: BlurSR) -> TileNeeds:
     overlap = 4 * math.ceil((2 * reach + BLUR_SR_RAMP) / 4)
     bytes_ = FLOAT * (6 * features + 25 * hr)
     return TileNeeds(overlap=overlap, ramp=BLUR_SR_RAMP, bytes_per_pixel=bytes_)
+
+
+def dan_needs(network: DAN) -> TileNeeds:
+    """Each tile has a kernel of its own, so that neighbours agree only as far as those do."""
+    features, hr = network.features, network.scale**2
+    bytes_ = FLOAT * (8 * features + 2 * features * hr + 3 * network.loops * hr)
+    return TileNeeds(overlap=DAN_OVERLAP, bytes_per_pixel=bytes_)
 
 
 def _takes_means(network: nn.Module) -> bool:

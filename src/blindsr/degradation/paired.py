@@ -59,6 +59,13 @@ def degrade(
         blurred = layered_blur(hr, sigma, depth, sigma_max=sigma_max, merge_coc=coc_step)
     else:
         raise ConfigError("operator", found=repr(operator), expected="gather or layered")
+    return reduce_blurred(blurred, scale, downsampler, round_hr=round_hr)
+
+
+def reduce_blurred(
+    blurred: NDArray[np.float32], scale: int, downsampler: Downsampler, *, round_hr: bool = True
+) -> NDArray[np.float32]:
+    """Round to 8 bit, down-sample and clip: what :func:`degrade` does after the blur."""
     if round_hr:
         blurred = np.rint(np.clip(blurred, 0.0, 1.0) * 255.0) / np.float32(255.0)
     lr = downsample(blurred, scale, downsampler)

@@ -15,6 +15,7 @@ from blindsr.data.files.masks import Mask, resize_mask
 from blindsr.data.files.source_values import LARGEST_SCALE, whole
 from blindsr.data.loading.checked_options import LARGEST_SIDE, check_flags, check_whole
 from blindsr.degradation.random.by_name import (
+    Named,
     checked_degradation,
     degrade_by_name,
     sample_recipe,
@@ -61,7 +62,7 @@ class RandomPatch:
         *,
         crop: int,
         scale: int,
-        degradation: str,
+        degradation: Named,
         random_resize: bool = True,
         horizontal: bool = True,
         vertical: bool = True,
@@ -90,7 +91,7 @@ class RandomPatch:
     def __call__(
         self, picture: NDArray[np.uint8], mask: Mask | None = None, seed: int | None = None
     ) -> Arrays:
-        """Return ``lr``, ``hr`` and, where one is given, ``mask``.
+        """Return ``lr``, ``hr``, ``mask`` where one is given, and ``blur`` where it is known.
 
         Args:
             picture: (H, W, 3) uint8; not changed.
@@ -117,6 +118,8 @@ class RandomPatch:
         arrays: Arrays = {"lr": made.lr, "hr": made.hr}
         if mask is not None:
             arrays["mask"] = parts["mask"].astype(np.float32)
+        if made.blur is not None:
+            arrays["blur"] = made.blur
         return arrays
 
     def window(self, size: tuple[int, int], seed: int) -> Window:

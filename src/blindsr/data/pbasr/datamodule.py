@@ -18,7 +18,7 @@ from blindsr.data.loading.datamodule import PairedDataModule
 from blindsr.data.loading.evaluation import split_holdout
 from blindsr.data.pbasr.datasets import EvalFolderDataset, HRFolderDataset
 from blindsr.data.pbasr.hr_files import find_test_pictures
-from blindsr.degradation.random.by_name import checked_degradation, downsampler_of
+from blindsr.degradation.random.by_name import Named, checked_degradation, downsampler_of
 from blindsr.degradation.random.recipe import smallest_side
 from blindsr.errors import ConfigError
 
@@ -55,7 +55,7 @@ class PatchDataModule(PairedDataModule):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.degradation = checked_degradation(degradation)
+        self.degradation: Named = checked_degradation(degradation)
         self.downsampler = downsampler_of(degradation)
         self.patch = RandomPatch(
             crop=crop,

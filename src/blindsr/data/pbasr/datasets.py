@@ -15,6 +15,8 @@ from blindsr.data.augment.patches import RandomPatch
 from blindsr.data.files.pictures import PictureFiles, PictureStore, read_picture
 from blindsr.data.loading.samplers import Draw
 from blindsr.degradation.random.by_name import (
+    Named,
+    NamedResult,
     checked_degradation,
     degrade_by_name,
     sample_recipe,
@@ -72,12 +74,15 @@ class HRFolderDataset(Dataset[Sample]):
 
 
 class EvalFolderDataset(Dataset[Sample]):
-    """Map-style data set of whole pictures: ``lr``, ``hr``, ``name``, ``group`` and ``mask``.
+    """Map-style data set of whole pictures: ``lr``, ``hr``, ``name``, ``group``, perhaps more.
+
+    ``mask`` comes from a file, ``blur`` from a degradation that knows it.
 
     HR is cropped at the bottom and at the right to a multiple of ``scale``. Where a picture has no
     LR file, LR is made, always the same: the random numbers depend on ``seed`` and the name alone,
     not on the order, the other pictures or the process. HR is never sharpened here: scores compare
-    with the picture itself. An LR is made once and kept in memory.
+    with the picture itself. An LR is made once and kept in memory, unless its blur is known: maps
+    would fill that.
 
     Args:
         files: from :func:`blindsr.data.pbasr.hr_files.find_test_pictures` and the like.
@@ -98,7 +103,7 @@ class EvalFolderDataset(Dataset[Sample]):
         files: Sequence[PictureFiles],
         *,
         scale: int,
-        degradation: str,
+        degradation: Named,
         group: str,
         seed: int = 0,
         crop: int | None = None,
@@ -121,11 +126,18 @@ class EvalFolderDataset(Dataset[Sample]):
         rows, columns = (self._part(length) for length in lr_size)
         part = _scaled(rows, self.scale), _scaled(columns, self.scale)
         hr = picture[part]
-        lr = self._made.get(index)
+        lr, blur = self._made.get(index), None
         if lr is None:
-            lr = self._lr(files, hr, lr_size, (rows, columns))
-            self._made[index] = lr
+            if files.lr is None:
+                made = self._degraded(files, hr)
+                lr, blur = to_uint8(made.lr), made.blur
+            else:
+                lr = read_lr(files, lr_size, self.scale)[rows, columns]
+            if blur is None:
+                self._made[index] = lr
         arrays: Arrays = {"lr": _unit(lr), "hr": _unit(hr)}
+        if blur is not None:
+            arrays["blur"] = blur
         if mask is not None:
             arrays["mask"] = mask[part].astype(np.float32)
         return to_sample(arrays, name=files.name, group=self.group)
@@ -138,28 +150,9 @@ class EvalFolderDataset(Dataset[Sample]):
             self.degradation, self._rng(self.files[index]), scale=self.scale, sharpen=False
         )
 
-    def _lr(
-        self,
-        files: PictureFiles,
-        hr: NDArray[np.uint8],
-        size: tuple[int, int],
-        part: tuple[slice, slice],
-    ) -> NDArray[np.uint8]:
-        if files.lr is None:
-            rng = self._rng(files)
-            made = degrade_by_name(
-                _unit(hr), self.degradation, rng, scale=self.scale, sharpen=False
-            )
-            return to_uint8(made.lr)
-        lr = read_picture(files.lr)
-        if lr.shape[:2] != size:
-            raise DataError(
-                files.lr,
-                found=f"{lr.shape[1]} x {lr.shape[0]} pixels",
-                expected=f"{size[1]} x {size[0]}, 1 / {self.scale} of {files.hr}",
-                fix="Check scale, and that the two belong together",
-            )
-        return np.ascontiguousarray(lr[part])
+    def _degraded(self, files: PictureFiles, hr: NDArray[np.uint8]) -> NamedResult:
+        rng = self._rng(files)
+        return degrade_by_name(_unit(hr), self.degradation, rng, scale=self.scale, sharpen=False)
 
     def _part(self, length: int) -> slice:
         """Return the rows or columns of LR that are kept."""
@@ -170,6 +163,41 @@ class EvalFolderDataset(Dataset[Sample]):
     def _rng(self, files: PictureFiles) -> np.random.Generator:
         digest = hashlib.sha256(os.fsencode(files.name)).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest[:8], "little")])
+
+
+def read_lr(files: PictureFiles, size: tuple[int, int], scale: int) -> NDArray[np.uint8]:
+    """Return the LR picture of a file, (h, w, 3) uint8.
+
+    Args:
+        files: with ``lr``.
+        size: height and width that it must have.
+        scale: for the error.
+
+    Raises:
+        FileError: it is missing or damaged.
+        DataError: it has another size.
+    """
+    assert files.lr is not None
+    lr = read_picture(files.lr)
+    check_lr_size(files, lr.shape[:2], size, scale)
+    return np.ascontiguousarray(lr)
+
+
+def check_lr_size(
+    files: PictureFiles, found: tuple[int, ...], size: tuple[int, int], scale: int
+) -> None:
+    """Refuse an LR of another size (height, width).
+
+    Raises:
+        DataError: it is.
+    """
+    if found != size:
+        raise DataError(
+            files.lr,
+            found=f"{found[1]} x {found[0]} pixels",
+            expected=f"{size[1]} x {size[0]}, 1 / {scale} of {files.hr}",
+            fix="Check scale, and that the two belong together",
+        )
 
 
 def _scaled(part: slice, scale: int) -> slice:

@@ -91,9 +91,18 @@ def find_test_pictures(
     files = find_hr([folder], part="valid")
     if lr_folder is None:
         return files
+    return with_lr(files, Path(lr_folder))
+
+
+def with_lr(files: Sequence[PictureFiles], folder: Path) -> list[PictureFiles]:
+    """Return pictures with their LR in ``folder``, by name.
+
+    Raises:
+        FileError: the folder is missing.
+        DataError: a picture has no partner there.
+    """
     hr = {item.name: item.hr for item in files}
-    lr = Path(lr_folder)
-    found = partners(hr, stems(lr, what="LR pictures"), lr)
+    found = partners(hr, stems(folder, what="LR pictures"), folder)
     return [item._replace(lr=found[item.name]) for item in files]
 
 

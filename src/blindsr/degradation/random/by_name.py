@@ -17,7 +17,7 @@ from blindsr.imaging.resize import Downsampler, downsample
 
 
 class Degradation(NamedTuple):
-    """How the LR of a picture is made; one that has neither function only down-samples."""
+    """How the LR of a picture is made; one that has no function only down-samples."""
 
     downsampler: Downsampler = "bicubic"
     """Whose phase LR has: all random models resize about pixel centres."""
@@ -26,6 +26,8 @@ class Degradation(NamedTuple):
     random by ``rng`` alone; what it gives is clipped and rounded to 8 bit."""
     draw: Callable[..., Recipe] | None = None
     """``draw(rng, *, scale, use_sharp) -> recipe``, which may sharpen HR."""
+    make_blurred: Callable[..., tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None
+    """``make_blurred(hr, rng, *, scale) -> lr, sigma``, as ``make``, with the (H, W) sigma map."""
 
 
 def _bsrgan(rng: np.random.Generator, *, scale: int, use_sharp: bool) -> Recipe:
@@ -54,38 +56,46 @@ class NamedResult(NamedTuple):
     """(scale * h, scale * w, 3): what the LR is to become; sharpened if the recipe says so."""
     recipe: Recipe | None
     """None where none was drawn."""
+    blur: NDArray[np.float32] | None = None
+    """(scale * h, scale * w) sigma in HR pixels, where the degradation knows it."""
+
+
+Named = str | Degradation
+"""A name of the table, or an entry that has none."""
 
 
 def degradation_of(name: Any) -> Degradation:
-    """Return the entry of the table.
+    """Return the entry of the table; an entry is itself.
 
     Raises:
         ConfigError: there is no such degradation.
     """
+    if isinstance(name, Degradation):
+        return name
     if not isinstance(name, str) or name not in DEGRADATIONS:
         expected = f"one of {', '.join(DEGRADATIONS)}"
         raise ConfigError("degradation", found=repr(name), expected=expected)
     return DEGRADATIONS[name]
 
 
-def checked_degradation(name: str) -> str:
+def checked_degradation(name: Named) -> Named:
     """Return ``name``; raises as :func:`degradation_of` does."""
     degradation_of(name)
     return name
 
 
-def downsampler_of(name: str) -> Downsampler:
+def downsampler_of(name: Named) -> Downsampler:
     """Return the down-sampler whose phase LR has."""
     return degradation_of(name).downsampler
 
 
 def sample_recipe(
-    name: str, rng: np.random.Generator, *, scale: int, sharpen: bool = True
+    name: Named, rng: np.random.Generator, *, scale: int, sharpen: bool = True
 ) -> Recipe | None:
     """Draw the recipe of a random model; None where the degradation has none.
 
     Args:
-        name: of the degradation.
+        name: of the degradation, or an entry of the table.
         rng: the only source of randomness.
         scale: LR is this many times smaller.
         sharpen: let ``bsrgan_plus`` and ``realesrgan`` sharpen HR first, as in training.
@@ -100,7 +110,7 @@ def sample_recipe(
 
 def degrade_by_name(
     hr: NDArray[np.float32],
-    name: str,
+    name: Named,
     rng: np.random.Generator,
     *,
     scale: int,
@@ -112,7 +122,7 @@ def degrade_by_name(
 
     Args:
         hr: (H, W, 3) float32 in [0, 1]; not modified.
-        name: of the degradation.
+        name: of the degradation, or an entry of the table.
         rng: the only source of randomness.
         scale: LR is this many times smaller.
         sharpen: see :func:`sample_recipe`.
@@ -128,8 +138,10 @@ def degrade_by_name(
         return NamedResult(made.lr, made.hr, recipe)
     height, width = (length // scale * scale for length in hr.shape[:2])
     target = np.ascontiguousarray(hr[:height, :width])
-    entry = degradation_of(name)
-    if entry.make is None:
+    entry, blur = degradation_of(name), None
+    if entry.make_blurred is not None:
+        lr, blur = entry.make_blurred(target, rng, scale=scale)
+    elif entry.make is None:
         lr = downsample(target, scale, entry.downsampler)
     else:
         lr = np.asarray(entry.make(target.copy(), rng, scale=scale))
@@ -138,4 +150,4 @@ def degrade_by_name(
             found = f"{lr.shape}" if lr.shape != wanted else "NaN or infinite values"
             raise DataError(f"degradation {name}", found=found, expected=f"finite, {wanted}")
     on_levels = np.rint(np.clip(lr, 0.0, 1.0) * np.float32(255)) / np.float32(255)
-    return NamedResult(on_levels.astype(np.float32, copy=False), target, None)
+    return NamedResult(on_levels.astype(np.float32, copy=False), target, None, blur)

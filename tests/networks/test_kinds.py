@@ -14,7 +14,7 @@ from blindsr.cli.app import main
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.inference.tiles.plan import plan_run
-from blindsr.networks import CMOS, DAN, RRDBSFT, BlindSR, BlurUNet, kinds
+from blindsr.networks import CMOS, DAN, RRDBSFT, BlindSR, BlurUNet, KOALAnet, kinds
 from blindsr.networks.blur_sr import BlurSR
 from blindsr.networks.roles import EstimatorNetwork
 from blindsr.tasks import BlurUNetTask
@@ -52,6 +52,7 @@ def test_every_kind_has_a_role_and_marks_of_its_own(name):
     networks = {"cmos": lambda: CMOS(5, backbone="pyramid_small", window=(4, 4))}
     networks |= {"rrdb_sft": lambda: RRDBSFT(**RESTORER), "blur_unet": blur_unet, "blur_sr": BlurSR}
     networks["dan"] = lambda: DAN(kernel_size=5, code_length=2, blocks=1, features=4)
+    networks["koalanet"] = lambda: KOALAnet(down_kernel=5, features=4)
     networks["blind"] = lambda: BlindSR(networks["cmos"](), networks["rrdb_sft"]())
     network = networks[name]()
     assert kinds.kind_of(network) is kind

@@ -10,6 +10,7 @@ from .cmos import CMOS
 from .dan import DAN, DANOutput
 from .discriminator import ConditionalDiscriminator, UNetDiscriminator
 from .gia import GIA
+from .koalanet import KOALAnet
 from .rrdb_sft import RRDBSFT
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "BlurUNet",
     "ConditionalDiscriminator",
     "GIA",
+    "KOALAnet",
     "UNetDiscriminator",
     "accelerate",
     "fold_batchnorm",

@@ -31,6 +31,8 @@ from .blur_unet import BlurUNet
 from .cmos import CMOS
 from .dan import DAN
 from .dan import official_settings as dan_settings
+from .koalanet import KOALAnet, from_tensorflow, to_tensorflow
+from .koalanet import official_settings as koalanet_settings
 from .network_kind import Network, NetworkKind, Official
 from .roles import Role
 from .rrdb_sft import RRDBSFT
@@ -40,6 +42,7 @@ from .tile_needs import (
     blur_unet_needs,
     cmos_needs,
     dan_needs,
+    koalanet_needs,
     rrdb_sft_needs,
 )
 
@@ -294,6 +297,23 @@ add(
             mark="init_ker_map",
             fixed={"group_skip": "double"},
             settings=dan_settings,
+        ),
+    )
+)
+add(
+    NetworkKind(
+        "koalanet",
+        KOALAnet,
+        "KOALAnet",
+        marks=("SISR_DDF.", "SISR_DUF."),
+        tile_needs=koalanet_needs,
+        official=Official(
+            "KOALAnet (TensorFlow names)",
+            {},
+            mark="SISR_DDF/",
+            settings=koalanet_settings,
+            ours=from_tensorflow,
+            theirs=to_tensorflow,
         ),
     )
 )

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
-from blindsr.errors import WeightsError, missing_file
+from blindsr.errors import BlindSRError, WeightsError, missing_file
 from blindsr.networks.settings.checked import checked_facts
 from blindsr.runs import checkpoint_file
 from blindsr.types import DataFacts
 
+from . import tensorflow_file
 from .ncnn.layers import param_file
 from .ncnn.names import named_weights
 from .torchscript import is_torchscript, read_torchscript
@@ -116,7 +118,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a file of ``torch.save`` weights-only: tensors, numbers and names, nothing that runs.
 
     Of a TorchScript archive the tensors are read and the program is not. The ``.param`` of ncnn
-    gives the tensors of the ``.bin`` beside it.
+    gives the tensors of the ``.bin`` beside it, the ``.index`` of TensorFlow those of the ``.data``
+    files beside it, and an ``.npz`` its arrays.
 
     Raises:
         FileError: if there is no such file.
@@ -126,7 +129,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     param = param_file(path)
     if param is not None:
         return dict(named_weights(param))
-    content = _guarded(path, _load)
+    content = _guarded(path, _READERS.get(path.suffix, _load))
     if not isinstance(content, dict):
         raise WeightsError(path, found=f"a {type(content).__name__}", expected="a dictionary")
     for name, tensor in _tensors(content):
@@ -163,6 +166,18 @@ def _load(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def _read_arrays(path: Path) -> dict[str, Tensor]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    tensorflow_file.SUFFIX: tensorflow_file.read_tensorflow,
+    ".npz": _read_arrays,
+}
+"""By suffix, of files that ``torch.save`` did not write."""
+
+
 def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:
     """Call ``read`` and translate what it raises."""
     path = checkpoint_file(path)
@@ -172,6 +187,8 @@ def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about a pickle that it then refuses
             return read(path)
+    except BlindSRError:
+        raise
     except Exception as error:  # pickle, zip, EOF and safetensors each raise their own
         raise WeightsError(
             path,

@@ -36,6 +36,7 @@ from blindsr.imaging.files import atomic_path
 from blindsr.imaging.resize import downsample, upsample
 from blindsr.inference.open_model import open_model
 from blindsr.losses import picture_rmse
+from blindsr.metrics.bootstrap import mean_interval
 from blindsr.networks.blur_sr import BlurSR
 
 SCALE, PHASE, BORDER = 4, 1.5, 8
@@ -156,19 +157,7 @@ def scores(network: BlurSR, arm: str, pictures: list[Picture]) -> list[float]:
     return found
 
 
-def bootstrap(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Mean and 95 % interval of (seeds, pictures), both drawn again."""
-    seeds, pictures = values.shape
-    means = [
-        values[rng.integers(seeds, size=(seeds, 1)), rng.integers(pictures, size=pictures)].mean()
-        for _ in range(4000)
-    ]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
-
-
 def report(results: dict[str, dict[str, np.ndarray]], bicubic: dict[str, np.ndarray]) -> list[str]:
-    rng = np.random.default_rng(0)
     lines = ["| PSNR, dB | " + " | ".join(results) + " |", "|" + "---|" * (len(results) + 1)]
     cells = [f"{bicubic[test].mean():.2f}" for test in results]
     lines.append("| bicubic | " + " | ".join(cells) + " |")
@@ -188,7 +177,7 @@ def report(results: dict[str, dict[str, np.ndarray]], bicubic: dict[str, np.ndar
     ):
         cells = []
         for test in results:
-            gain, low, high = bootstrap(results[test][one] - results[test][other], rng)
+            gain, low, high = mean_interval(results[test][one] - results[test][other])
             worse = int(((results[test][one] - results[test][other]).mean(0) < 0).sum())
             cells.append(f"{gain:+.2f} ({low:+.2f} to {high:+.2f}), worse on {worse}")
         lines.append(f"| {one} over {other} | " + " | ".join(cells) + " |")

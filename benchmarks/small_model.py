@@ -37,11 +37,12 @@ from small_model_rows import (
     model_rows,
     peers,
 )
-from small_model_scores import BORDER, ScoreFile, Scores, interval, mean_of, per_picture, psnr
+from small_model_scores import BORDER, ScoreFile, Scores, mean_of, per_picture, psnr
 from small_model_targets import Check, checks
 
 from blindsr.imaging.files import atomic_path
 from blindsr.imaging.resize import phase
+from blindsr.metrics.bootstrap import mean_interval
 
 IN_THE_BOX = "model in the box"
 
@@ -113,7 +114,7 @@ def section(condition: Condition, scores: Mapping[str, Scores]) -> list[str]:
 
 
 def shown(values: np.ndarray, digits: int) -> str:
-    mean, low, high = interval(values)
+    mean, low, high = mean_interval(values)
     return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
 
 

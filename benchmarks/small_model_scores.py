@@ -16,7 +16,6 @@ from blindsr.imaging.files import atomic_path
 from blindsr.metrics.quality import ssim_y
 
 BORDER = 8  # HR pixels left out on every side
-DRAWS = 5000
 
 
 class Scores(NamedTuple):
@@ -26,14 +25,6 @@ class Scores(NamedTuple):
     """dB, of the RGB values."""
     ssim: np.ndarray
     """Of 8-bit luma."""
-
-
-class Interval(NamedTuple):
-    """A mean and where it would lie, 19 times of 20, had other such pictures been taken."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def psnr(sr: np.ndarray, hr: np.ndarray) -> float:
@@ -57,14 +48,6 @@ def per_picture(condition: Condition, values: np.ndarray) -> np.ndarray:
 
 def mean_of(condition: Condition, values: np.ndarray) -> float:
     return float(per_picture(condition, values).mean())
-
-
-def interval(values: np.ndarray) -> Interval:
-    """Mean and 95 % bootstrap interval of one number for each picture."""
-    rng = np.random.default_rng(0)
-    drawn = values[rng.integers(len(values), size=(DRAWS, len(values)))].mean(axis=1)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high))
 
 
 class ScoreFile:

@@ -23,7 +23,7 @@ from blindsr.metrics import (
 from blindsr.metrics.table import metric_of, show, split_region
 from blindsr.types import Estimate
 
-HIGHER = {"psnr", "ssim", "vif", "blur_psnr", "blur_ssim", "miou"}
+HIGHER = {"psnr", "ssim", "vif", "blur_psnr", "blur_ssim", "blur_rank", "miou"}
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SIZES = (1, 2, 5, 6, 10, 11, 30, 31, 40, 41)
 

@@ -79,6 +79,7 @@ def test_a_toy_metric_of_maps_is_one_entry(toys, tmp_path, capsys):
     assert content["better"] == {
         "blur_psnr": "higher",
         "blur_ssim": "higher",
+        "blur_rank": "higher",
         "miou": "higher",
         "blur_mae": "lower",
     }

@@ -7,7 +7,6 @@ of NYUv2-BSR, 654 images each. They stand beside ours where the same images were
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from blindsr.imaging.files import atomic_path
+from blindsr.metrics.picture_scores import PictureScores
 from blindsr.metrics.score_rows import (
     MEAN,
     Row,
@@ -63,13 +63,23 @@ def paper_rows(data: str, scale: int, images: Mapping[str, int], scores: set[str
 class ScoreTable(Callback):
     """Print the scores of ``lightning test``; write them to the run's folder.
 
-    Files: ``scores.json``, ``scores.csv`` and ``scores.md``. The figures of the paper stand in the
-    table only when its full test set was scored; otherwise the title says how many images were.
-    In Jupyter the callback shows the table of the last test.
+    Files: ``scores.json``, ``scores.csv`` and ``scores.md``, and ``pictures.json`` with the scores
+    of every image. The figures of the paper stand in the table only when its full test set was
+    scored; otherwise the title says how many images were. In Jupyter the callback shows the table
+    of the last test.
+
+    Args:
+        printed: print the table, or only write it.
+
+    Attributes:
+        pictures: scores of every image of the last test.
+        paper: rows of the paper that may stand beside them.
     """
 
-    def __init__(self) -> None:
-        self._images: Counter[str] = Counter()
+    def __init__(self, *, printed: bool = True) -> None:
+        self.printed = printed
+        self.pictures = PictureScores()
+        self.paper: list[Row] = []
         self.sheet: ScoreSheet | None = None
 
     def _repr_html_(self) -> str | None:
@@ -77,8 +87,8 @@ class ScoreTable(Callback):
         return None if self.sheet is None else self.sheet._repr_html_()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from zero."""
-        self._images = Counter()
+        """Begin anew."""
+        self.pictures = PictureScores()
 
     def on_test_batch_end(
         self,
@@ -89,17 +99,23 @@ class ScoreTable(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Count the images by group."""
+        """Remember the names of the images by group."""
         groups = batch.get("group", ["test"] * len(batch["lr"]))
-        self._images.update(groups[index] for index in counted(batch))
+        names = batch.get("name", [""] * len(batch["lr"]))
+        for index in counted(batch):
+            self.pictures.names.setdefault(groups[index], []).append(names[index])
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add up the images of all ranks."""
+        """Take the scores of every image, those of all ranks together."""
+        collectors = getattr(pl_module, "collectors", None)  # a task of the user's may have none
+        self.pictures.take(collectors() if callable(collectors) else {})
         if trainer.world_size == 1:
             return
-        everyone: list[Counter[str]] = [Counter() for _ in range(trainer.world_size)]
-        torch.distributed.all_gather_object(everyone, self._images)
-        self._images = sum(everyone, Counter())
+        everyone = [PictureScores() for _ in range(trainer.world_size)]
+        torch.distributed.all_gather_object(everyone, self.pictures)
+        self.pictures = everyone[0]
+        for other in everyone[1:]:
+            self.pictures.add(other)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print and write."""
@@ -110,30 +126,34 @@ class ScoreTable(Callback):
         rows = rows_of({k: float(v) for k, v in trainer.callback_metrics.items()}, own)
         names = {name for row in rows for name in row.scores}
         data = type(getattr(trainer, "datamodule", None)).__name__
-        paper = paper_rows(data, int(pl_module.hparams.get("scale", 0)), self._images, names)
-        images = sum(self._images.values())
+        by_group = {group: len(found) for group, found in self.pictures.names.items()}
+        self.paper = paper_rows(data, int(pl_module.hparams.get("scale", 0)), by_group, names)
+        images, paper = sum(by_group.values()), self.paper
         title = f"{own}: {images} test images"
         if data == "NYUv2BSR" and not paper:
             title += f" (the paper's test set has {FULL_GROUPS} x {FULL_IMAGES})"
         self.sheet = ScoreSheet([*paper, *rows], title)
         console = table_console()
-        console.print(as_table([*paper, *rows], title, width=console.width))
+        if self.printed:
+            console.print(as_table([*paper, *rows], title, width=console.width))
         for logger in trainer.loggers:
             if hasattr(logger, "log_table"):  # of Lightning's, that of Weights & Biases alone
                 titles, cells = as_values(rows)
                 logger.log_table("test/scores", columns=titles, data=cells)
         if folder is None:
             return
-        content = {"images": images, "images_by_group": dict(self._images), **as_json(rows, own)}
+        content = {"images": images, "images_by_group": by_group, **as_json(rows, own)}
         files = {
             "scores.json": json.dumps(content, indent=2) + "\n",
             "scores.csv": as_csv(rows),
             "scores.md": as_markdown([*paper, *rows], title),
+            "pictures.json": json.dumps(self.pictures.plain()) + "\n",
         }
         for name, text in files.items():
             with atomic_path(Path(folder) / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
-        console.print(f"scores written to {Path(folder) / 'scores.json'} (also .csv, .md)")
+        if self.printed:
+            console.print(f"scores written to {Path(folder) / 'scores.json'} (also .csv, .md)")
 
 
 def table_console() -> Console:

@@ -17,6 +17,7 @@ from .preservation import PreservationScores
 from .quality import (
     best_constant_blur_psnr,
     blur_psnr,
+    blur_rank,
     blur_ssim,
     gmsd,
     psnr,
@@ -43,6 +44,7 @@ __all__ = [
     "SSIMY",
     "best_constant_blur_psnr",
     "blur_psnr",
+    "blur_rank",
     "blur_ssim",
     "checkpoint_mode",
     "confusion_matrix",

@@ -44,6 +44,7 @@ class ScoreCollector(nn.Module):
         """Forget everything."""
         for score in self.by_name.values():
             score.reset()
+            score.each.clear()
 
 
 def mean_over_images(

@@ -1,4 +1,4 @@
-"""The scores of an estimator: blur PSNR, blur SSIM and mIoU."""
+"""The scores of an estimator: blur PSNR, blur SSIM, rank correlation and mIoU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class EstimateScores(ScoreCollector):
     """Collects the metrics of :data:`~blindsr.metrics.METRICS` that compare maps over a set.
 
-    They are ``blur_psnr`` [dB], ``blur_ssim`` and ``miou``.
+    They are ``blur_psnr`` [dB], ``blur_ssim``, ``blur_rank`` and ``miou``.
 
     Args:
         num_classes: classes of the semantic map.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -57,6 +58,10 @@ class MeanOverImages(Metric):
     Args:
         score: of a batch, (N, C, H, W) twice -> (N,); NaN for an image without a score.
         higher_is_better: ``None`` where no direction is better.
+
+    Attributes:
+        each: scores of the images that this process has seen, in their order, until they are
+            cleared; ``reset`` leaves them, as torchmetrics calls it in the middle of ``forward``.
     """
 
     full_state_update = False
@@ -73,6 +78,7 @@ class MeanOverImages(Metric):
         self.__dict__["higher_is_better"] = higher_is_better  # torchmetrics has it by class alone
         self.score = score
         self.left_out = (0, 0)
+        self.each: list[float] = []
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("exact", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
@@ -81,11 +87,16 @@ class MeanOverImages(Metric):
     def update(self, estimate: Tensor, target: Tensor, *more: Tensor) -> None:
         """Score a batch (N, C, H, W) and add its images; ``more`` goes to the score as it is."""
         scores = self.score(estimate, target, *more)
+        self.each += scores.tolist()
         finite = torch.isfinite(scores)
         self.total += scores[finite].sum()
         self.count += finite.sum()
         self.exact += torch.isposinf(scores).sum()
         self.undefined += torch.isnan(scores).sum()
+
+    def without(self, images: int) -> None:
+        """Say that as many images have no such score, which is no fault of theirs."""
+        self.each += [math.nan] * images
 
     def compute(self) -> Tensor:
         """Mean over images with a finite score; ``inf`` if all others match exactly, else NaN."""
@@ -131,6 +142,10 @@ class ConfusionScore(Metric):
         score: (C, C) int64, rows are true classes -> ().
         num_classes: C.
         higher_is_better: ``None`` where no direction is better.
+
+    Attributes:
+        each: counts above 0 by their place in the flat matrix, of the images that this process has
+            seen, in their order; see :class:`MeanOverImages`.
     """
 
     full_state_update = False
@@ -147,12 +162,18 @@ class ConfusionScore(Metric):
         super().__init__()
         self.__dict__["higher_is_better"] = higher_is_better
         self.score, self.num_classes = score, num_classes
+        self.each: list[dict[int, int]] = []
         empty = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         self.add_state("confusion", empty, dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add a batch of class maps (N, H, W) int64; 255 in ``target`` does not count."""
-        self.confusion += confusion_matrix(prediction, target, self.num_classes)
+        for one, true in zip(prediction, target, strict=True):
+            counts = confusion_matrix(one, true, self.num_classes)
+            self.confusion += counts
+            flat = counts.flatten()
+            places = flat.nonzero()[:, 0]
+            self.each.append(dict(zip(places.tolist(), flat[places].tolist(), strict=True)))
 
     def compute(self) -> Tensor:
         """The score of all pixels that were added."""

@@ -64,13 +64,19 @@ class PreservationScores(ScoreCollector):
         for name in self._whole:
             self._means[name].update(sr, hr)
         if mask is None:
+            for name in (*self._regional, *self._pasted):
+                self._means[name].without(len(hr))
             return
         inside = {"blurred": mask < 0.5, "sharp": mask >= 0.5}
         for name in self._regional:
             self._means[name].update(sr, hr, inside[split_region(name)[0]])
         held = {r: area.flatten(1).any(1) for r, area in inside.items()}  # others say nothing of it
-        images = {r: torch.where(area, sr, hr)[held[r]] for r, area in inside.items()}
+        images = {r: torch.where(area, sr, hr) for r, area in inside.items()}
         for name in self._pasted:
             region = split_region(name)[0]
-            if len(images[region]):
-                self._means[name].update(images[region], hr[held[region]])
+            for index, has in enumerate(held[region].tolist()):
+                if has:
+                    one = slice(index, index + 1)
+                    self._means[name].update(images[region][one], hr[one])
+                else:
+                    self._means[name].without(1)

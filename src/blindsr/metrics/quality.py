@@ -141,6 +141,37 @@ def blur_ssim(estimate: Tensor, blur: Tensor, sigma_max: float) -> Tensor:
     return ssim(estimate.double() * scale, blur.double() * scale, data_range=255.0)
 
 
+def blur_rank(estimate: Tensor, blur: Tensor, sigma_max: float) -> Tensor:  # noqa: ARG001 - one form for all
+    """Spearman's rank correlation of sigma maps, (N, 1, H, W) in HR pixels -> (N,) float64.
+
+    1 where the estimate orders all pixels as the truth does, 0 for an estimate that is a constant;
+    NaN where the truth is one. Ties share their mean rank.
+
+    Args:
+        estimate: estimated sigma.
+        blur: true sigma.
+        sigma_max: has no part in it.
+    """
+    _require_same_shape("blur_rank", estimate, blur)
+    pairs = zip(estimate.flatten(1).double(), blur.flatten(1).double(), strict=True)
+    return torch.stack([_spearman(one, true) for one, true in pairs])
+
+
+def _spearman(one: Tensor, true: Tensor) -> Tensor:
+    if not one.isfinite().all() or true.min() == true.max():
+        return true.new_tensor(torch.nan)
+    first, second = (ranks - ranks.mean() for ranks in map(_ranks, (one, true)))
+    spread = (first.square().sum() * second.square().sum()).sqrt()
+    return torch.where(spread > 0, (first * second).sum() / spread.clamp(min=1e-300), 0.0)
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Mean ranks of (N,) values, from 1 on."""
+    _, place, counts = values.unique(return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    return (last - (counts.double() - 1) / 2)[place]
+
+
 def best_constant_blur_psnr(blur: Tensor, sigma_max: float) -> Tensor:
     """PSNR that the best constant sigma of each image would reach, (N, 1, H, W) -> (N,).
 

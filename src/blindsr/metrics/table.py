@@ -137,6 +137,14 @@ METRICS: dict[str, Metric] = {
         least_size=quality.SSIM_MIN,
         in_progress=False,
     ),
+    "blur_rank": Metric(
+        title="blur rank",
+        decimals=3,
+        compares="blur",
+        score=quality.blur_rank,
+        in_progress=False,
+        dropped=0,
+    ),
     "miou": Metric(title="mIoU", compares="seg", score=mean_iou),
     "texture": Metric(
         title="texture (1 = kept)",

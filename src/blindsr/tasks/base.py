@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
@@ -20,6 +20,9 @@ from blindsr.types import DataFacts
 from blindsr.weights.checkpoint import NETWORK_KEY, stored
 
 from .batches import datamodule, facts_of
+
+if TYPE_CHECKING:
+    from blindsr.metrics.collector import ScoreCollector
 
 SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "learning_rate": (lambda value: 0 < value < inf, "a number above 0"),
@@ -90,6 +93,13 @@ class RestorationTask(LightningModule):
     def random_parts(self) -> str:
         """Names the parts whose weights are random unless a checkpoint is given; empty for none."""
         return type(self).__name__
+
+    def collectors(self) -> dict[str, dict[str, list[ScoreCollector]]]:
+        """What scored the images of the test: by row (``""`` for this network) and group.
+
+        Each image of a group was given to all of its collectors, one after the other.
+        """
+        return {}
 
     def setup(self, stage: str) -> None:
         """Take the facts of the data; refuse another scale, phase, class count or sigma range.

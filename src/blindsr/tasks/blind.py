@@ -24,6 +24,8 @@ from .schedules import Halving
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from blindsr.metrics.collector import ScoreCollector
+
 UPPER_BOUND = "true maps"
 PARTS: tuple[kinds.Role, ...] = ("estimator", "restorer")
 ROLES: dict[str, kinds.Role] = {**{part: part for part in PARTS}, "blind": "pipeline"}
@@ -188,6 +190,13 @@ class BlindSRTask(L1RestorerTask):
         if stage == "test":
             classes, sigma_max = self.hparams["num_classes"], self.hparams["sigma_max"]
             self.map_scores = {g: EstimateScores(classes, sigma_max) for g in group_names(self)}
+
+    def collectors(self) -> dict[str, dict[str, list[ScoreCollector]]]:
+        """See the base class; scores of the maps stand beside those of the SR image."""
+        found = super().collectors()
+        for group, maps in self.map_scores.items():
+            found.setdefault("", {}).setdefault(group, []).append(maps)
+        return found
 
     def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
         """(N, 3, h, w) in [0, 1] -> SR image and the maps it was restored with."""

@@ -20,6 +20,7 @@ from .picture_samples import estimate_sample
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from blindsr.metrics.collector import ScoreCollector
     from blindsr.types import PictureSample
 
 
@@ -64,6 +65,10 @@ class EstimationTask(AnnealedTask):
         super().setup(stage)
         if stage == "test":
             self.test_scores = {g: self._new_scores().to(self.device) for g in group_names(self)}
+
+    def collectors(self) -> dict[str, dict[str, list[ScoreCollector]]]:
+        """See the base class."""
+        return {"": {group: [scores] for group, scores in self.test_scores.items()}}
 
     def forward(self, lr: Tensor) -> Estimate:
         """(N, 3, h, w) in [0, 1] -> :class:`~blindsr.types.Estimate` at HR size."""

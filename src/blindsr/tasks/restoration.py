@@ -166,6 +166,14 @@ class RestorerTask(RestorationTask):
             rows[row] = self.new_scores().to(self.device)
         return rows[row]
 
+    def collectors(self) -> dict[str, dict[str, list[ScoreCollector]]]:
+        """See the base class."""
+        found: dict[str, dict[str, list[ScoreCollector]]] = {}
+        for group, rows in self.test_scores.items():
+            for row, scores in rows.items():
+                found.setdefault(row, {})[group] = [scores]
+        return found
+
     def on_test_epoch_end(self) -> None:
         """Log all scores by group and row, and their means over the groups."""
         rows = self._all_rows()

@@ -22,7 +22,7 @@ class PublicNames(griffe.Extension):
         table = ast.literal_eval(str(lazy.value))
         for name, module in table.items():
             mod.set_member(name, griffe.Alias(name, f"{mod.path}.{module}.{name}"))
-        mod.exports = sorted(table)
+        mod.exports = sorted({*map(str, mod.exports or ()), *table})
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Link the names in a docstring that stand on an API page; others become plain code."""

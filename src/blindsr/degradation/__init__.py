@@ -3,6 +3,8 @@
 And the practical degradations of blind super-resolution: BSRGAN, BSRGAN-plus, Real-ESRGAN.
 """
 
+from __future__ import annotations
+
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,26 @@ from blindsr.degradation.random.recipe import Degraded, Recipe, apply_recipe
 
 if TYPE_CHECKING:
     from blindsr.degradation.kernel_maps import kernel_map, sigma_of_kernels
+    from blindsr.degradation.linear.basis import BasisOperator
+    from blindsr.degradation.linear.gather import BlurOperator
+    from blindsr.degradation.linear.layered import LayeredOperator
+
+_LAZY = {
+    "BasisOperator": "linear.basis",
+    "BlurOperator": "linear.gather",
+    "LayeredOperator": "linear.layered",
+    "kernel_map": "kernel_maps",
+    "sigma_of_kernels": "kernel_maps",
+}
+"""Imported when first used: the commands that prepare data do without torch."""
 
 __all__ = [
     "DEGRADATIONS",
+    "BasisOperator",
+    "BlurOperator",
     "Degradation",
     "Degraded",
+    "LayeredOperator",
     "Recipe",
     "apply_recipe",
     "degrade",
@@ -47,11 +64,8 @@ __all__ = [
     "window_size",
 ]
 
-_ON_TENSORS = ("kernel_map", "sigma_of_kernels")
-"""Imported when first used: the commands that prepare data do without torch."""
-
 
 def __getattr__(name: str) -> Any:
-    if name in _ON_TENSORS:
-        return getattr(importlib.import_module(f"{__name__}.kernel_maps"), name)
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from blindsr.degradation.kernels import trimmed_window
 from blindsr.degradation.levels import Levels
 from blindsr.errors import DataError
 
+Float = TypeVar("Float", np.float32, np.float64)
 _TOLERANCE = 1e-3  # sigma maps that went through float16
 
 
@@ -111,7 +112,33 @@ def _separable(image: NDArray[np.float32], sigma: float, sigma_max: float) -> ND
     return separable_filter(image, taps)
 
 
-def separable_filter(image: NDArray[np.float32], taps: NDArray[np.float64]) -> NDArray[np.float32]:
+def separable_filter(image: NDArray[Float], taps: NDArray[np.float64]) -> NDArray[Float]:
     """Correlate both axes with the same taps; symmetric borders (edge pixel repeated)."""
     filtered: Any = cv2.sepFilter2D(image, -1, taps, taps, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(filtered, np.float32).reshape(image.shape)  # OpenCV drops a single channel
+    return np.asarray(filtered, image.dtype).reshape(image.shape)  # OpenCV drops a single channel
+
+
+def separable_adjoint(image: NDArray[Float], taps: NDArray[np.float64]) -> NDArray[Float]:
+    """Adjoint of :func:`separable_filter` for symmetric taps.
+
+    Mirrored pixels that the filter reads beyond a border are added to where they come from.
+    """
+    radius = len(taps) // 2
+    if radius == 0:
+        return image.copy()
+    padded = np.pad(image, ((radius, radius), (radius, radius), (0, 0)))
+    spread: Any = cv2.sepFilter2D(padded, -1, taps, taps, borderType=cv2.BORDER_CONSTANT)
+    result = np.asarray(spread, image.dtype).reshape(padded.shape)
+    for axis in (0, 1):
+        result = _fold(np.moveaxis(result, axis, 0), radius)
+        result = np.moveaxis(result, 0, axis)
+    return np.ascontiguousarray(result)
+
+
+def _fold(padded: NDArray[Float], pad: int) -> NDArray[Float]:
+    """Add the symmetric padding of the first axis to the pixels that it mirrors."""
+    length = len(padded) - 2 * pad
+    folded = padded[pad : pad + length].copy()
+    outside = np.r_[:pad, pad + length : len(padded)]
+    np.add.at(folded, np.pad(np.arange(length), pad, mode="symmetric")[outside], padded[outside])
+    return folded

@@ -7,6 +7,7 @@ TF32 or, under autocast, bfloat16.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,18 +28,69 @@ def gather_torch(image: Tensor, sigma: Tensor, levels: Levels) -> Tensor:
             expected="(N, 1, H, W) for (N, C, H, W)",
         )
     dtype = torch.promote_types(image.dtype, torch.float32)  # half precision would lose the blend
-    position = _level_position(sigma.to(dtype), levels)
-    windows = [trimmed_window(node, levels.sigma_max) for node in levels.nodes]
-    # Reading the range costs a synchronisation and saves levels that are not needed.
-    first, last = (int(bound) for bound in torch.aminmax(position.detach()))
-    last = min(last + 1, len(windows) - 1)
-    pad = max(len(window) for window in windows[first : last + 1]) // 2
-    padded = _pad_symmetric(image.to(dtype), pad)
-    result = torch.zeros_like(image, dtype=dtype)
-    for index in range(first, last + 1):
-        weight = (1 - (position - index).abs()).clamp(min=0)  # (N, 1, H, W)
-        result = result + weight * _correlate(padded, windows[index], pad)
-    return result.to(image.dtype)
+    blend = LevelBlend(sigma.to(dtype), levels)
+    return blend.blur(image.to(dtype)).to(image.dtype)
+
+
+class LevelBlend:
+    """The blur of one batch of sigma maps, and its adjoint: sum over levels of weight * blur.
+
+    Args:
+        sigma: (N, 1, H, W) float32 or float64, clamped to [0, sigma_max].
+        levels: the invariant blurs.
+        exact_uniform: blur pictures of one single sigma with their own window, as the numpy
+            operator does; there is no derivative with respect to sigma then.
+    """
+
+    def __init__(self, sigma: Tensor, levels: Levels, *, exact_uniform: bool = False) -> None:
+        windows = [trimmed_window(node, levels.sigma_max) for node in levels.nodes]
+        position = _level_position(sigma, levels)
+        self._uniform: list[tuple[Tensor, np.ndarray]] = []
+        if exact_uniform:
+            position = self._take_out_uniform(sigma, position, levels.sigma_max)
+        self._position = position
+        # Reading the range costs a synchronisation and saves levels that are not needed.
+        first, last = (int(bound) for bound in torch.aminmax(position.detach()))
+        first, last = max(first, 0), min(last + 1, len(windows) - 1)
+        self._levels = [(index, windows[index]) for index in range(first, last + 1)]
+        used = [*(window for _, window in self._levels), *(window for _, window in self._uniform)]
+        self._pad = max(len(window) for window in used) // 2
+
+    def blur(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        padded = pad_symmetric(image, self._pad)
+        result = torch.zeros_like(image)
+        for weight, window in self._weighted():
+            result = result + weight * _correlate(padded, window, self._pad)
+        return result
+
+    def adjoint(self, image: Tensor) -> Tensor:
+        """Spread every pixel by its windows, the transpose of :meth:`blur`."""
+        padded = torch.zeros_like(torch.nn.functional.pad(image, [self._pad] * 4))
+        for weight, window in self._weighted():
+            margin = len(window) // 2
+            inner = padded[
+                ...,
+                self._pad - margin : padded.shape[2] - self._pad + margin,
+                self._pad - margin : padded.shape[3] - self._pad + margin,
+            ]
+            inner += _spread(weight * image, window)
+        return fold_symmetric(padded, self._pad)
+
+    def _weighted(self) -> Iterator[tuple[Tensor, np.ndarray]]:
+        """Weight (N, 1, H, W) or (N, 1, 1, 1) and window of each level."""
+        for index, window in self._levels:
+            yield (1 - (self._position - index).abs()).clamp(min=0), window
+        yield from self._uniform
+
+    def _take_out_uniform(self, sigma: Tensor, position: Tensor, sigma_max: float) -> Tensor:
+        """Give pictures of one sigma a window of their own and no level."""
+        lowest, highest = torch.aminmax(sigma.clamp(0.0, sigma_max).flatten(1), dim=1)
+        uniform = lowest == highest
+        for value in lowest[uniform].unique().tolist():
+            chosen = (uniform & (lowest == value)).to(sigma.dtype)
+            self._uniform.append((chosen.view(-1, 1, 1, 1), trimmed_window(value, sigma_max)))
+        return position.masked_fill(uniform.view(-1, 1, 1, 1), -2.0)
 
 
 def _level_position(sigma: Tensor, levels: Levels) -> Tensor:
@@ -51,7 +103,7 @@ def _level_position(sigma: Tensor, levels: Levels) -> Tensor:
     return low + (scaled - index) * (table[index + 1] - low)
 
 
-def _pad_symmetric(image: Tensor, pad: int) -> Tensor:
+def pad_symmetric(image: Tensor, pad: int) -> Tensor:
     """Repeat the edge pixel and mirror on, as often as a side shorter than the window needs."""
     for axis in (2, 3):
         index = np.pad(np.arange(image.shape[axis]), pad, mode="symmetric")
@@ -67,6 +119,26 @@ def _correlate(padded: Tensor, window: np.ndarray, pad: int) -> Tensor:
     taps = tuple(float(tap) for tap in window)
     result: Tensor = _ShiftedSum.apply(_ShiftedSum.apply(inner, taps, 3), taps, 2)
     return result
+
+
+def _spread(image: Tensor, window: np.ndarray) -> Tensor:
+    """Adjoint of :func:`_correlate` without ``spare``: larger by the margin of the window."""
+    margin = len(window) - 1
+    taps = tuple(float(tap) for tap in window)  # symmetric: mirrored, they are the same
+    padded = torch.nn.functional.pad(image, [margin] * 4)
+    result: Tensor = _ShiftedSum.apply(_ShiftedSum.apply(padded, taps, 3), taps, 2)
+    return result
+
+
+def fold_symmetric(padded: Tensor, pad: int) -> Tensor:
+    """Adjoint of the symmetric padding of rows and columns: mirrored copies are added up."""
+    for axis in (2, 3):
+        length = padded.shape[axis] - 2 * pad
+        index = torch.from_numpy(np.pad(np.arange(length), pad, mode="symmetric"))
+        shape = [*padded.shape[:axis], length, *padded.shape[axis + 1 :]]
+        folded = padded.new_zeros(shape)
+        padded = folded.index_add(axis, index.to(padded.device), padded)
+    return padded
 
 
 class _ShiftedSum(torch.autograd.Function):

@@ -8,83 +8,30 @@ The generator of the data sets (SYNDOF, Lee et al., CVPR 2019; compositing after
 
 That alone leaves a hole behind every blurred foreground edge: nothing is known of the background
 hidden there. From the first layer in front of the focus on, the background painted so far is
-therefore extended under each new layer, see :func:`_extend_background`.
+therefore extended under each new layer, see :class:`~blindsr.degradation.layers.Extension`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsr.degradation.gather_numpy import checked_sigma, separable_filter
-from blindsr.degradation.kernels import trimmed_window, window_size
+from blindsr.degradation.gather_numpy import checked_sigma, separable_adjoint, separable_filter
+from blindsr.degradation.kernels import window_size
+from blindsr.degradation.layers import LayerPlan, LayerStep, split_layers, within
 from blindsr.errors import ConfigError, DataError
 
-
-@dataclass(frozen=True)
-class Layer:
-    """Pixels that are blurred together."""
-
-    sigma: float
-    """Nominal sigma in pixels; 0 in focus."""
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-
-    def box(self, margin: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
-        """Return rows and columns of the bounding box, widened by ``margin`` inside the image."""
-        rows, columns = (
-            slice(max(int(index.min()) - margin, 0), min(int(index.max()) + margin + 1, length))
-            for index, length in zip((self.rows, self.columns), shape, strict=True)
-        )
-        return rows, columns
+Picture = NDArray[np.floating]
 
 
-def split_layers(
-    sigma: NDArray[np.float32],
-    depth: NDArray[np.floating],
-    *,
-    sigma_max: float,
-    merge_coc: float,
-) -> Iterator[Layer]:
-    """Yield layers from far to near: runs of equal circle of confusion along depth.
+def layer_width(sigma_max: float) -> float:
+    """Width of a layer in pixels of circle of confusion, with which data sets are made.
 
-    Runs, not values: the same circle of confusion before and behind the focus is two layers.
-
-    Raises:
-        DataError: NaN in depth, or sigma changes so often along depth that it is no function of it.
+    It is 0.1; 0.5 takes a quarter of the time where blur is large.
     """
-    if np.isnan(depth).any():
-        raise DataError("depth", found="NaN", expected="numbers", fix="Fill the holes first")
-    coc = np.rint((4.0 * sigma.astype(np.float64) + 1.0) / merge_coc).astype(np.int64).ravel()
-    in_focus = round(1.0 / merge_coc)
-    coc[(coc * merge_coc <= 1.0 + 1e-6) | (sigma.ravel() == 0)] = in_focus
-    order = np.lexsort((-coc, -depth.ravel().astype(np.float64)))  # equal depth: larger coc first
-    sorted_coc = coc[order]
-    starts = np.flatnonzero(np.diff(sorted_coc, prepend=sorted_coc[0] - 1))
-    limit = 8 * round((4 * sigma_max + 1) / merge_coc) + 16
-    if len(starts) > limit:
-        raise DataError(
-            "sigma",
-            found=f"{len(starts)} layers along depth",
-            expected=f"a function of depth, at most {limit}",
-            fix="Make the map with sigma_from_depth, or use the gather operator",
-        )
-    rows, columns = np.divmod(order, sigma.shape[1])
-    for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
-        index = int(sorted_coc[start])
-        nominal = 0.0 if index == in_focus else (index * merge_coc - 1.0) / 4.0
-        yield Layer(min(nominal, sigma_max), rows[start:stop], columns[start:stop])
-
-
-_COVERAGE_FLOOR = 1e-4  # blurred masks below are no coverage at all
-_REACH_FLOOR = 1e-3  # how much painted area a pixel must see for the background to reach it
-
-_NEIGHBOURS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-_TINY = np.float32(1e-12)
+    return 0.1 if sigma_max <= 8 else 0.5
 
 
 def layered_blur(
@@ -117,95 +64,75 @@ def layered_blur(
             depth.
         ConfigError: ``merge_coc`` not positive.
     """
-    if image.ndim != 3 or depth.shape != image.shape[:2]:
+    plan, steps = plan_layers(
+        image.shape, sigma, depth, sigma_max=sigma_max, merge_coc=merge_coc, fill=fill
+    )
+    source = np.ascontiguousarray(image, dtype=np.float32)
+    state = np.zeros_like(source)
+    for step in steps:
+        paint(state, source, step)
+    return state / plan.coverage  # every pixel is covered by its own layer at least
+
+
+def plan_layers(
+    shape: tuple[int, ...],
+    sigma: NDArray[np.floating],
+    depth: NDArray[np.floating],
+    *,
+    sigma_max: float,
+    merge_coc: float,
+    fill: bool,
+) -> tuple[LayerPlan, Iterator[LayerStep]]:
+    """Check the maps for an image of ``shape``; plan its layers, see :func:`layered_blur`."""
+    if len(shape) != 3 or depth.shape != shape[:2]:
         raise DataError(
             "depth",
-            found=f"shape {depth.shape} for an image of shape {image.shape}",
+            found=f"shape {depth.shape} for an image of shape {shape}",
             expected="(H, W) for (H, W, C)",
         )
     if not merge_coc > 0:
         raise ConfigError("merge_coc", found=repr(merge_coc), expected="a positive number")
     window_size(sigma_max)  # checks sigma_max
-    sigma = checked_sigma(image.shape, sigma, sigma_max)
-    canvas = _Canvas(np.ascontiguousarray(image, dtype=np.float32))
-    focus_passed = False
-    for layer in split_layers(sigma, depth, sigma_max=sigma_max, merge_coc=merge_coc):
-        canvas.paint(layer, sigma_max, extend=fill and focus_passed)
-        focus_passed = focus_passed or layer.sigma == 0
-    return canvas.picture()
+    sigma = checked_sigma(shape, sigma, sigma_max)
+    plan = LayerPlan(shape[:2], sigma_max=sigma_max, fill=fill)
+    layers = split_layers(sigma, depth, sigma_max=sigma_max, merge_coc=merge_coc)
+    return plan, plan.steps(layers)
 
 
-class _Canvas:
-    """What has been painted so far: premultiplied colour, coverage, and which pixels are done."""
-
-    def __init__(self, image: NDArray[np.float32]) -> None:
-        height, width, channels = image.shape
-        # The last plane of both is coverage, so that one filter call serves mask and colour.
-        self._source = np.concatenate([image, np.ones((height, width, 1), np.float32)], axis=2)
-        self._state = np.zeros((height, width, channels + 1), np.float32)
-        self._painted = np.zeros((height, width), bool)
-
-    def paint(self, layer: Layer, sigma_max: float, *, extend: bool) -> None:
-        """Blur a layer and lay it over the canvas, in the box that its blur can reach."""
-        taps = trimmed_window(layer.sigma, sigma_max)
-        radius = len(taps) // 2
-        box = layer.box(radius, self._painted.shape)
-        rows, columns = layer.rows - box[0].start, layer.columns - box[1].start
-        sheet = np.zeros((*self._painted[box].shape, self._source.shape[2]), np.float32)
-        sheet[rows, columns] = self._source[layer.rows, layer.columns]
-        if radius:
-            sheet = separable_filter(sheet, taps)
-        coverage = sheet[..., -1:]
-        coverage[coverage < _COVERAGE_FLOOR] = 0
-        state = self._state[box]
-        if extend:
-            _make_opaque(state)
-            self._extend_background(layer, taps)
-        state *= 1 - coverage
-        state += sheet
-        self._painted[layer.rows, layer.columns] = True
-
-    def _extend_background(self, layer: Layer, taps: NDArray[np.float64]) -> None:
-        """Continue the painted colours into the strip that the new layer's blur will uncover.
-
-        The strip is where the layer's window sees painted pixels S: blur(S) >= 0.001 outside S.
-        The generator solves Laplace's equation there, from the colour at the rim of S on one side
-        to nothing on the other. Here the colours of the rim are blurred and divided by the blurred
-        rim (the whole of S instead would be 2 to 12 dB farther from the membrane), and fall off
-        over the strip with weight sqrt(min(1, 2 blur(S))).
-        """
-        radius = len(taps) // 2
-        inner = layer.box(radius, self._painted.shape)
-        outer = layer.box(2 * radius, self._painted.shape)
-        painted = self._painted[outer].view(np.uint8)
-        if painted[within(inner, outer)].all():
-            return
-        rim = painted != cv2.erode(painted, _NEIGHBOURS)
-        colours = self._state[outer][rim]
-        known = np.zeros((*painted.shape, 1 + colours.shape[1]), np.float32)
-        known[..., 0] = painted
-        known[rim, 1:] = colours / colours[:, -1:]
-        blurred = separable_filter(known, taps)[within(inner, outer)]
-        strip = (blurred[..., 0] >= _REACH_FLOOR) & ~self._painted[inner]
-        reach, colour = blurred[strip][:, :1], blurred[strip][:, 1:]
-        weight = np.sqrt(np.minimum(1, 2 * reach))
-        self._state[inner][strip] = colour * (weight / np.maximum(colour[:, -1:], _TINY))
-
-    def picture(self) -> NDArray[np.float32]:
-        """Return M / A; every pixel is covered by its own layer at least."""
-        return np.ascontiguousarray(self._state[..., :-1] / self._state[..., -1:])
+def paint(state: Picture, source: Picture, step: LayerStep) -> None:
+    """Blur a layer of ``source`` (H, W, C) and lay it over ``state``, in place."""
+    rows, columns = step.layer.rows, step.layer.columns
+    sheet = np.zeros_like(state[step.box])
+    sheet[rows - step.box[0].start, columns - step.box[1].start] = source[rows, columns]
+    if len(step.taps) > 1:
+        sheet = separable_filter(sheet, step.taps)
+    behind = state[step.box]
+    if step.opaque is not None:
+        behind /= step.opaque
+    if step.extension is not None:
+        part = step.extension
+        known = np.zeros_like(state[part.outer])
+        known[part.rim] = state[part.outer][part.rim] / part.rim_coverage
+        blurred = separable_filter(known, step.taps)[within(part.inner, part.outer)]
+        state[part.inner][part.strip] = blurred[part.strip] * part.factor
+    behind *= 1 - step.coverage
+    behind += sheet
 
 
-def _make_opaque(state: NDArray[np.float32]) -> None:
-    """Divide colour by coverage in place; what nothing covers stays empty."""
-    partly = (state[..., -1] > 0) & (state[..., -1] != 1)
-    state[partly] /= state[partly][:, -1:]
-
-
-def within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Return the inner box in coordinates of the outer one."""
-    rows, columns = (
-        slice(small.start - large.start, small.stop - large.start)
-        for small, large in zip(inner, outer, strict=True)
-    )
-    return rows, columns
+def paint_adjoint(state: Picture, source: Picture, step: LayerStep) -> None:
+    """Adjoint of :func:`paint`, in place: takes ``state`` back and adds to ``source``."""
+    rows, columns = step.layer.rows, step.layer.columns
+    behind = state[step.box]
+    sheet = separable_adjoint(behind, step.taps)
+    source[rows, columns] += sheet[rows - step.box[0].start, columns - step.box[1].start]
+    behind *= 1 - step.coverage
+    if step.extension is not None:
+        part = step.extension
+        blurred = np.zeros_like(state[part.outer])
+        inside = blurred[within(part.inner, part.outer)]
+        inside[part.strip] = state[part.inner][part.strip] * part.factor
+        state[part.inner][part.strip] = 0
+        known = separable_adjoint(blurred, step.taps)
+        state[part.outer][part.rim] += known[part.rim] / part.rim_coverage
+    if step.opaque is not None:
+        behind /= step.opaque

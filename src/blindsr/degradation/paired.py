@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsr.degradation.gather import gather_blur
-from blindsr.degradation.layered import layered_blur
+from blindsr.degradation.layered import layer_width, layered_blur
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import Downsampler, downsample
 
@@ -55,8 +55,8 @@ def degrade(
     elif operator == "layered":
         if depth is None:
             raise ConfigError("depth", found="nothing", expected="the depth map (operator=layered)")
-        coc_step = 0.1 if sigma_max <= 8 else 0.5  # a quarter of the time where blur is large
-        blurred = layered_blur(hr, sigma, depth, sigma_max=sigma_max, merge_coc=coc_step)
+        step = layer_width(sigma_max)
+        blurred = layered_blur(hr, sigma, depth, sigma_max=sigma_max, merge_coc=step)
     else:
         raise ConfigError("operator", found=repr(operator), expected="gather or layered")
     return reduce_blurred(blurred, scale, downsampler, round_hr=round_hr)

@@ -132,9 +132,22 @@ def _downsample_axis(
     if method == "area":
         blocks = (_slice(image, axis, offset, length, scale) for offset in range(scale))
         return reduce(add, blocks) / scale
-    taps = _antialiased_cubic(scale)
-    pad = (len(taps) - scale) // 2
+    taps, pad = downsampler_taps(method, scale)
     return _weighted_sum(_pad_symmetric(image, pad, axis), taps, 0, length, scale, axis)
+
+
+def downsampler_taps(method: Downsampler, scale: int) -> tuple[tuple[float, ...], int]:
+    """Return weights of one axis and how far the first lies before the block of an LR pixel.
+
+    LR pixel ``i`` is the sum of ``taps[k]`` times HR pixel ``scale * i - margin + k``, borders
+    mirrored.
+    """
+    if method == "sfold":
+        return (1.0,), 0
+    if method == "area":
+        return (1 / scale,) * scale, 0
+    taps = _antialiased_cubic(scale)
+    return taps, (len(taps) - scale) // 2
 
 
 def _upsample_axis(

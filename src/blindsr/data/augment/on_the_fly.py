@@ -13,7 +13,7 @@ from blindsr.data.augment.flips import RandomColours, RandomFlips
 from blindsr.data.augment.paired import Arrays, checked_crop
 from blindsr.data.augment.zoom import checked_factors, on_levels
 from blindsr.degradation.kernels import window_size
-from blindsr.degradation.layered import within
+from blindsr.degradation.layers import within
 from blindsr.degradation.paired import Operator, degrade
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resample import sample_cubic, sample_nearest

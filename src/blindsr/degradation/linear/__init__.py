@@ -1,0 +1,1 @@
+"""Degradations as linear operators on tensors: forward, exact adjoint, proximal step."""

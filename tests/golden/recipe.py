@@ -71,10 +71,14 @@ def official_state(network):
     return {name: fill(name, shape) for name, shape in official_shapes(network).items()}
 
 
-def released_state(folder, name):
-    """A state dict of another method by its official names; `folder` holds `keys_<name>.json`."""
+def released_state(folder, name, network=None):
+    """A state dict of another method by its official names; `folder` holds `keys_<name>.json`.
+
+    `network` is one of those that the file lists; needed where there are several.
+    """
     told = json.loads((folder / f"keys_{name}.json").read_text())
-    ((shapes, gains),) = zip(told["keys"].values(), told["gains"].values(), strict=True)
+    (chosen,) = [one for one in told["keys"] if network in (None, one)]
+    shapes, gains = told["keys"][chosen], told["gains"].get(chosen, {})
     return {
         key: fill(key, shape, told["seed"]) * np.float32(gain_of(key, gains))
         for key, shape in shapes.items()

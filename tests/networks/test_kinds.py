@@ -14,7 +14,18 @@ from blindsr.cli.app import main
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.imaging.resize import upsample
 from blindsr.inference.tiles.plan import plan_run
-from blindsr.networks import CMOS, DAN, RRDBSFT, BlindSR, BlurUNet, KOALAnet, kinds
+from blindsr.networks import (
+    CMOS,
+    DAN,
+    RRDBSFT,
+    RRDBSFTPCA,
+    BlindSR,
+    BlurUNet,
+    KOALAnet,
+    MANet,
+    MANetSR,
+    kinds,
+)
 from blindsr.networks.blur_sr import BlurSR
 from blindsr.networks.roles import EstimatorNetwork
 from blindsr.tasks import BlurUNetTask
@@ -53,11 +64,14 @@ def test_every_kind_has_a_role_and_marks_of_its_own(name):
     networks |= {"rrdb_sft": lambda: RRDBSFT(**RESTORER), "blur_unet": blur_unet, "blur_sr": BlurSR}
     networks["dan"] = lambda: DAN(kernel_size=5, code_length=2, blocks=1, features=4)
     networks["koalanet"] = lambda: KOALAnet(down_kernel=5, features=4)
+    networks["manet"] = lambda: MANet(kernel_size=5, features=(4, 8))
+    networks["rrdb_sft_pca"] = lambda: RRDBSFTPCA(2, kernel_size=5, blocks=1, features=8, growth=4)
+    networks["manet_sr"] = lambda: MANetSR(networks["manet"](), networks["rrdb_sft_pca"]())
     networks["blind"] = lambda: BlindSR(networks["cmos"](), networks["rrdb_sft"]())
     network = networks[name]()
     assert kinds.kind_of(network) is kind
     assert kinds.recognised(network.state_dict()) is kind
-    assert (kind.role == "pipeline") == (name == kinds.PIPELINE)
+    assert (kind.role == "pipeline") == (name in (kinds.PIPELINE, "manet_sr"))
 
 
 class NoRole(nn.Module):

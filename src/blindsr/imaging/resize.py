@@ -99,6 +99,34 @@ def upsample(
     return image
 
 
+def sample(map_: torch.Tensor, scale: int, *, phase: float) -> torch.Tensor:
+    """Read an HR map where LR pixels lie, at ``scale * i + phase``, between pixels on a line.
+
+    Args:
+        map_: (N, C, H, W), both sides multiples of ``scale``.
+        scale: integer factor, at least 1.
+        phase: see :func:`phase`, from 0 to less than ``scale``.
+
+    Returns:
+        (N, C, H / scale, W / scale).
+
+    Raises:
+        ConfigError: for another phase.
+    """
+    if not 0 <= phase <= scale - 1:
+        raise ConfigError("phase", found=f"{phase:g}", expected=f"0 to {scale - 1}")
+    first = math.floor(phase)
+    share = phase - first
+    for axis in _axes(map_):
+        length = map_.shape[axis] // scale
+        near = _slice(map_, axis, first, length, scale)
+        if share:
+            far = _slice(map_, axis, first + 1, length, scale)
+            near = (1 - share) * near + share * far
+        map_ = near
+    return map_
+
+
 def upsample_rows(
     image: NDArray[Any],
     scale: int,

@@ -2,6 +2,7 @@
 
 from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
 from .gan import discriminator_loss, generator_loss
+from .kernels import kernel_l1
 from .lpips import LPIPSLoss
 from .perceptual import PerceptualLoss
 from .pixel import laplace_nll, picture_rmse, pixel_l1
@@ -12,6 +13,7 @@ __all__ = [
     "blur_semantic_losses",
     "discriminator_loss",
     "generator_loss",
+    "kernel_l1",
     "laplace_nll",
     "picture_rmse",
     "pixel_l1",

@@ -11,6 +11,7 @@ from .dan import DAN, DANOutput
 from .discriminator import ConditionalDiscriminator, UNetDiscriminator
 from .gia import GIA
 from .koalanet import KOALAnet
+from .manet import RRDBSFTPCA, MANet, MANetSR
 from .rrdb_sft import RRDBSFT
 
 __all__ = [
@@ -18,11 +19,14 @@ __all__ = [
     "DAN",
     "DANOutput",
     "RRDBSFT",
+    "RRDBSFTPCA",
     "BlindSR",
     "BlurUNet",
     "ConditionalDiscriminator",
     "GIA",
     "KOALAnet",
+    "MANet",
+    "MANetSR",
     "UNetDiscriminator",
     "accelerate",
     "fold_batchnorm",

@@ -57,6 +57,7 @@ class BlindSR(nn.Module):
         self.restorer = restorer
         self.phase, self.told_max = phase, told_max
         self.enlarges = needs_enlarging(estimator, restorer)
+        self.tells_kernels = not self.enlarges and tells_kernels(estimator, restorer)
 
     def with_parts(self, estimator: EstimatorNetwork, restorer: RestorerNetwork) -> BlindSR:
         """The same pipeline of two other networks, in evaluation mode."""
@@ -93,7 +94,12 @@ class BlindSR(nn.Module):
         return self.restore(lr, estimate, seg), estimate
 
     def restore(self, lr: Tensor, estimate: Estimate, seg: Tensor | None) -> Tensor:
-        """As :meth:`forward`, with an estimate at HR size and classes ``seg`` (N, H, W)."""
+        """As :meth:`forward`, with an estimate at HR size and classes ``seg`` (N, H, W).
+
+        A restorer that takes kernels is told those of the estimate, if it has some.
+        """
+        if self.tells_kernels and estimate.kernels is not None:
+            return self.restorer(lr, estimate.kernels)
         needs = getattr(self.restorer, "needs", ())  # restorers without the attribute take two maps
         unsure = {"blur_scale": estimate.blur_scale} if "blur_scale" in needs else {}
         blur = estimate.blur
@@ -106,6 +112,12 @@ def needs_enlarging(estimator: nn.Module, restorer: nn.Module) -> bool:
     """Whether an estimator of scale 1 feeds a restorer of a larger scale."""
     scales = [getattr(network, "scale", None) for network in (estimator, restorer)]
     return scales[0] == 1 and scales[1] not in (None, 1)
+
+
+def tells_kernels(estimator: nn.Module, restorer: nn.Module) -> bool:
+    """Whether an estimator of kernels feeds a restorer that takes them."""
+    given = getattr(estimator, "estimates", ())
+    return "kernels" in given and getattr(restorer, "takes_kernels", False)
 
 
 def at_hr(estimate: Estimate, scale: int, phase: float) -> Estimate:
@@ -141,6 +153,13 @@ def _check_pair(estimator: nn.Module, restorer: nn.Module) -> None:
     if None not in scales and scales[0] not in (1, scales[1]):
         raise ConfigError(
             "scale", found=f"an estimator of x{scales[0]}", expected=f"x{scales[1]} as the restorer"
+        )
+    sides = [getattr(network, "kernel_size", None) for network in (estimator, restorer)]
+    if tells_kernels(estimator, restorer) and sides[0] != sides[1]:
+        raise ConfigError(
+            "kernel_size",
+            found=f"an estimator of {sides[0]} x {sides[0]} kernels",
+            expected=f"{sides[1]} x {sides[1]} as the restorer",
         )
     given = getattr(estimator, "estimates", None)
     for name in getattr(restorer, "needs", ()):

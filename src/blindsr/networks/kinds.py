@@ -33,6 +33,10 @@ from .dan import DAN
 from .dan import official_settings as dan_settings
 from .koalanet import KOALAnet, from_tensorflow, to_tensorflow
 from .koalanet import official_settings as koalanet_settings
+from .manet import RRDBSFTPCA, MANet, MANetSR
+from .manet import estimator_settings as manet_settings
+from .manet import pipeline_settings as manet_sr_settings
+from .manet import restorer_settings as rrdb_sft_pca_settings
 from .network_kind import Network, NetworkKind, Official
 from .roles import Role
 from .rrdb_sft import RRDBSFT
@@ -43,7 +47,9 @@ from .tile_needs import (
     cmos_needs,
     dan_needs,
     koalanet_needs,
+    manet_needs,
     rrdb_sft_needs,
+    rrdb_sft_pca_needs,
 )
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -128,12 +134,35 @@ def by_name(name: object, role: Role | None = None) -> NetworkKind:
 def kind_of(network: nn.Module | type[nn.Module]) -> NetworkKind | None:
     """The kind of a network or of its class; ``None`` for others."""
     own = network if isinstance(network, type) else type(network)
-    return next((kind for kind in _KINDS.values() if issubclass(own, kind.network)), None)
+    fitting = [kind for kind in _KINDS.values() if issubclass(own, kind.network)]
+    return max(fitting, key=lambda kind: len(kind.network.__mro__), default=None)
 
 
 def recognised(state: Mapping[str, Tensor]) -> NetworkKind | None:
-    """The first kind that a state dict by our names fits."""
-    return next((kind for kind in _KINDS.values() if kind.recognises(state)), None)
+    """The kind that a state dict by our names fits best."""
+    fitting = [kind for kind in _KINDS.values() if kind.recognises(state)]
+    return max(fitting, key=lambda kind: len("".join(kind.marks)), default=None)
+
+
+def released_as(name: str, settings: Mapping[str, Any]) -> NetworkKind:
+    """The kind whose released files hold what a file of a kind holds.
+
+    A pipeline is one kind in our files, whatever its parts; released ones have names of their own.
+    """
+    kind = by_name(name)
+    if kind.role != "pipeline":
+        return kind
+    own = tuple(found.kind.name for found in parts(name, settings).values())
+    return next((other for other in _KINDS.values() if other.parts == own), kind)
+
+
+def released_form(network: nn.Module) -> NetworkKind | None:
+    """As :func:`released_as`, of a network; ``None`` for a class of no kind."""
+    kind = kind_of(network)
+    if kind is None or kind.role != "pipeline":
+        return kind
+    own = tuple(getattr(kind_of(getattr(network, role)), "name", "") for role in DEFAULTS)
+    return next((other for other in _KINDS.values() if other.parts == own), kind)
 
 
 def parts(name: str, settings: Mapping[str, Any]) -> dict[str, Part]:
@@ -230,6 +259,7 @@ add(
             fast_copy(network.estimator), fast_copy(network.restorer)
         ),
         official=Official("BlindSR_*", {"cmos.": "estimator.", "": "restorer."}),
+        parts=("cmos", "rrdb_sft"),
     )
 )
 add(
@@ -314,6 +344,52 @@ add(
             settings=koalanet_settings,
             ours=from_tensorflow,
             theirs=to_tensorflow,
+        ),
+    )
+)
+add(
+    NetworkKind(
+        "manet_sr",
+        MANetSR,
+        "MANet, all stages",
+        marks=("estimator.m_head.", "restorer.pca_matrix"),
+        official=Official(
+            "MANet stage 3",
+            {"kernel_estimation.": "estimator.", "": "restorer."},
+            mark=("kernel_estimation.", "pca_matrix"),
+            settings=manet_sr_settings,
+        ),
+        parts=("manet", "rrdb_sft_pca"),
+    )
+)
+add(
+    NetworkKind(
+        "manet",
+        MANet,
+        "MANet",
+        marks=("m_head.", "m_tail."),
+        tile_needs=manet_needs,
+        official=Official(
+            "MANet stage 1",
+            {"kernel_estimation.": ""},
+            mark="kernel_estimation.",
+            settings=manet_settings,
+        ),
+    )
+)
+add(
+    NetworkKind(
+        "rrdb_sft_pca",
+        RRDBSFTPCA,
+        "RRDB-SFT told kernels",
+        marks=("conv_first.weight", "pca_matrix"),
+        tile_needs=rrdb_sft_pca_needs,
+        official=Official(
+            "MANet stage 2",
+            {"": ""},
+            mark="pca_matrix",
+            fixed={"skip": "none", "residual": 0.2},
+            settings=rrdb_sft_pca_settings,
         ),
     )
 )

@@ -24,7 +24,7 @@ class Official:
     Attributes:
         files: their names, for messages.
         prefixes: prefix of their tensor names -> prefix of ours; the longest match counts.
-        mark: part of a tensor name that only these files have.
+        mark: part of a tensor name that only these files have, or parts that they alone have all.
         rows: setting -> ending of the name of the tensor that has as many rows.
         fixed: settings that change the function but none of the tensors -> value when released.
         sigma_max: class count -> sigma_max of the data that they were trained on.
@@ -36,13 +36,18 @@ class Official:
 
     files: str
     prefixes: Mapping[str, str]
-    mark: str = ""
+    mark: str | tuple[str, ...] = ""
     rows: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     sigma_max: Mapping[int, float] = field(default_factory=dict)
     settings: Callable[[Mapping[str, Tensor]], dict[str, Any]] | None = None
     ours: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
     theirs: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+
+    def marked(self, state: Mapping[str, Tensor]) -> bool:
+        """Whether tensors by official names are those of one of these files."""
+        marks = (self.mark,) if isinstance(self.mark, str) else self.mark
+        return all(any(mark in name for name in state) for mark in marks)
 
     def by_our_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Official tensors by our names; a leading ``module.`` is dropped."""
@@ -81,6 +86,7 @@ class NetworkKind:
         fast: network in evaluation mode -> a copy for inference with the same outputs.
         trim: removes from a copy the parts that only training needs.
         official: its released files, if any.
+        parts: of a pipeline, the kinds of its estimator and restorer in released files.
     """
 
     name: str
@@ -91,6 +97,7 @@ class NetworkKind:
     fast: Callable[[Any], Any] = fold_batchnorm
     trim: Callable[[Any], None] = lambda _: None
     official: Official | None = None
+    parts: tuple[str, str] | None = None
 
     @property
     def role(self) -> Role:

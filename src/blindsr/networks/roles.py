@@ -16,6 +16,9 @@ Role = Literal["estimator", "restorer", "joint", "pipeline"]
 class EstimatorNetwork(nn.Module):
     """Base: ``forward(lr) -> Estimate``, maps ``scale`` times the size of ``lr``.
 
+    A subclass whose ``forward`` gives what its paper names writes ``estimate`` as well, which is
+    what pipelines, tasks and commands call.
+
     Attributes:
         scale: HR size over LR size; 1 for maps in the size and the pixels of ``lr``.
         estimates: the parts that this network gives, of ``blur``, ``seg``, ``blur_scale`` and
@@ -48,6 +51,7 @@ class RestorerNetwork(nn.Module):
         scale: HR size over LR size.
         needs: the maps that this network must be told, of ``blur``, ``seg`` and ``blur_scale``, in
             this order.
+        takes_kernels: where the estimator gives kernels, ``forward(lr, kernels)`` is called.
         num_classes: of ``seg``, where it matters.
         limits, without_classes: as in :class:`EstimatorNetwork`.
     """
@@ -55,6 +59,7 @@ class RestorerNetwork(nn.Module):
     role: ClassVar[Role] = "restorer"
     scale: int
     needs: tuple[str, ...]
+    takes_kernels: bool = False
     __call__: Callable[..., Tensor]
     num_classes: int = 0
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from blindsr.errors import ConfigError, DataError
-from blindsr.imaging.resize import upsample
+from blindsr.errors import DataError
 from blindsr.networks.blocks.condition import (
     ConditionSize,
     Embed,
@@ -17,15 +16,12 @@ from blindsr.networks.blocks.condition import (
     class_input,
 )
 from blindsr.networks.blocks.gia.spatial import WindowLayout
-from blindsr.networks.blocks.rrdb import RRDBSFTBlock
 
 from .gia import GIA, default_groups
-from .roles import RestorerNetwork
-
-Skip = Literal["none", "bicubic"]
+from .rrdb_trunk import RRDBTrunk, Skip, check_option
 
 
-class RRDBSFT(RestorerNetwork):
+class RRDBSFT(RRDBTrunk):
     """Restorer whose blocks are modulated by a condition from the sigma map and the class map.
 
     The two maps are embedded by a convolution each and fused by GIA into the condition, which is
@@ -87,14 +83,10 @@ class RRDBSFT(RestorerNetwork):
         phase: float = 0.0,
     ) -> None:
         super().__init__()
-        _check_option("condition", condition, get_args(ConditionSize))
-        _check_option("embed", embed, get_args(Embed))
-        _check_option("window_layout", window_layout, get_args(WindowLayout))
-        _check_option("skip", skip, get_args(Skip))
-        if not 0 < residual <= 1:
-            raise ConfigError("residual", found=str(residual), expected="more than 0, at most 1")
-        self.skip, self.phase, self.residual = skip, phase, residual
-        self.scale, self.condition, self.embed = scale, condition, embed
+        check_option("condition", condition, get_args(ConditionSize))
+        check_option("embed", embed, get_args(Embed))
+        check_option("window_layout", window_layout, get_args(WindowLayout))
+        self.condition, self.embed = condition, embed
         self.use_blur, self.use_semantics = use_blur, use_semantics
         used = {"blur": use_blur, "seg": use_semantics}
         self.needs = tuple(name for name, use in used.items() if use)
@@ -115,17 +107,16 @@ class RRDBSFT(RestorerNetwork):
                 window_layout=window_layout,
             )
         code = code_length if use_blur or use_semantics else 0
-        self.conv_first = nn.Conv2d(3, features, 3, padding=1)
-        self.RRDB_trunk = nn.ModuleList(
-            RRDBSFTBlock(features, growth, code, residual) for _ in range(blocks)
+        self.build_trunk(
+            code,
+            scale=scale,
+            features=features,
+            growth=growth,
+            blocks=blocks,
+            residual=residual,
+            skip=skip,
+            phase=phase,
         )
-        self.trunk_conv = nn.Conv2d(features, features, 3, padding=1)
-        self.upsampler = nn.Sequential(
-            nn.Conv2d(features, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
-        )
-        if skip == "bicubic":  # training starts from the bicubic picture
-            for parameter in self.upsampler.parameters():
-                nn.init.zeros_(parameter)
 
     @property
     def window_layout(self) -> WindowLayout:
@@ -134,7 +125,7 @@ class RRDBSFT(RestorerNetwork):
 
     @window_layout.setter
     def window_layout(self, layout: WindowLayout) -> None:
-        _check_option("window_layout", layout, get_args(WindowLayout))
+        check_option("window_layout", layout, get_args(WindowLayout))
         self._window_layout = layout
         if self.use_blur and self.use_semantics:
             self.fuse.window_layout = layout
@@ -179,17 +170,6 @@ class RRDBSFT(RestorerNetwork):
         fused = self.fuse(*(conv(values) for conv, values in maps))
         return fused[:, :, ::stride, ::stride]
 
-    def restore(self, lr: Tensor, condition: Tensor | None) -> Tensor:
-        """(N, 3, h, w) and the condition (N, C, h, w) -> SR image (N, 3, s*h, s*w)."""
-        first = self.conv_first(lr)
-        feature = first
-        for block in self.RRDB_trunk:
-            feature = block(feature, condition)
-        sr = self.upsampler(first + self.trunk_conv(feature))
-        if self.skip == "none":
-            return sr
-        return sr + upsample(lr, self.scale, phase=self.phase, method="bicubic")
-
 
 def check_inputs(network: RRDBSFT, lr: Tensor, blur: Tensor | None, seg: Tensor | None) -> None:
     """Raise a DataError for what ``network`` cannot restore."""
@@ -210,9 +190,3 @@ def check_inputs(network: RRDBSFT, lr: Tensor, blur: Tensor | None, seg: Tensor 
             )
     if network.use_semantics and seg is not None and (seg.is_floating_point() or seg.is_complex()):
         raise DataError("seg", found=f"values of {seg.dtype}", expected="integer class indices")
-
-
-def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        expected = " or ".join(map(repr, allowed))
-        raise ConfigError(name, found=repr(value), expected=expected)

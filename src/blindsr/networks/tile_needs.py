@@ -12,10 +12,12 @@ from blindsr.networks.blocks.gia.channel import ChannelStream
 from blindsr.networks.blocks.gia.spatial import SpatialStream
 
 from .blur_sr import BlurSR
-from .blur_unet import STRIDE, BlurUNet
+from .blur_unet import STRIDE as BLUR_UNET_STRIDE
+from .blur_unet import BlurUNet
 from .cmos import CMOS, MIN_SIZE
 from .dan import DAN
 from .koalanet import KOALAnet
+from .manet import RRDBSFTPCA, STRIDE, MANet
 from .rrdb_sft import RRDBSFT
 
 CMOS_OVERLAP = 96
@@ -29,6 +31,7 @@ BLUR_UNET_REACH = 224
 to 0.01 at 128 pixels, 2e-4 at 192 and 1e-5 at 224 (random weights: 2e-5 there)."""
 BLUR_UNET_RAMP = 32
 BLUR_SR_RAMP = 16
+MANET_RAMP = 16
 FLOAT = 4  # bytes
 
 
@@ -82,7 +85,7 @@ def rrdb_sft_needs(network: RRDBSFT) -> TileNeeds:
 def blur_unet_needs(network: BlurUNet) -> TileNeeds:
     """Convolutions alone: tiles begin where a pixel of the coarsest level does."""
     return TileNeeds(
-        (STRIDE, STRIDE),
+        (BLUR_UNET_STRIDE, BLUR_UNET_STRIDE),
         2 * BLUR_UNET_REACH + BLUR_UNET_RAMP,
         BLUR_UNET_RAMP,
         bytes_per_pixel=FLOAT * (8 + 5 * network.stem.out_channels),
@@ -111,6 +114,23 @@ def koalanet_needs(network: KOALAnet) -> TileNeeds:
     taps = network.down_kernel**2 + network.up_kernel**2 * hr
     bytes_ = FLOAT * (12 * features + 3 * taps + 12 * hr)
     return TileNeeds((4, 4), KOALANET_OVERLAP, bytes_per_pixel=bytes_)
+
+
+def manet_needs(network: MANet) -> TileNeeds:
+    """Convolutions alone, exact if the overlap covers their receptive field."""
+    blocks = len(network.m_up1) - 1  # at each level
+    reach = 8 * blocks + 3
+    fine = network.m_head.out_channels
+    bytes_ = FLOAT * (4 * network.kernel_size**2 + 10 * fine + 2 * network.scale**2)
+    overlap = 4 * math.ceil((2 * reach + MANET_RAMP) / 4)
+    return TileNeeds((STRIDE, STRIDE), overlap, MANET_RAMP, bytes_per_pixel=bytes_)
+
+
+def rrdb_sft_pca_needs(network: RRDBSFTPCA) -> TileNeeds:
+    """As :func:`rrdb_sft_needs` without fusion, and a kernel for each pixel."""
+    maps = 3 * network.kernel_size**2 + 10 * network.conv_first.out_channels
+    bytes_ = FLOAT * (maps + 8 * network.scale**2)
+    return TileNeeds(overlap=RRDBSFT_OVERLAP, bytes_per_pixel=bytes_)
 
 
 def _takes_means(network: nn.Module) -> bool:

@@ -72,7 +72,7 @@ class EstimationTask(AnnealedTask):
 
     def forward(self, lr: Tensor) -> Estimate:
         """(N, 3, h, w) in [0, 1] -> :class:`~blindsr.types.Estimate` at HR size."""
-        return self.network(lr)
+        return self.network.estimate(lr)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted sum of the losses that the batch has targets for."""

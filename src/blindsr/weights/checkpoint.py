@@ -170,13 +170,16 @@ def _from_official(path: str, content: dict[str, Any]) -> NetworkFile:
 def _told_by_mark(path: str, state: dict[str, Tensor]) -> NetworkFile | None:
     """A released file of a kind that reads all its settings from names and shapes."""
     for kind, official in kinds.released().items():
-        if official.settings is not None and any(official.mark in name for name in state):
+        if official.settings is not None and official.marked(state):
             try:
                 settings = official.settings(state)
             except (KeyError, IndexError, ValueError) as error:
                 said = " ".join(str(error).split())[:_SHOWN]
                 raise _foreign(path, f"a part of {official.files} ({said} is missing)") from error
-            return NetworkFile(path, kind.name, settings, state, None, official=True)
+            if kind.role != "pipeline":
+                return NetworkFile(path, kind.name, settings, state, None, official=True)
+            settings |= kinds.shared(settings)
+            return NetworkFile(path, kinds.PIPELINE, settings, state, None, official=True)
     return None
 
 

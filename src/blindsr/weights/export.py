@@ -78,7 +78,7 @@ def from_official(file: NetworkFile, window_layout: Layout | None = None) -> Net
     """
     require_names(file, official=True)
     file.network(window_layout)
-    state = official_form(kinds.by_name(file.kind)).by_our_names(file.state)
+    state = _released(file).by_our_names(file.state)
     layout = {LAYOUT_KEY: window_layout} if file.has_windows else {}
     settings = {**file.settings, **layout}
     if file.is_pipeline:
@@ -98,7 +98,7 @@ def to_official(file: NetworkFile) -> dict[str, Tensor]:
     """
     require_names(file, official=False)
     _refuse_other_architecture(file)
-    return official_form(kinds.by_name(file.kind)).by_their_names(file.state)
+    return _released(file).by_their_names(file.state)
 
 
 def save_safetensors(
@@ -201,6 +201,11 @@ def _complete(part: kinds.Part) -> dict[str, Any]:
     return {**_defaults(part.kind), **network_settings(part.kind.network, part.settings)}
 
 
+def _released(file: NetworkFile) -> kinds.Official:
+    """The released files that hold the same networks."""
+    return official_form(kinds.released_as(file.kind, file.settings))
+
+
 def _refuse_other_architecture(file: NetworkFile) -> None:
     found, expected = [], []
     for name, part in _labelled(file):
@@ -209,7 +214,7 @@ def _refuse_other_architecture(file: NetworkFile) -> None:
         official = official_form(part.kind)
         free = [CLASS_COUNT, LAYOUT_KEY, *official.rows]
         if official.settings is not None:
-            free += official.settings(official.by_their_names(file.state))
+            free += official.settings(_released(file).by_their_names(file.state))
         for key in [key for key in settings if key not in (*free, *unused)]:
             if _shown(settings[key]) != _shown(defaults[key]):
                 label = f"{name}.{key}" if name else key

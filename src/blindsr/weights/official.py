@@ -78,7 +78,7 @@ def load_official_state(
     """As :func:`load_official`, with tensors that were read from ``where``."""
     windows = [module for module in network.modules() if isinstance(module, HasWindows)]
     layout = _choose_layout(where, window_layout) if windows else None
-    kind = kinds.kind_of(network)
+    kind = kinds.released_form(network)
     official = official_form(kind, type(network).__name__)
     _check_function(network)
     renamed = official.by_our_names(state)
@@ -190,8 +190,8 @@ def _advice(
             wrong = [name for name in shapes if name.endswith(ending)]
             if wrong and not (missing or unknown):
                 return f"Build the network with {setting}={found[wrong[0]].shape[0]}."
-    marks = {kind: o.mark for kind, o in released.items() if o.mark and o.settings is None}
-    held = [kind for kind, mark in marks.items() if any(mark in name for name in found)]
+    marks = {kind: o for kind, o in released.items() if o.mark and o.settings is None}
+    held = [kind for kind, official in marks.items() if official.marked(found)]
     own = next(kind for kind in released if isinstance(network, kind.network))
     if own.role == "pipeline" and len(held) == 1:
         return f"This is {held[0].title} alone; load it into the estimator or the restorer itself."

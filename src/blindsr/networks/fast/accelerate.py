@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TypeVar
 
 import torch
@@ -36,5 +37,7 @@ def accelerate(network: NetworkT, *, channels_last: bool = True) -> NetworkT:
         )
     fast = fast_copy(network)
     if channels_last:
-        fast = fast.to(memory_format=torch.channels_last)
+        for tensor in chain(fast.parameters(), fast.buffers()):
+            if tensor.ndim == 4:
+                tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
     return fast.requires_grad_(False)

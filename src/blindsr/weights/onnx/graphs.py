@@ -73,7 +73,8 @@ class BlindGraph(Graph):
     def restored(self, lr: Tensor, maps: dict[str, Tensor]) -> Tensor | None:
         """``sr`` of the restorer with the given ``blur`` and ``seg``."""
         own = self.network.estimate(lr)
-        return self.network.restore(lr, own._replace(blur=maps.get("blur")), maps.get("seg"))
+        told = own._replace(blur=maps.get("blur"), kernels=None)
+        return self.network.restore(lr, told, maps.get("seg"))
 
 
 class JointGraph(Graph):

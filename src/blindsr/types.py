@@ -35,6 +35,9 @@ class Sample(TypedDict, total=False):
     """(s*h, s*w) int64, class index 0..C-1, 255 = no label."""
     mask: Tensor
     """(1, s*h, s*w) float32, 1 = sharp, 0 = blurred (PBaSR)."""
+    depth: Tensor
+    """(1, s*h, s*w) float32, > 0, ``inf`` allowed (sky): metres, or relative where
+    :attr:`DataFacts.metric_depth` says so. Only where it is asked for (``deliver``)."""
     name: str
     """Relative stem of the file or index of the scene; unique within a group."""
     group: str
@@ -56,6 +59,7 @@ class Batch(TypedDict, total=False):
     blur: Tensor
     seg: Tensor
     mask: Tensor
+    depth: Tensor
     name: list[str]
     group: list[str]
     repeat: Tensor

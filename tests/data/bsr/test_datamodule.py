@@ -89,3 +89,26 @@ def test_it_trains_from_the_command_line(root, tmp_path):
     saved = yaml.safe_load(next(tmp_path.glob("logs/*/*/config.yaml")).read_text())
     assert saved["data"]["init_args"]["groups"] == [1, 2]
     assert saved["data"]["init_args"]["zoom_factors"] == [1.0, 1.2, 1.5]
+
+
+def test_depth_is_delivered_where_asked_for(root):
+    for folder in ("train", "val", "test"):
+        for name in ("aachen_1", "aachen_2"):
+            depth = np.full((64, 80), 2500, np.uint16)
+            depth[0, 0] = 65535
+            write_png(root / folder / "depth" / f"{name}.png", depth)
+    data = ToyCityscapes(str(root), crop=[8, 8], deliver=["depth"])
+    data.setup()
+    train = next(iter(data.train_dataloader()))
+    assert train["depth"].shape == train["blur"].shape
+    for loader in (data.val_dataloader(), data.test_dataloader()):
+        found = next(iter(loader))["depth"]
+        assert found.shape[1:] == (1, 64, 80)
+        assert found[0, 0, 0, 0] == float("inf")
+        assert found[0, 0, 1, 1] == 2.5
+    assert "depth" not in next(iter(ToyCityscapes(str(root)).dataset(data.find("train"))))
+
+
+def test_missing_depth_is_said_in_one_line(root):
+    with pytest.raises(FileError, match="depth maps, which on_the_fly or deliver need"):
+        ToyCityscapes(str(root), deliver=["depth"]).setup()

@@ -156,3 +156,26 @@ def test_physical_zoom_stays_within_the_range():
 def test_bad_arguments(options, message):
     with pytest.raises(ConfigError, match=message):
         Scenes(**({"size": (48, 64)} | options))
+
+
+@pytest.mark.parametrize("on_the_fly", [False, True])
+def test_depth_is_delivered_where_asked_for(on_the_fly):
+    data = module(deliver=["depth"], on_the_fly=on_the_fly, iva=0.0, crop=[8, 8], flip=False)
+    loaders = [data.train_dataloader(), data.val_dataloader(), data.test_dataloader()]
+    for loader in loaders:
+        batch = next(iter(loader))
+        assert batch["depth"].shape == batch["blur"].shape
+        assert batch["depth"].dtype == torch.float32
+        assert (batch["depth"] > 0).all()
+        for depth, blur in zip(batch["depth"], batch["blur"], strict=True):
+            # defocus is a function of depth: equal depths have equal sigma
+            order = depth.flatten().argsort()
+            same = depth.flatten()[order].diff() == 0
+            assert (blur.flatten()[order].diff()[same] == 0).all()
+    assert "depth" not in next(iter(module().train_dataloader()))
+
+
+def test_other_things_are_not_delivered():
+    for wrong in (["normals"], "depth"):
+        with pytest.raises(ConfigError, match="deliver"):
+            module(deliver=wrong)

@@ -10,7 +10,7 @@ from blindsr.data.augment.on_the_fly import Regenerate
 from blindsr.data.augment.paired import PairedTransform
 from blindsr.data.augment.zoom import ZOOM_FACTORS, RandomZoom, Zoom
 from blindsr.data.files.source_values import LARGEST_SIGMA
-from blindsr.data.loading.checked_options import check_choice, check_flags, check_number
+from blindsr.data.loading.checked_options import check_choice, check_flags, check_number, is_list
 from blindsr.data.loading.datamodule import PairedDataModule
 from blindsr.degradation.paired import Operator
 from blindsr.errors import ConfigError
@@ -39,6 +39,7 @@ class AugmentedDataModule(PairedDataModule):
         on_the_fly: draw focus, sigma, zoom and crop of every training sample anew in every epoch
             and blur the sharp picture again.
         photometric: with ``on_the_fly``, strength 0..1 of changes of colour before the blur.
+        deliver: what samples hold besides pictures, blur and classes: ``depth`` or nothing.
         iva_only: train on invariantly blurred pictures alone (an ablation).
 
     Raises:
@@ -64,6 +65,7 @@ class AugmentedDataModule(PairedDataModule):
         wraparound: bool = False,
         on_the_fly: bool = False,
         photometric: float = 0.0,
+        deliver: Sequence[str] = (),
         iva_only: bool = False,
         **options: Any,
     ) -> None:
@@ -80,6 +82,9 @@ class AugmentedDataModule(PairedDataModule):
             on_the_fly=on_the_fly,
             iva_only=iva_only,
         )
+        if not is_list(deliver) or not set(deliver) <= {"depth"}:
+            raise ConfigError("deliver", found=repr(deliver), expected="[depth] or []")
+        self.with_depth = "depth" in deliver
         self.sigma_max, self.iva_only = sigma_max, iva_only
         self.downsampler: Downsampler = downsampler
         self.operator: Operator = operator
@@ -95,6 +100,7 @@ class AugmentedDataModule(PairedDataModule):
                 crop=crop,
                 zoom_factors=zoom_factors if zoom else (1.0,),
                 photometric=photometric,
+                depth=self.with_depth,
                 **flips,
             )
             return

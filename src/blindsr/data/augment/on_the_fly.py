@@ -59,6 +59,7 @@ class Regenerate:
         transpose: swap the axes with probability 0.5; needs a square crop.
         zoom_factors: equally likely, each at least 1.
         photometric: strength 0..1 of changes of brightness, contrast, gamma and hue.
+        depth: return the depth of the sample, too.
 
     Raises:
         ConfigError: an argument has no meaning.
@@ -78,6 +79,7 @@ class Regenerate:
         transpose: bool = False,
         zoom_factors: Sequence[float] = (1.0,),
         photometric: float = 0.0,
+        depth: bool = False,
     ) -> None:
         if not 0 <= photometric <= 1:
             raise ConfigError("photometric", found=str(photometric), expected="0..1")
@@ -88,11 +90,12 @@ class Regenerate:
         self.factors = checked_factors(zoom_factors)
         # reach of the blur window and of the widest down-sampler, in whole LR pixels
         self.context = -(-(window_size(sigma_max) // 2) // scale) + 2
+        self.depth = depth
         self._colours = RandomColours(photometric) if photometric else None
         self._flips = RandomFlips(horizontal=horizontal, vertical=vertical, transpose=transpose)
 
     def __call__(self, sharp: Sharp, seed: int | None = None) -> Arrays:
-        """Return ``lr``, ``hr``, ``blur`` and, where there is one, ``seg``.
+        """Return ``lr``, ``hr``, ``blur`` and, where there are some, ``seg`` and ``depth``.
 
         Args:
             sharp: not changed.
@@ -125,9 +128,11 @@ class Regenerate:
             "hr": hr[own],
             "blur": blur[inner],
         }
+        part = _View(view.rows[inner[0]], view.columns[inner[1]], view.factor)
         if sharp.seg is not None:
-            part = _View(view.rows[inner[0]], view.columns[inner[1]], view.factor)
             result["seg"] = _looked_up(sharp.seg, part)
+        if self.depth:
+            result["depth"] = _looked_up(sharp.depth, part)
         return result
 
     def _flipped(self, sharp: Sharp, seed: int) -> Sharp:

@@ -32,10 +32,10 @@ FlipAlignment = Literal["exact", "paper"]
 Arrays = dict[str, np.ndarray]
 """A sample before it becomes tensors, with the keys of :class:`~blindsr.types.Sample`.
 
-``lr`` is (h, w, 3) and ``hr`` (H, W, 3) float32, ``blur`` and ``mask`` are (H, W) float32, ``seg``
-is (H, W) uint8, 255 = no class.
+``lr`` is (h, w, 3) and ``hr`` (H, W, 3) float32, ``blur``, ``mask`` and ``depth`` are (H, W)
+float32, ``seg`` is (H, W) uint8, 255 = no class.
 """
-PLANES: tuple[Literal["blur", "mask"], ...] = ("blur", "mask")
+PLANES: tuple[Literal["blur", "mask", "depth"], ...] = ("blur", "mask", "depth")
 
 
 class PairedTransform:

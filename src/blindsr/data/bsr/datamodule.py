@@ -143,6 +143,7 @@ class BSRDataModule(AugmentedDataModule):
             transform=transform,
             group=group,
             depth_step=self.depth_step,
+            depth=self.with_depth,
         )
 
     def _invariant(self, files: list[BSRFiles]) -> list[BSRFiles]:

@@ -22,7 +22,7 @@ from blindsr.types import IGNORE_INDEX, Sample
 _COPY = "Copy it again, or prepare it again"
 _FIX = (
     "Prepare the data set again without --no-keep-depth (--overwrite replaces the old one), "
-    "or set on_the_fly to false"
+    "or set on_the_fly to false and deliver to []"
 )
 
 
@@ -43,6 +43,7 @@ class BSRDataset(Dataset[Sample]):
             and makes the rest.
         group: value of ``Sample["group"]``; absent if empty.
         depth_step: metres of one step of the stored depth.
+        depth: deliver it.
 
     Raises:
         FileError: there are no depth maps for ``Regenerate``; a file is missing or damaged (when
@@ -61,6 +62,7 @@ class BSRDataset(Dataset[Sample]):
         transform: PairedTransform | Regenerate | None = None,
         group: str = "",
         depth_step: float = MILLIMETRE,
+        depth: bool = False,
     ) -> None:
         self.files = list(files)
         self.scale = scale
@@ -70,11 +72,13 @@ class BSRDataset(Dataset[Sample]):
         self.transform = transform
         self.group = group
         self.depth_step = depth_step
-        if isinstance(transform, Regenerate):
+        self.with_depth = depth
+        if isinstance(transform, Regenerate) or depth:
             for file in self.files:
                 if file.depth is None:
                     folder = file.hr.parents[1] / "depth"
-                    raise missing_file(folder, "depth maps, from which on_the_fly draws blur", _FIX)
+                    what = "depth maps, which on_the_fly or deliver need"
+                    raise missing_file(folder, what, _FIX)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -104,7 +108,10 @@ class BSRDataset(Dataset[Sample]):
             )
         if files.seg is not None:
             arrays["seg"] = read_seg(files.seg, self.num_classes, self.seg_format)
-        for key, path in (("hr", files.hr), ("blur", files.blur), ("seg", files.seg)):
+        if self.with_depth and files.depth is not None:
+            arrays["depth"] = read_depth(files.depth, self.depth_step)
+        for key in ("hr", "blur", "seg", "depth"):
+            path = getattr(files, key)
             if key in arrays:
                 _check_size(arrays[key], path, size, f"{self.scale} x {files.lr}")
         return arrays

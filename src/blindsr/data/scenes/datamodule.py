@@ -39,6 +39,7 @@ class _Stored(NamedTuple):
     hr: np.ndarray  # (H, W, 3) uint8
     blur: np.ndarray  # (H, W) float16, exact for steps of 0.025 to below 0.002
     seg: np.ndarray  # (H, W) uint8
+    depth: np.ndarray | None = None  # (H, W) float32, where it is delivered
 
 
 class SceneDataset(Dataset[Sample]):
@@ -60,6 +61,7 @@ class SceneDataset(Dataset[Sample]):
         frames: sharp scenes shared between groups, filled as they are rendered.
         photographs: share of frames that are cut from photographs instead of rendered.
         soft: share of those that are out of focus by themselves.
+        depth: deliver it.
         held_out: cut them from the photograph that is kept for validation and test.
     """
 
@@ -80,8 +82,10 @@ class SceneDataset(Dataset[Sample]):
         frames: dict[int, SceneFrame] | None = None,
         photographs: float = 0.0,
         soft: float = 0.0,
+        depth: bool = False,
         held_out: bool = False,
     ) -> None:
+        self.with_depth = depth
         self.photographs, self.soft, self.held_out = photographs, soft, held_out
         self.seed, self.first, self.count, self.size = seed, first, count, size
         self.scale, self.sigma_max = scale, sigma_max
@@ -115,12 +119,13 @@ class SceneDataset(Dataset[Sample]):
         if number not in self._stored:
             self._stored[number] = self._make(number)
         stored = self._stored[number]
-        return {
+        arrays = {
             "lr": stored.lr.astype(np.float32) / np.float32(255),
             "hr": stored.hr.astype(np.float32) / np.float32(255),
             "blur": stored.blur.astype(np.float32),
             "seg": stored.seg,
         }
+        return arrays if stored.depth is None else {**arrays, "depth": stored.depth}
 
     def draw(self, number: int) -> BlurDraw:
         """Return the blur of scene ``number`` in this group, drawn from the scene's own seed."""
@@ -140,7 +145,8 @@ class SceneDataset(Dataset[Sample]):
             operator=self.operator,
             depth=frame.depth,
         )
-        return _Stored(to_uint8(lr), frame.rgb, blur.astype(np.float16), frame.seg)
+        depth = frame.depth if self.with_depth else None
+        return _Stored(to_uint8(lr), frame.rgb, blur.astype(np.float16), frame.seg, depth)
 
     def _frame(self, number: int) -> SceneFrame:
         if self._frames is None:
@@ -264,6 +270,7 @@ class Scenes(RenderedScenes, AugmentedDataModule):
             frames=frames,
             photographs=self.photographs,
             soft=self.soft,
+            depth=self.with_depth,
             held_out=split != "train",
         )
 

@@ -17,6 +17,7 @@ from blindsr.inference.tiles.plan import plan_run
 from blindsr.networks import (
     CMOS,
     DAN,
+    DCLS,
     RRDBSFT,
     RRDBSFTPCA,
     BlindSR,
@@ -64,6 +65,7 @@ def test_every_kind_has_a_role_and_marks_of_its_own(name):
     networks |= {"rrdb_sft": lambda: RRDBSFT(**RESTORER), "blur_unet": blur_unet, "blur_sr": BlurSR}
     networks["dan"] = lambda: DAN(kernel_size=5, code_length=2, blocks=1, features=4)
     networks["koalanet"] = lambda: KOALAnet(down_kernel=5, features=4)
+    networks["dcls"] = lambda: DCLS(4, 11, 8, blocks=1, groups=1, features=8)
     networks["manet"] = lambda: MANet(kernel_size=5, features=(4, 8))
     networks["rrdb_sft_pca"] = lambda: RRDBSFTPCA(2, kernel_size=5, blocks=1, features=8, growth=4)
     networks["manet_sr"] = lambda: MANetSR(networks["manet"](), networks["rrdb_sft_pca"]())

@@ -78,7 +78,7 @@ def sigma_of_kernels(kernels: Tensor, sigma_max: float, *, method: Inverse = "mo
         )
     kernels = kernels if kernels.dtype == torch.float64 else kernels.float()
     if method == "moment":
-        return _by_variance(variance(kernels), sigma_max)
+        return sigma_of_variance(variance(kernels), sigma_max)
     if method == "nearest":
         return _by_distance(kernels, sigma_max)
     raise ConfigError("method", found=repr(method), expected="'moment' or 'nearest'")
@@ -123,8 +123,17 @@ def _variances(sigma_max: float) -> tuple[NDArray[np.float64], NDArray[np.float6
     return sigmas, np.log(spreads)
 
 
-def _by_variance(found: Tensor, sigma_max: float) -> Tensor:
-    """Between two entries sigma is a line over the logarithm, which is nearly straight there."""
+def sigma_of_variance(found: Tensor, sigma_max: float) -> Tensor:
+    """The sigma of the data's window of a variance.
+
+    Args:
+        found: variances in pixels squared, any shape, float32 or float64.
+        sigma_max: of the data; no sigma is larger.
+
+    Returns:
+        Nominal sigma in pixels, the same shape. Between two entries of a table it is a line over
+        the logarithm of the variance, which is nearly straight there.
+    """
     sigmas, spreads = (
         torch.as_tensor(a, device=found.device, dtype=found.dtype) for a in _variances(sigma_max)
     )

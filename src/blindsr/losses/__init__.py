@@ -2,7 +2,7 @@
 
 from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
 from .gan import discriminator_loss, generator_loss
-from .kernels import kernel_l1
+from .kernels import dcls_kernel_target, kernel_l1
 from .lpips import LPIPSLoss
 from .perceptual import PerceptualLoss
 from .pixel import laplace_nll, picture_rmse, pixel_l1
@@ -11,6 +11,7 @@ __all__ = [
     "LPIPSLoss",
     "PerceptualLoss",
     "blur_semantic_losses",
+    "dcls_kernel_target",
     "discriminator_loss",
     "generator_loss",
     "kernel_l1",

@@ -8,6 +8,7 @@ from .blind import BlindSR
 from .blur_unet import BlurUNet
 from .cmos import CMOS
 from .dan import DAN, DANOutput
+from .dcls import DCLS
 from .discriminator import ConditionalDiscriminator, UNetDiscriminator
 from .gia import GIA
 from .koalanet import KOALAnet
@@ -18,6 +19,7 @@ __all__ = [
     "CMOS",
     "DAN",
     "DANOutput",
+    "DCLS",
     "RRDBSFT",
     "RRDBSFTPCA",
     "BlindSR",

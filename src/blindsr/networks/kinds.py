@@ -31,6 +31,8 @@ from .blur_unet import BlurUNet
 from .cmos import CMOS
 from .dan import DAN
 from .dan import official_settings as dan_settings
+from .dcls import DCLS
+from .dcls import official_settings as dcls_settings
 from .koalanet import KOALAnet, from_tensorflow, to_tensorflow
 from .koalanet import official_settings as koalanet_settings
 from .manet import RRDBSFTPCA, MANet, MANetSR
@@ -46,6 +48,7 @@ from .tile_needs import (
     blur_unet_needs,
     cmos_needs,
     dan_needs,
+    dcls_needs,
     koalanet_needs,
     manet_needs,
     rrdb_sft_needs,
@@ -344,6 +347,22 @@ add(
             settings=koalanet_settings,
             ours=from_tensorflow,
             theirs=to_tensorflow,
+        ),
+    )
+)
+add(
+    NetworkKind(
+        "dcls",
+        DCLS,
+        "DCLS",
+        marks=("Restorer.head2.reduce_feature.",),
+        tile_needs=dcls_needs,
+        official=Official(
+            "DCLS",
+            {"": ""},
+            mark="Restorer.head2.grad_filter.",
+            fixed={"group_skip": "double"},
+            settings=dcls_settings,
         ),
     )
 )

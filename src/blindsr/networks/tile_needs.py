@@ -16,6 +16,8 @@ from .blur_unet import STRIDE as BLUR_UNET_STRIDE
 from .blur_unet import BlurUNet
 from .cmos import CMOS, MIN_SIZE
 from .dan import DAN
+from .dcls import DCLS
+from .dcls import MIN_SIZE as DCLS_MIN_SIZE
 from .koalanet import KOALAnet
 from .manet import RRDBSFTPCA, STRIDE, MANet
 from .rrdb_sft import RRDBSFT
@@ -114,6 +116,13 @@ def koalanet_needs(network: KOALAnet) -> TileNeeds:
     taps = network.down_kernel**2 + network.up_kernel**2 * hr
     bytes_ = FLOAT * (12 * features + 3 * taps + 12 * hr)
     return TileNeeds((4, 4), KOALANET_OVERLAP, bytes_per_pixel=bytes_)
+
+
+def dcls_needs(network: DCLS) -> TileNeeds:
+    """Each tile has a kernel of its own, as with DAN."""
+    features, hr = network.features, network.scale**2
+    bytes_ = FLOAT * (20 * features + 2 * features * hr + 3 * hr)
+    return TileNeeds(overlap=DAN_OVERLAP, minimum=DCLS_MIN_SIZE, bytes_per_pixel=bytes_)
 
 
 def manet_needs(network: MANet) -> TileNeeds:

@@ -72,6 +72,21 @@ MODELS = {
         "class_path": "blindsr.tasks.RRDBSFTTask",
         "init_args": {**RESTORER, "cosine_steps": 20, "learning_rate": 1e-3},
     },
+    "dan": {
+        "class_path": "blindsr.tasks.DANTask",
+        "init_args": {
+            "version": 2,
+            "blocks": 1,
+            "groups": 1,
+            "features": 8,
+            "loops": 2,
+            "cosine_steps": 20,
+        },
+    },
+    "koalanet": {
+        "class_path": "blindsr.tasks.KOALAnetTask",
+        "init_args": {"features": 4, "cosine_steps": 20},
+    },
     "blind": {
         "class_path": "blindsr.tasks.BlindSRTask",
         "init_args": {

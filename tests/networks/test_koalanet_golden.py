@@ -1,5 +1,7 @@
 """Parity of KOALAnet and its degradation with the released graph, in float64."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,10 @@ from blindsr.degradation.koalanet import (
     degrade_koalanet,
     local_down,
 )
+from blindsr.losses.koalanet import kernel_losses, sr_loss
 from blindsr.networks import KOALAnet
 from blindsr.networks.blocks.local_filter import summing_to_one
+from blindsr.networks.koalanet import to_tensorflow
 from blindsr.weights import load_official
 
 
@@ -58,3 +62,28 @@ def test_images_kernels_and_filters(network, golden):
     small = summing_to_one(network.raw_kernels(image("koalanet:train_lr", (2, 3, 8, 12)).double()))
     assert off(local_down(hr, small, 4), golden["reblurred"]) <= 1e-6
     assert sum(p.numel() for p in network.parameters()) == 6_545_416
+
+
+@pytest.mark.slow  # full width
+def test_losses_and_gradients(network, golden, shared):
+    told = json.loads((shared / "golden" / "koalanet_train.json").read_text())
+    lr, hr = image("koalanet:train_lr", (2, 3, 8, 12)), image("koalanet:hr", (2, 3, 32, 48))
+    lr, hr = lr.double(), hr.double()
+    raw = network.raw_kernels(lr)
+    kernels = summing_to_one(raw)
+    # the released graph sees zeros outside of HR in [-1, 1]
+    reblurred = (local_down(2 * hr - 1, kernels, 4) + 1) / 2
+    true = torch.from_numpy(golden["degradation_kernels"]).flatten(1)[:, :, None, None]
+    parts = kernel_losses(lr, reblurred, kernels, true, kernel_loss="mean")
+    parts["sr"] = sr_loss(network.restored(lr, raw), hr)
+    assert {name: loss.item() for name, loss in parts.items()} == pytest.approx(
+        told["losses"], rel=1e-6
+    )
+    network.zero_grad(set_to_none=True)
+    sum(parts.values()).backward()
+    gradients = to_tensorflow({name: p.grad for name, p in network.named_parameters()})
+    norms = {name: gradient.norm().item() for name, gradient in gradients.items()}
+    assert norms == pytest.approx(told["grad_norms"], rel=1e-6)
+    for name, some in told["entries"].items():
+        ours = gradients[name].permute(3, 2, 0, 1).flatten()[:: some["stride"]][:16]
+        np.testing.assert_allclose(ours, some["values"], rtol=1e-6, atol=1e-12)

@@ -31,6 +31,15 @@ KEYS = {
     | ANNEALED
     | SCORED
     | {"weights", "estimator", "restorer", "map_mix", "loss", "compare", "schedule", "halve_at"},
+    "DANTask": ANNEALED
+    | SCORED
+    | {"scale", "sigma_max", "version", "kernel_size", "code_length", "loops", "blocks", "groups"}
+    | {"features", "group_skip", "kernel_rule", "supervise", "weights", "compare"}
+    | {"schedule", "halve_at"},
+    "KOALAnetTask": ANNEALED
+    | SCORED
+    | {"scale", "sigma_max", "stage", "down_kernel", "up_kernel", "features", "kernel_loss"}
+    | {"border", "weights", "compare", "schedule", "halve_at"},
     "PBaSRTask": EVERY
     | SCORED
     | {"anchor", "scale", "branches", "recipe", "losses", "blur_losses", "gan", "condition"}
@@ -65,6 +74,8 @@ DEFAULTS = {
         "min_learning_rate": 1e-7,
         "crop_border": 0,
     },
+    "DANTask": {"learning_rate": 4e-4, "betas": (0.9, 0.99), "warmup_steps": 0, "crop_border": 0},
+    "KOALAnetTask": {"learning_rate": 1e-4, "betas": (0.9, 0.999), "warmup_steps": 0},
     "PBaSRTask": {"warmup_steps": 0, "weight_decay": 0.0, "crop_border": 4},
 }
 SMALL = {
@@ -74,6 +85,8 @@ SMALL = {
         "estimator": {"backbone": "pyramid_small"},
         "restorer": {"features": 8, "growth": 4, "blocks": 1, "code_length": 8},
     },
+    "DANTask": {"blocks": 1, "features": 4},
+    "KOALAnetTask": {"features": 4},
     "PBaSRTask": {
         "anchor": {"arch": "esrgan", "init_args": {"num_filters": 8, "num_blocks": 1}},
         "discriminator_features": 8,

@@ -40,14 +40,19 @@ def kernel_map(sigma: Tensor, sigma_max: float) -> Tensor:
     Raises:
         DataError: if ``sigma`` has another shape.
     """
+    window = windows_of(sigma, sigma_max)
+    return (window[:, :, None] * window[:, None]).flatten(1, 2)
+
+
+def windows_of(sigma: Tensor, sigma_max: float) -> Tensor:
+    """The one-dimensional windows of :func:`kernel_map`, (N, 1, h, w) -> (N, k, h, w)."""
     if sigma.ndim != 4 or sigma.shape[1] != 1:
         raise DataError("sigma", found=f"shape {tuple(sigma.shape)}", expected="(N, 1, h, w)")
     sigma = sigma if sigma.dtype == torch.float64 else sigma.float()
     offsets = _offsets(sigma_max, sigma).view(1, -1, 1, 1)
     taps = torch.exp(-0.5 * (offsets / sigma.clamp_min(DELTA_BELOW)).square())
     taps = torch.where(sigma < DELTA_BELOW, (offsets == 0).to(taps.dtype), taps)
-    window = taps / taps.sum(dim=1, keepdim=True)
-    return (window[:, :, None] * window[:, None]).flatten(1, 2)
+    return taps / taps.sum(dim=1, keepdim=True)
 
 
 def sigma_of_kernels(kernels: Tensor, sigma_max: float, *, method: Inverse = "moment") -> Tensor:

@@ -3,7 +3,9 @@
 from .blind import BlindSRTask
 from .blur_unet import BlurUNetTask
 from .cmos import CMOSTask
+from .dan import DANTask
 from .estimation import EstimationTask
+from .koalanet import KOALAnetTask
 from .pbasr import PBaSRTask
 from .rrdb_sft import RRDBSFTTask
 
@@ -11,7 +13,9 @@ __all__ = [
     "BlindSRTask",
     "BlurUNetTask",
     "CMOSTask",
+    "DANTask",
     "EstimationTask",
+    "KOALAnetTask",
     "PBaSRTask",
     "RRDBSFTTask",
 ]

@@ -7,24 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from blindsr.errors import ConfigError
-from blindsr.metrics import EstimateScores
 from blindsr.networks import BlindSR, kinds
 from blindsr.networks.kinds import DEFAULTS, KIND
 from blindsr.networks.settings.build import network_settings
-from blindsr.types import Batch, Estimate, counted
+from blindsr.types import Batch, Estimate
 from blindsr.weights.checkpoint import read_network
 from blindsr.weights.network_file import NetworkFile
 
-from .batches import group_names
+from .blind_restoration import BlindRestorerTask
 from .map_mix import check_shares, mixed_maps
-from .restoration import L1RestorerTask
-from .rrdb_sft import CONSTANT, Rival, compared, differ, load_others, with_constant_sigma, with_maps
-from .schedules import Halving
+from .rrdb_sft import CONSTANT, differ, with_constant_sigma, with_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from blindsr.metrics.collector import ScoreCollector
+    from collections.abc import Mapping
 
 UPPER_BOUND = "true maps"
 PARTS: tuple[kinds.Role, ...] = ("estimator", "restorer")
@@ -32,7 +27,7 @@ ROLES: dict[str, kinds.Role] = {**{part: part for part in PARTS}, "blind": "pipe
 """What a file of ``weights`` must be, by its name there."""
 
 
-class BlindSRTask(L1RestorerTask):
+class BlindSRTask(BlindRestorerTask):
     """Train and score :class:`blindsr.networks.BlindSR`: only the restorer learns.
 
     A test scores the SR image and the maps behind it, and has the rows bicubic (in the phase of the
@@ -54,12 +49,10 @@ class BlindSRTask(L1RestorerTask):
             ``disturbed`` maps; ``None`` for estimated maps alone. Needs an estimator that tells its
             uncertainty and a restorer that takes it.
         loss: ``"l1"``, or ``"rmse"``, see :func:`blindsr.losses.picture_rmse`.
-        compare: checkpoints to score beside it, by the name of their row.
         learning_rate: of Adam after warm-up.
         betas: of Adam.
-        schedule: ``"cosine"`` or ``"constant"`` (as released).
-        halve_at: optimiser steps at which a constant learning rate is halved.
-        options: see the base classes; ``crop_border`` is 0 as in the paper's test.
+        options: see the base classes; ``crop_border`` is 0 as in the paper's test, and ``schedule``
+            was ``"constant"`` as released.
 
     Raises:
         ConfigError: if an option has an unknown value.
@@ -81,11 +74,8 @@ class BlindSRTask(L1RestorerTask):
         restorer: dict[str, Any] | None = None,
         map_mix: dict[str, float] | None = None,
         loss: Literal["l1", "rmse"] = "l1",
-        compare: dict[str, str] | None = None,
         learning_rate: float = 5e-5,
         betas: tuple[float, float] = (0.9, 0.999),
-        schedule: Literal["cosine", "constant"] = "cosine",
-        halve_at: tuple[int, ...] = (),
         **options: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, betas=betas, **options)
@@ -105,8 +95,6 @@ class BlindSRTask(L1RestorerTask):
         if map_mix is not None:
             self._require_uncertainty()
         self._files: dict[str, NetworkFile] | None = files
-        self.others: dict[str, list[Rival]] = {}
-        self.map_scores: dict[str, EstimateScores] = {}
 
     def _require_uncertainty(self) -> None:
         """For ``map_mix``, which tells the restorer how far off a map may be."""
@@ -135,13 +123,6 @@ class BlindSRTask(L1RestorerTask):
         kind = kinds.by_name(settings[KIND], "restorer")
         return {name: without, **kinds.constructor(kind.network), **settings}[name]
 
-    def schedule(self) -> Callable[[int], float]:
-        """Factor on the learning rate after so many optimiser steps."""
-        settings = self.hparams
-        if settings["schedule"] == "constant":
-            return Halving(settings["warmup_steps"], tuple(settings["halve_at"]))
-        return super().schedule()
-
     def random_parts(self) -> str:
         """Names the part (estimator, restorer) that ``weights`` names no file for."""
         files = self.hparams["weights"] or {}
@@ -159,8 +140,6 @@ class BlindSRTask(L1RestorerTask):
         if not resumed and self._files is not None:
             self._start(self._files)
         self._files = None
-        if stage == "test" and not self.others:
-            self.others = load_others(self.hparams["compare"])
 
     def _start(self, files: Mapping[str, NetworkFile]) -> None:
         for part in PARTS:
@@ -182,21 +161,6 @@ class BlindSRTask(L1RestorerTask):
         if "seg" not in (*network.estimator.estimates, *network.restorer.needs):
             decided.pop("num_classes", None)
         return decided
-
-    def setup(self, stage: str) -> None:
-        """Check the data; load what :meth:`preflight` has not loaded yet; make the scores."""
-        super().setup(stage)
-        self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
-        if stage == "test":
-            classes, sigma_max = self.hparams["num_classes"], self.hparams["sigma_max"]
-            self.map_scores = {g: EstimateScores(classes, sigma_max) for g in group_names(self)}
-
-    def collectors(self) -> dict[str, dict[str, list[ScoreCollector]]]:
-        """See the base class; scores of the maps stand beside those of the SR image."""
-        found = super().collectors()
-        for group, maps in self.map_scores.items():
-            found.setdefault("", {}).setdefault(group, []).append(maps)
-        return found
 
     def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
         """(N, 3, h, w) in [0, 1] -> SR image and the maps it was restored with."""
@@ -226,20 +190,7 @@ class BlindSRTask(L1RestorerTask):
         if known and "blur" in restorer.needs:
             results[CONSTANT] = with_maps(self, restorer, with_constant_sigma(batch))
             results[UPPER_BOUND] = with_maps(self, restorer, batch)
-        return results | compared(self, self.others, batch)
-
-    def score_estimate(self, batch: Batch, estimate: Estimate) -> None:
-        """Score the estimated maps of each image into its group."""
-        groups = batch.get("group", ["test"] * len(batch["lr"]))
-        for i in counted(batch):
-            one = Estimate(*(None if part is None else part[i : i + 1] for part in estimate))
-            blur, seg = (batch[key][i : i + 1] if key in batch else None for key in ("blur", "seg"))
-            self.map_scores[groups[i]].to(self.device).update(one, blur, seg)
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of images and maps by group, and their means over the groups."""
-        super().on_test_epoch_end()
-        self.log_rows({group: maps.compute() for group, maps in self.map_scores.items()}, "")
+        return results
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Estimate]:
         """Restore without targets."""

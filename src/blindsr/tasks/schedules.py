@@ -54,13 +54,15 @@ class Halving:
     Args:
         warmup_steps: steps of linear warm-up; 0 for none.
         steps: optimiser steps from which on the factor is half of what it was before.
+        share: another share than half.
     """
 
     warmup_steps: int = 0
     steps: tuple[int, ...] = ()
+    share: float = 0.5
 
     def __call__(self, step: int) -> float:
         """Factor on the base learning rate after ``step`` optimiser steps."""
         if step < self.warmup_steps:
             return step / self.warmup_steps
-        return 0.5 ** sum(step >= milestone for milestone in self.steps)
+        return self.share ** sum(step >= milestone for milestone in self.steps)

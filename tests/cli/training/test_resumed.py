@@ -9,7 +9,14 @@ from blindsr.cli.training import command
 
 
 @pytest.mark.parametrize(
-    ("model", "on_the_fly"), [("cmos", "true"), ("rrdb_sft", "false"), ("blind", "true")]
+    ("model", "on_the_fly"),
+    [
+        ("cmos", "true"),
+        ("rrdb_sft", "false"),
+        ("blind", "true"),
+        ("dan", "true"),
+        ("koalanet", "false"),
+    ],
 )
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(
     model, on_the_fly, tmp_path, monkeypatch

@@ -48,6 +48,7 @@ from .agreement import (
     compare_hyper_parameters,
     refuse_contradictions,
     refuse_random_weights,
+    refuse_shared_statistics,
     refuse_trainer_values,
     refuse_used_folder,
 )
@@ -144,6 +145,8 @@ class BlindSRCLI(LightningCLI):
         refuse_contradictions(asked, self.words, self.model, self.datamodule)
         if isinstance(self.model, RestorationTask):
             self.model.check_settings()
+        asked_trainer = self.config[command]["trainer"]
+        refuse_shared_statistics(self.trainer, asked_trainer.get("sync_batchnorm"))
         refuse_used_folder(self.trainer)
         data = self.config[command].get("data") or {}
         allow_open_files(int((data.get("init_args") or {}).get("num_workers") or 0))

@@ -49,6 +49,13 @@ _REWRITTEN = (
     ),
 )
 """Pattern, key, what was found, what to do: where their advice is for programmers."""
+_BETWEEN_PROCESSES = re.compile(r"gloo|NCCL|TCPStore|client socket|store->")
+_LOST = re.compile(
+    r"connection (?:closed|reset|refused|was)|broken pipe|remote (?:process|worker)"
+    r"|tim(?:ed |e)out",
+    re.IGNORECASE,
+)
+"""What gloo, NCCL and torch say where one of several processes is gone."""
 _OF_MODEL = (
     ("Invalid learning rate", "learning_rate"),
     ("Invalid beta", "betas"),
@@ -72,7 +79,7 @@ def refused(
         if isinstance(cause, BlindSRError):
             return cause
     for cause in causes:
-        line = _memory(cause) or _system(cause, folder)
+        line = _memory(cause) or _lost_process(cause) or _system(cause, folder)
         if line is not None:
             return line
     for cause in causes:
@@ -98,6 +105,21 @@ def _memory(error: BaseException) -> BlindSRError | None:
         "data.batch_size",
         found="more memory needed than there is",
         fix="Give a smaller --data.batch_size or --data.crop, or --trainer.precision bf16-mixed.",
+    )
+
+
+def _lost_process(error: BaseException) -> BlindSRError | None:
+    """One of several processes was killed, or its machine cannot be reached."""
+    text = str(error)
+    if not isinstance(error, RuntimeError) or not _BETWEEN_PROCESSES.search(text):
+        return None
+    if not _LOST.search(text):
+        return None
+    return BlindSRError(
+        "another process of this run",
+        found="ended, or cannot be reached",
+        expected="all of them to take part",
+        fix="Look at its last lines; one that was killed without any often lacked memory.",
     )
 
 

@@ -1,0 +1,208 @@
+"""What two processes compute is what one computes: gradients, draws, a resumed run; and a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from lightning.pytorch import Trainer
+from tests.conftest import REPOSITORY
+from tests.helpers.configurations import write_config
+
+from blindsr.cli.training.command import main
+from blindsr.cli.training.refused import refused
+from blindsr.networks import CMOS
+from blindsr.tasks import RRDBSFTTask
+
+SCRIPT = str(REPOSITORY / "tests/integration/run_main.py")
+TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.num_workers", "0"]
+STATED_SECONDS = 30  # in docs/guides/several_gpus.md
+
+
+def environment():
+    paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
+    return {**os.environ, "PYTHONPATH": paths}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One group of two processes: a fit that is recorded, one, and its second half again."""
+    folder = tmp_path_factory.mktemp("two")
+    recorded = write_config(folder, "recorded", "rrdb_sft", max_epochs=1, precision="64-true")
+    content = yaml.safe_load(recorded.read_text())
+    content["model"]["init_args"]["use_semantics"] = False  # no batch normalisation
+    content["trainer"]["callbacks"].append(
+        {
+            "class_path": "tests.integration.rank_steps.RankSteps",
+            "init_args": {"folder": str(folder)},
+        }
+    )
+    recorded.write_text(yaml.safe_dump(content))
+    uneven = [*TWO, "--data.train_count", "5", "--data.batch_size", "1"]
+    uneven += ["--data.on_the_fly", "true"]
+    commands = ["fit", "-c", str(recorded), *uneven]
+    config = write_config(folder, "resumed", max_epochs=-1, max_steps=5)
+    content = yaml.safe_load(config.read_text())
+    often = {"every_n_train_steps": 2, "filename": "{step}", "save_top_k": -1}
+    kind = "lightning.pytorch.callbacks.ModelCheckpoint"
+    content["trainer"]["callbacks"].append({"class_path": kind, "init_args": often})
+    config.write_text(yaml.safe_dump(content))
+    pause = folder / "logs/resumed/version_0/checkpoints/step=2.ckpt"
+    for more in ([], ["--ckpt_path", str(pause)]):
+        commands += ["--then", "fit", "-c", str(config), *uneven, *more]
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *commands],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def steps(folder):
+    """Of each step those of both ranks."""
+    ranks = [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+    assert len(ranks[0]) == len(ranks[1]) == 3
+    return list(zip(*ranks, strict=True))
+
+
+@pytest.mark.slow
+def test_uneven_training_set_is_seen_whole(steps):
+    names = [name for step in steps for rank in step for name in rank["batch"]["name"]]
+    assert len(names) == 6
+    assert len(set(names)) == 5  # one comes twice, that both ranks take three steps
+
+
+@pytest.mark.slow
+def test_no_two_samples_have_one_content(steps):
+    samples = [rank["batch"] for step in steps for rank in step]
+    for key in ("lr", "blur"):
+        for i, one in enumerate(samples):
+            assert not any(torch.equal(one[key], other[key]) for other in samples[:i]), key
+
+
+@pytest.mark.slow
+def test_gradients_are_those_of_one_process_with_the_joined_batch(steps, folder):
+    options = yaml.safe_load((folder / "recorded.yaml").read_text())["model"]["init_args"]
+    task = RRDBSFTTask(num_classes=0, **options).double()
+    for first, second in steps:
+        weights = first["weights"]
+        assert all(torch.equal(tensor, second["weights"][n]) for n, tensor in weights.items())
+        task.load_state_dict(weights, strict=False)
+        task.zero_grad()
+        batch = {
+            key: torch.cat([first["batch"][key], second["batch"][key]])
+            for key in ("lr", "hr", "blur")
+        }
+        sr = task(batch["lr"], batch["blur"])
+        torch.nn.functional.l1_loss(sr, batch["hr"]).backward()
+        compared = 0
+        for name, parameter in task.named_parameters():
+            if parameter.grad is None:
+                continue
+            for rank in (first, second):
+                found = rank["gradients"][name]
+                off = float((found - parameter.grad).norm() / parameter.grad.norm())
+                assert off < 1e-6 or float(parameter.grad.norm()) < 1e-12, name
+            compared += 1
+        assert compared > 20
+
+
+@pytest.mark.slow
+def test_a_resumed_run_ends_as_one_in_a_piece(folder):
+    """The pause lies within an epoch of three steps."""
+    runs = (folder / f"logs/resumed/version_{n}/checkpoints/step=4.ckpt" for n in (0, 1))
+    one, other = (torch.load(path, weights_only=True) for path in runs)
+    assert one["global_step"] == other["global_step"] == 4
+    for name, tensor in one["state_dict"].items():
+        assert torch.equal(tensor, other["state_dict"][name]), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_rank_ends_the_other_with_one_line(killed, tmp_path):
+    config = write_config(tmp_path, "killed", "rrdb_sft", max_epochs=10000)
+    words = ["fit", "-c", str(config), *TWO, "--trainer.check_val_every_n_epoch", "10000"]
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, *words, "--trainer.enable_progress_bar", "false"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=environment(),
+    )
+    with process:
+        deadline = time.monotonic() + 200
+        while not any(p.stat().st_size for p in (tmp_path / "logs").rglob("metrics.csv")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        listed = subprocess.run(
+            ["pgrep", "-P", str(process.pid), "-f", "run_main"], capture_output=True, check=True
+        )
+        (child,) = map(int, listed.stdout.split())
+        started = time.monotonic()
+        os.kill(child if killed else process.pid, signal.SIGKILL)
+        error = process.stderr.read()  # until no process has it open
+        assert time.monotonic() - started < STATED_SECONDS
+    assert process.returncode == (2 if killed else -signal.SIGKILL)
+    lines = [line for line in error.splitlines() if "blindsr: error" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("blindsr: error: another process of this run: ended, or cannot be")
+    assert "Traceback" not in error
+
+
+def test_statistics_are_shared_by_every_layer_and_change_no_weights():
+    trainer = Trainer(
+        devices=2,
+        strategy="ddp",
+        accelerator="cpu",
+        sync_batchnorm=True,
+        logger=False,
+        enable_checkpointing=False,
+    )
+    network = CMOS(backbone="pyramid_small", num_classes=3).eval()
+    lr = torch.rand(1, 3, 16, 20, generator=torch.manual_seed(0))
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    with torch.no_grad():
+        before, names = network(lr), list(network.state_dict())
+        shared = trainer.strategy._layer_sync.apply(network)
+        after = shared(lr)
+    found = [m for m in shared.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    assert len(found) == len(layers) > 5
+    assert all(isinstance(module, torch.nn.SyncBatchNorm) for module in found)
+    assert list(shared.state_dict()) == names
+    assert torch.equal(before.blur, after.blur)
+
+
+def test_shared_statistics_on_cpus_are_refused(tmp_path, capsys):
+    config = write_config(tmp_path)
+    words = ["fit", "-c", str(config), *TWO, "--trainer.sync_batchnorm", "true"]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "trainer.sync_batchnorm: true on CPUs, expected GPUs" in error
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[third_party/gloo/gloo/transport/tcp/pair.cc:545] Read error [::1]:390: Connection reset",
+        "[gloo/transport/tcp/unbound_buffer.cc:81] Timed out waiting 1800000ms for recv operation",
+        "NCCL communicator was aborted on rank 0. ncclRemoteError: A call failed possibly due to a "
+        "network error or a remote process exiting prematurely.",
+        "The client socket has timed out after 60000ms while trying to connect to (node1, 29500).",
+    ],
+)
+def test_what_libraries_say_of_a_lost_process_is_one_line(text):
+    line = refused(RuntimeError(text))
+    assert line is not None
+    assert str(line).startswith("another process of this run: ended, or cannot be reached")
+    assert refused(RuntimeError("Connection reset by peer")) is None  # nobody's here

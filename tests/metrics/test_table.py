@@ -23,15 +23,20 @@ from blindsr.metrics import (
 from blindsr.metrics.table import metric_of, show, split_region
 from blindsr.types import Estimate
 
-HIGHER = {"psnr", "ssim", "vif", "blur_psnr", "blur_ssim", "blur_rank", "miou"}
+HIGHER = {"psnr", "ssim", "vif", "vif_wavelet", "vsi", "ms_ssim", "blur_psnr", "blur_ssim"} | {
+    "blur_rank",
+    "miou",
+}
+LOWER = {"gmsd", "gmsd_full", "lpips", "dists", "niqe"}
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
-SIZES = (1, 2, 5, 6, 10, 11, 30, 31, 40, 41)
+SIZES = (1, 2, 5, 6, 10, 11, 30, 31, 32, 40, 41)
+LARGER = (71, 72, 160, 161, 191, 192)  # for the metrics that are asked for apart
 
 
 class Distance(nn.Module):
-    """Stands for LPIPS: refuses what AlexNet could not take."""
+    """Stands for LPIPS and DISTS: refuses what AlexNet could not take."""
 
-    def forward(self, first, second, *, normalize):
+    def forward(self, first, second, *, normalize=False):
         assert min(first.shape[-2:]) >= 31
         return (first - second).abs().mean((1, 2, 3), keepdim=True)
 
@@ -54,10 +59,13 @@ def estimate_of(blur, classes=3):
     return Estimate(**{**dict.fromkeys(Estimate._fields), **fields})
 
 
+ALL = {"full": True, "extra": True, "lpips": Distance(), "dists": Distance()}
+
+
 def collectors():
     return (
-        RestorationScores(full=True, lpips=Distance()),
-        PreservationScores(full=True, lpips=Distance()),
+        RestorationScores(**ALL),
+        PreservationScores(**ALL),
         EstimateScores(3, 5.0),
     )
 
@@ -68,7 +76,7 @@ def test_every_metric_class_knows_its_direction():
         for name, score in collector.scores.items():
             assert isinstance(score, TorchMetric)
             found.setdefault(split_region(name)[1], set()).add(score.higher_is_better)
-    expected = {name: {True} for name in HIGHER} | {"gmsd": {False}, "lpips": {False}}
+    expected = {name: {True} for name in HIGHER} | {name: {False} for name in LOWER}
     assert found == {**expected, "texture": {None}}
     assert set(found) == set(METRICS)
 
@@ -87,8 +95,8 @@ def test_collectors_can_be_sent_to_another_process():
 def test_images_below_the_least_size_have_no_score_and_raise_nothing(crop):
     for size in SIZES:
         sr, hr = pair(size)
-        whole = RestorationScores(crop, full=True, lpips=Distance())
-        regions = PreservationScores(crop, full=True, lpips=Distance())
+        whole = RestorationScores(crop, **{**ALL, "extra": False})
+        regions = PreservationScores(crop, **{**ALL, "extra": False})
         whole.update(sr, hr)
         regions.update(sr, hr, halves(hr))
         found = whole.compute()
@@ -96,6 +104,15 @@ def test_images_below_the_least_size_have_no_score_and_raise_nothing(crop):
         for name, value in found.items():
             fits = size - 2 * crop >= METRICS[name].least_size
             assert bool(value.isfinite()) == fits, (name, size)
+
+
+def test_so_have_images_below_the_least_size_of_other_metrics():
+    for size in (1, 5, 6, *LARGER):
+        sr, hr = pair(size, count=1)
+        whole = RestorationScores(full=True, extra=True)
+        whole.update(sr, hr)
+        for name, value in whole.compute().items():
+            assert bool(value.isfinite()) == (size >= METRICS[name].least_size), (name, size)
 
 
 def test_small_maps_have_no_ssim_and_raise_nothing():

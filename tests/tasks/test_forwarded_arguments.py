@@ -15,7 +15,7 @@ from blindsr.tasks import CMOSTask
 DATA = {"num_classes", "scale", "sigma_max"}
 EVERY = {"weight_decay", "warmup_steps"}
 ANNEALED = EVERY | {"learning_rate", "betas", "cosine_steps", "min_learning_rate", "restart"}
-SCORED = {"crop_border", "lpips"}
+SCORED = {"crop_border", "lpips", "dists", "pyiqa", "metrics"}
 KEYS = {
     "CMOSTask": DATA
     | ANNEALED

@@ -24,8 +24,11 @@ _SHOWN = 40
 EXAMPLES = """examples:
   blindsr score photo_large.png photo_true.png
   blindsr score results ground_truth --crop 4 --lpips alexnet-owt-7be5be79.pth --json scores.json
+  blindsr score results ground_truth --pyiqa ahiq musiq    (needs pyiqa: non-commercial)
 
-PSNR, SSIM, GMSD and VIF are taken on 8-bit luma, LPIPS on 8-bit RGB, as in papers."""
+PSNR, SSIM, GMSD and VIF are taken on 8-bit studio-range luma; GMSD (full-range), wavelet VIF and
+MS-SSIM on full-range luma; VSI, LPIPS and DISTS on 8-bit RGB. NIQE has a model of its own and
+stands beside no published value. docs/guides/metrics.md says which may stand beside which."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("hr", metavar="HR", type=Path, help="the true one, or a folder with one for each")
     add("--crop", metavar="N", type=_pixels, default=0, help="pixels of border left out [0]")
     add("--lpips", metavar="FILE", type=Path, help="torchvision's AlexNet, to score LPIPS too")
+    add("--dists", metavar="FILE", type=Path, help="torchvision's VGG16, to score DISTS too")
+    add("--pyiqa", metavar="NAME", nargs="+", help="metrics of pyiqa, where it is installed")
     add(
         "--json",
         metavar="FILE",
@@ -58,11 +63,12 @@ def _score(arguments: argparse.Namespace, batch: Batch) -> int:
 
     pairs = _pairs(arguments.sr, arguments.hr, batch)
 
-    from blindsr.metrics import RestorationScores, load_lpips  # loads torch
+    from blindsr.metrics import RestorationScores  # loads torch
+    from blindsr.metrics.restoration import load_networks
 
     batch.total = len(pairs) + len(batch.failures)
-    lpips = None if arguments.lpips is None else load_lpips(arguments.lpips)
-    meter = RestorationScores(arguments.crop, full=True, lpips=lpips)
+    networks = load_networks(vars(arguments))
+    meter = RestorationScores(arguments.crop, full=True, extra=True, **networks)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     found: dict[str, dict[str, float]] = {}
     for index, _ in track_parts([sr for sr, _ in pairs], console, "pictures"):

@@ -2,7 +2,8 @@
 
 from .collector import mean_over_groups
 from .estimate import EstimateScores
-from .lpips import load_lpips
+from .full_range import gmsd_full, ms_ssim, vif_wavelet, vsi
+from .lpips import load_dists, load_lpips
 from .modules import (
     PSNRY,
     SSIMY,
@@ -13,6 +14,7 @@ from .modules import (
     confusion_matrix,
     mean_iou,
 )
+from .niqe import niqe
 from .preservation import PreservationScores
 from .quality import (
     best_constant_blur_psnr,
@@ -49,13 +51,19 @@ __all__ = [
     "checkpoint_mode",
     "confusion_matrix",
     "gmsd",
+    "gmsd_full",
+    "load_dists",
     "load_lpips",
     "mean_iou",
     "mean_over_groups",
+    "ms_ssim",
+    "niqe",
     "psnr",
     "psnr_y",
     "ssim",
     "ssim_y",
     "texture_ratio",
     "vif",
+    "vif_wavelet",
+    "vsi",
 ]

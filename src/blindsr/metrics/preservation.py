@@ -19,7 +19,8 @@ class PreservationScores(ScoreCollector):
     The scores of whole images are those of :class:`RestorationScores`. With a mask come
     ``blurred_<score>`` and ``sharp_<score>``. PSNR and SSIM are means over the region's pixels. The
     others compare windows or features of the whole image: outside the region the SR image is
-    replaced by HR, so only the region can differ. They shrink with its share of the image: compare
+    replaced by HR, so only the region can differ; metrics without a reference are left out. They
+    shrink with its share of the image: compare
     them between networks, not between regions. ``texture`` is
     :func:`~blindsr.metrics.texture_ratio`: 1 keeps the blur as it is, more invents texture in it,
     less smooths it.
@@ -27,14 +28,23 @@ class PreservationScores(ScoreCollector):
     Args:
         crop: border in pixels left out on every side.
         full: more than PSNR, SSIM and ``texture``.
+        extra: see :class:`RestorationScores`.
         networks: by metric, ``lpips`` from :func:`~blindsr.metrics.lpips.load_lpips`.
     """
 
-    def __init__(self, crop: int = 0, *, full: bool = False, **networks: nn.Module | None) -> None:
+    def __init__(
+        self,
+        crop: int = 0,
+        *,
+        full: bool = False,
+        extra: bool = False,
+        **networks: nn.Module | None,
+    ) -> None:
         whole, regional, pasted = {}, {}, {}
-        for name, (metric, function) in image_scores(crop, full=full, networks=networks).items():
+        chosen = image_scores(crop, full=full, extra=extra, networks=networks)
+        for name, (metric, function) in chosen.items():
             whole[name] = mean_over_images(metric, function, crop=crop)
-            for region in REGIONS:
+            for region in REGIONS if metric.reference else ():
                 if metric.inside is None:
                     score = mean_over_images(metric, function, crop=crop)
                     pasted[f"{region}_{name}"] = score

@@ -38,7 +38,8 @@ VIF_MIN = 41
 """Smallest image for VIF's four scales."""
 
 
-def _require_same_shape(name: str, first: Tensor, second: Tensor) -> None:
+def require_same_shape(name: str, first: Tensor, second: Tensor) -> None:
+    """Raise a DataError unless both are (N, C, H, W) of one shape."""
     if first.shape != second.shape or first.ndim != 4:
         raise DataError(
             name,
@@ -47,7 +48,8 @@ def _require_same_shape(name: str, first: Tensor, second: Tensor) -> None:
         )
 
 
-def _require_size(name: str, image: Tensor, least: int) -> None:
+def require_size(name: str, image: Tensor, least: int) -> None:
+    """Raise a DataError if a side of the images is shorter than ``least`` pixels."""
     if min(image.shape[-2:]) < least:
         raise DataError(
             name,
@@ -58,7 +60,7 @@ def _require_size(name: str, image: Tensor, least: int) -> None:
 
 def psnr(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
     """PSNR in dB of each image of a batch, (N, C, H, W) -> (N,) float64; ``inf`` where equal."""
-    _require_same_shape("psnr", estimate, target)
+    require_same_shape("psnr", estimate, target)
     # torchmetrics converts ln to log10 in float32, an error of 1e-6 dB
     error = (estimate.double() - target.double()).square().mean(dim=(1, 2, 3))
     return 10 * torch.log10(data_range**2 / error)
@@ -86,8 +88,8 @@ def ssim_map(estimate: Tensor, target: Tensor, data_range: float) -> Tensor:
     Raises:
         DataError: if the shapes differ or an image is smaller than the window.
     """
-    _require_same_shape("ssim", estimate, target)
-    _require_size("ssim", target, SSIM_MIN)
+    require_same_shape("ssim", estimate, target)
+    require_size("ssim", target, SSIM_MIN)
     _, full = structural_similarity_index_measure(
         estimate.double(),
         target.double(),
@@ -118,25 +120,25 @@ def luma_8bit(image: Tensor, crop: int = 0) -> Tensor:
 
 def psnr_y(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     """PSNR in dB on 8-bit luma, (N, 3, H, W) in [0, 1] -> (N,)."""
-    _require_same_shape("psnr_y", sr, hr)
+    require_same_shape("psnr_y", sr, hr)
     return psnr(luma_8bit(sr, crop), luma_8bit(hr, crop), data_range=255.0)
 
 
 def ssim_y(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     """SSIM on 8-bit luma, (N, 3, H, W) in [0, 1] -> (N,)."""
-    _require_same_shape("ssim_y", sr, hr)
+    require_same_shape("ssim_y", sr, hr)
     return ssim(luma_8bit(sr, crop), luma_8bit(hr, crop), data_range=255.0)
 
 
 def blur_psnr(estimate: Tensor, blur: Tensor, sigma_max: float) -> Tensor:
     """PSNR in dB of sigma maps over sigma_max, (N, 1, H, W) in HR pixels -> (N,)."""
-    _require_same_shape("blur_psnr", estimate, blur)
+    require_same_shape("blur_psnr", estimate, blur)
     return psnr(estimate / sigma_max, blur / sigma_max, data_range=1.0)
 
 
 def blur_ssim(estimate: Tensor, blur: Tensor, sigma_max: float) -> Tensor:
     """SSIM of sigma maps scaled so that sigma_max is 255, (N, 1, H, W) in HR pixels -> (N,)."""
-    _require_same_shape("blur_ssim", estimate, blur)
+    require_same_shape("blur_ssim", estimate, blur)
     scale = 255.0 / sigma_max
     return ssim(estimate.double() * scale, blur.double() * scale, data_range=255.0)
 
@@ -192,9 +194,9 @@ def gmsd(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     """
     import piq
 
-    _require_same_shape("gmsd", sr, hr)
+    require_same_shape("gmsd", sr, hr)
     first, second = (luma_8bit(image, crop).float() / 255 for image in (sr, hr))
-    _require_size("gmsd", first, GMSD_MIN)
+    require_size("gmsd", first, GMSD_MIN)
     # piq raises at NaN, which here is the answer for the image that has it
     valid = (first + second).flatten(1).isfinite().all(1)
     scores = piq.gmsd(first.nan_to_num(), second.nan_to_num(), data_range=1.0, reduction="none")
@@ -209,7 +211,7 @@ def vif(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     Raises:
         DataError: if the shapes differ or an image is smaller than 41 x 41.
     """
-    _require_same_shape("vif", sr, hr)
+    require_same_shape("vif", sr, hr)
     first, second = (luma_8bit(image, crop).float() for image in (sr, hr))
-    _require_size("vif", first, VIF_MIN)
+    require_size("vif", first, VIF_MIN)
     return visual_information_fidelity(first, second, reduction="none").double()

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from . import quality, regions
+from . import full_range, quality, regions
+from .lpips import DISTS_LEAST_SIZE, dists_8bit, load_dists, load_lpips, lpips_8bit
 from .lpips import LEAST_SIZE as LPIPS_LEAST_SIZE
-from .lpips import load_lpips, lpips_8bit
 from .modules import mean_iou
+from .niqe import LEAST_SIZE as NIQE_LEAST_SIZE
+from .niqe import niqe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,9 +34,9 @@ class Metric:
         title: name for people.
         compares: what ``score`` is called with, and its result:
             ``"image"``: ``score(sr, hr, crop=pixels) -> (N,)``, with ``network=`` too if ``load``
-            is given; ``"region"``: ``score(sr, hr, inside) -> (N,)`` for the pixels of the region
-            ``only_in``; ``"blur"``: ``score(estimate, blur, sigma_max=pixels) -> (N,)``;
-            ``"seg"``: ``score(confusion matrix) -> ()``.
+            or ``needs_network`` is given; ``"region"``: ``score(sr, hr, inside) -> (N,)`` for the
+            pixels of the region ``only_in``; ``"blur"``: ``score(estimate, blur, sigma_max=pixels)
+            -> (N,)``; ``"seg"``: ``score(confusion matrix) -> ()``.
             NaN is undefined, ``+inf`` an exact match; no mean holds either.
         better: ``"higher"``, ``"lower"``, or ``"one"`` where 1 is right and no direction is better.
         unit: of the score, e.g. ``"dB"``.
@@ -43,8 +45,13 @@ class Metric:
             smaller image is NaN.
         package: a package beside the required ones that ``score`` imports; without it there is no
             such score.
-        load: reads the network that ``score`` needs from the file which the task's argument of the
-            metric's name gives; without a file there is no such score.
+        load: reads the network that ``score`` needs from the file which the argument of the
+            metric's name gives, of a task and of ``blindsr score``; without a file there is no such
+            score.
+        needs_network: ``score`` needs a network that comes in another way.
+        reference: compares with HR. What does not has no score inside a region.
+        extra: scored where all metrics are asked for alone: ``blindsr score``, and tests with
+            ``--model.metrics all``.
         inside: ``inside(sr, hr, mask, crop=pixels) -> (N,)``, the score over a region's pixels.
             ``None``: ``score`` of the SR image with HR pasted outside the region.
         only_in: the only region that has the score, whose logged name then has no prefix.
@@ -62,6 +69,9 @@ class Metric:
     least_size: int = 1
     package: str | None = None
     load: Callable[[str], nn.Module] | None = None
+    needs_network: bool = False
+    reference: bool = True
+    extra: bool = False
     inside: Callable[..., Tensor] | None = None
     only_in: str = ""
     every_epoch: bool = False
@@ -77,6 +87,11 @@ class Metric:
     def higher_is_better(self) -> bool | None:
         """As torchmetrics has it; ``None`` where no direction is better."""
         return {"higher": True, "lower": False}.get(self.better)
+
+    @property
+    def has_network(self) -> bool:
+        """Whether ``score`` is called with a network."""
+        return self.needs_network or self.load is not None
 
     @property
     def installed(self) -> bool:
@@ -101,7 +116,7 @@ METRICS: dict[str, Metric] = {
         least_size=quality.SSIM_MIN,
         inside=regions.ssim_y_inside,
         every_epoch=True,
-        dropped=3,
+        dropped=8,
     ),
     "lpips": Metric(
         title="LPIPS",
@@ -111,6 +126,14 @@ METRICS: dict[str, Metric] = {
         least_size=LPIPS_LEAST_SIZE,
         load=load_lpips,
     ),
+    "dists": Metric(
+        title="DISTS",
+        better="lower",
+        compares="image",
+        score=dists_8bit,
+        least_size=DISTS_LEAST_SIZE,
+        load=load_dists,
+    ),
     "gmsd": Metric(
         title="GMSD",
         better="lower",
@@ -118,13 +141,61 @@ METRICS: dict[str, Metric] = {
         score=quality.gmsd,
         least_size=quality.GMSD_MIN,
         package="piq",
-        dropped=2,
+        dropped=7,
+    ),
+    "gmsd_full": Metric(
+        title="GMSD, full-range luma",
+        better="lower",
+        compares="image",
+        score=full_range.gmsd_full,
+        least_size=quality.GMSD_MIN,
+        package="piq",
+        extra=True,
+        dropped=5,
     ),
     "vif": Metric(
         title="VIF",
         compares="image",
         score=quality.vif,
         least_size=quality.VIF_MIN,
+        dropped=6,
+    ),
+    "vif_wavelet": Metric(
+        title="VIF, wavelets",
+        compares="image",
+        score=full_range.vif_wavelet,
+        least_size=full_range.VIF_WAVELET_MIN,
+        package="pyrtools",
+        extra=True,
+        dropped=4,
+    ),
+    "vsi": Metric(
+        title="VSI",
+        compares="image",
+        score=full_range.vsi,
+        least_size=full_range.VSI_MIN,
+        package="piq",
+        extra=True,
+        dropped=3,
+    ),
+    "ms_ssim": Metric(
+        title="MS-SSIM",
+        compares="image",
+        score=full_range.ms_ssim,
+        least_size=full_range.MS_SSIM_MIN,
+        package="piq",
+        extra=True,
+        dropped=2,
+    ),
+    "niqe": Metric(
+        title="NIQE, own model",
+        better="lower",
+        decimals=2,
+        compares="image",
+        score=niqe,
+        least_size=NIQE_LEAST_SIZE,
+        reference=False,
+        extra=True,
         dropped=1,
     ),
     "blur_psnr": Metric(

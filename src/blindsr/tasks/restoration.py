@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -45,10 +45,23 @@ class RestorerTask(RestorationTask):
     Args:
         crop_border: pixels left out on every side before scoring.
         lpips: torchvision's AlexNet file, to score LPIPS; ``None`` goes without.
+        dists: torchvision's VGG16 file, to score DISTS; ``None`` goes without.
+        pyiqa: metrics of pyiqa by name (``ahiq``, ``musiq``), where it is installed.
+        metrics: ``"all"`` scores a test by the metrics of other conventions too, which takes
+            several times as long; see the guide to metrics.
         options: see the base class.
     """
 
-    def __init__(self, *, crop_border: int = 0, lpips: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        crop_border: int = 0,
+        lpips: str | None = None,
+        dists: str | None = None,
+        pyiqa: tuple[str, ...] = (),
+        metrics: Literal["usual", "all"] = "usual",
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.val_scores = RestorationScores(crop_border)
         self.test_scores: dict[str, dict[str, ScoreCollector]] = {}
@@ -148,7 +161,14 @@ class RestorerTask(RestorationTask):
 
     def new_scores(self) -> ScoreCollector:
         """Collector of all the scores of one row and group."""
-        return RestorationScores(self.hparams["crop_border"], full=True, **self.score_networks)
+        return RestorationScores(
+            self.hparams["crop_border"], full=True, extra=self.all_metrics, **self.score_networks
+        )
+
+    @property
+    def all_metrics(self) -> bool:
+        """Whether a test is scored by all metrics there are."""
+        return self.hparams["metrics"] == "all"
 
     def add_scores(
         self, scores: ScoreCollector, sr: Tensor, hr: Tensor, batch: Batch, index: int

@@ -165,7 +165,12 @@ class TwoBranchTask(RestorerTask):
 
     def new_scores(self) -> PreservationScores:
         """Scores by region."""
-        return PreservationScores(self.hparams["crop_border"], full=True, **self.score_networks)
+        return PreservationScores(
+            self.hparams["crop_border"],
+            full=True,
+            extra=self.all_metrics and self.trainer.testing,
+            **self.score_networks,
+        )
 
     def add_scores(
         self, scores: ScoreCollector, sr: Tensor, hr: Tensor, batch: Batch, index: int

@@ -154,7 +154,7 @@ def blur_rank(estimate: Tensor, blur: Tensor, sigma_max: float) -> Tensor:  # no
         blur: true sigma.
         sigma_max: has no part in it.
     """
-    _require_same_shape("blur_rank", estimate, blur)
+    require_same_shape("blur_rank", estimate, blur)
     pairs = zip(estimate.flatten(1).double(), blur.flatten(1).double(), strict=True)
     return torch.stack([_spearman(one, true) for one, true in pairs])
 

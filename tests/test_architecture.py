@@ -20,8 +20,9 @@ MAY_IMPORT = {
     "photo": LOW,
     "drawing": LOW,
     "degradation": LOW,
+    "diffusion": {*LOW, "degradation"},
     "data": {*LOW, "photo", "degradation", "drawing"},
-    "networks": {*LOW, "degradation"},
+    "networks": {*LOW, "degradation", "diffusion"},
     "losses": LOW,
     "metrics": {*LOW, "losses"},  # LPIPS is both
     "weights": {*LOW, "runs", "networks"},
@@ -46,7 +47,8 @@ MAY_IMPORT = {
 }
 """Package or module -> what it may import; every one has an entry."""
 WITHOUT_LIGHTNING = (
-    *("types", "errors", "imaging", "photo", "drawing", "degradation", "networks", "losses"),
+    *("types", "errors", "imaging", "photo", "drawing", "degradation", "diffusion"),
+    *("networks", "losses"),
 )
 
 

@@ -20,6 +20,8 @@ from blindsr.networks import (
     DCLS,
     RRDBSFT,
     RRDBSFTPCA,
+    SSR,
+    SVKR,
     BlindSR,
     BlurUNet,
     KOALAnet,
@@ -69,6 +71,8 @@ def test_every_kind_has_a_role_and_marks_of_its_own(name):
     networks["manet"] = lambda: MANet(kernel_size=5, features=(4, 8))
     networks["rrdb_sft_pca"] = lambda: RRDBSFTPCA(2, kernel_size=5, blocks=1, features=8, growth=4)
     networks["manet_sr"] = lambda: MANetSR(networks["manet"](), networks["rrdb_sft_pca"]())
+    networks["svkr"] = lambda: SVKR(width=8, blocks=1)
+    networks["ssr"] = lambda: SSR(kernel_width=8, kernel_blocks=1, width=8, blocks=1)
     networks["blind"] = lambda: BlindSR(networks["cmos"](), networks["rrdb_sft"]())
     network = networks[name]()
     assert kinds.kind_of(network) is kind

@@ -14,6 +14,8 @@ from .gia import GIA
 from .koalanet import KOALAnet
 from .manet import RRDBSFTPCA, MANet, MANetSR
 from .rrdb_sft import RRDBSFT
+from .ssr.ssr import SSR
+from .ssr.svkr import SVKR
 
 __all__ = [
     "CMOS",
@@ -21,6 +23,8 @@ __all__ = [
     "DANOutput",
     "DCLS",
     "RRDBSFT",
+    "SSR",
+    "SVKR",
     "RRDBSFTPCA",
     "BlindSR",
     "BlurUNet",

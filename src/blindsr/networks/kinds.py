@@ -42,6 +42,8 @@ from .manet import restorer_settings as rrdb_sft_pca_settings
 from .network_kind import Network, NetworkKind, Official
 from .roles import Role
 from .rrdb_sft import RRDBSFT
+from .ssr.ssr import SSR
+from .ssr.svkr import SVKR
 from .tile_needs import (
     TileNeeds,
     blur_sr_needs,
@@ -53,6 +55,8 @@ from .tile_needs import (
     manet_needs,
     rrdb_sft_needs,
     rrdb_sft_pca_needs,
+    ssr_needs,
+    svkr_needs,
 )
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -410,5 +414,23 @@ add(
             fixed={"skip": "none", "residual": 0.2},
             settings=rrdb_sft_pca_settings,
         ),
+    )
+)
+add(
+    NetworkKind(
+        "svkr",
+        SVKR,
+        "SVKR",
+        marks=("kernel_net.",),
+        tile_needs=svkr_needs,
+    )
+)
+add(
+    NetworkKind(
+        "ssr",
+        SSR,
+        "SSR",
+        marks=("svkr.kernel_net.", "conditioned.amf."),
+        tile_needs=ssr_needs,
     )
 )

@@ -21,6 +21,8 @@ from .dcls import MIN_SIZE as DCLS_MIN_SIZE
 from .koalanet import KOALAnet
 from .manet import RRDBSFTPCA, STRIDE, MANet
 from .rrdb_sft import RRDBSFT
+from .ssr.ssr import SSR
+from .ssr.svkr import SVKR
 
 CMOS_OVERLAP = 96
 """Its flow alignment samples far away; smaller overlaps gave larger measured errors."""
@@ -53,6 +55,9 @@ class TileNeeds(NamedTuple):
     """Shortest side of a picture."""
     bytes_per_pixel: int = 20_000
     """Peak of memory per LR pixel of a tile, in float32 on a CPU."""
+    whole: bool = False
+    """It must see the picture whole, as one tile: it solves for all pixels together, and has tiles
+    of its own where memory matters."""
     picture_means: bool = False
     """It takes means over the whole picture, see
     :class:`~blindsr.networks.blocks.whole_picture.PictureMeans`."""
@@ -140,6 +145,18 @@ def rrdb_sft_pca_needs(network: RRDBSFTPCA) -> TileNeeds:
     maps = 3 * network.kernel_size**2 + 10 * network.conv_first.out_channels
     bytes_ = FLOAT * (maps + 8 * network.scale**2)
     return TileNeeds(overlap=RRDBSFT_OVERLAP, bytes_per_pixel=bytes_)
+
+
+def svkr_needs(network: SVKR) -> TileNeeds:
+    """The thin lens is fitted to the whole picture; all features have the size of LR."""
+    width, hr = network.kernel_net.lr_first.out_channels, network.scale**2
+    return TileNeeds(whole=True, bytes_per_pixel=FLOAT * (12 * width + 40 * hr))
+
+
+def ssr_needs(network: SSR) -> TileNeeds:
+    """The data step solves for the whole picture; the denoiser runs in tiles of its own."""
+    estimator = svkr_needs(network.svkr)
+    return estimator._replace(bytes_per_pixel=estimator.bytes_per_pixel + FLOAT * 60 * 16)
 
 
 def _takes_means(network: nn.Module) -> bool:

@@ -42,7 +42,7 @@ def lay_tiles(
         budget: bytes that a tile and the strip of results that it belongs to may take.
         strip_bytes: of the strip, per LR pixel.
     """
-    if tile == 0:
+    if tile == 0 or needs.whole:
         step = None
     elif tile == "auto":
         step = _step_for(size, needs, budget, strip_bytes)

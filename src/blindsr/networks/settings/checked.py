@@ -41,7 +41,14 @@ LIMITS: dict[str, tuple[float, float]] = {
 are no integers must be more than a least value of 0, but for those where 0 means none."""
 FACTS_KEY = "facts"
 """Where checkpoints and descriptions of exports keep what their data were."""
-_ZERO_ALLOWED = ("num_classes", "phase", "facts.sigma_max", "facts.num_classes")
+_ZERO_ALLOWED = (
+    "num_classes",
+    "phase",
+    "kappa",
+    "iterations",
+    "facts.sigma_max",
+    "facts.num_classes",
+)
 _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,100}")
 _LONGEST_NAME = 100  # of a class, in characters
 _SHOWN = 60

@@ -1,0 +1,1 @@
+"""SSR: depth-informed kernels, fused modalities and a diffusion in pixels."""

@@ -31,6 +31,8 @@ class Sample(TypedDict, total=False):
     """(3, s*h, s*w) float32, sRGB in [0, 1]."""
     blur: Tensor
     """(1, s*h, s*w) float32, nominal sigma of an isotropic Gaussian in HR pixels, >= 0."""
+    blurred: Tensor
+    """(3, s*h, s*w) float32, the HR picture out of focus and seen through a camera."""
     seg: Tensor
     """(s*h, s*w) int64, class index 0..C-1, 255 = no label."""
     mask: Tensor
@@ -57,6 +59,7 @@ class Batch(TypedDict, total=False):
     lr: Tensor
     hr: Tensor
     blur: Tensor
+    blurred: Tensor
     seg: Tensor
     mask: Tensor
     depth: Tensor

@@ -20,7 +20,7 @@ TRAININGS = (
     *("pbasr_femasr.yaml", "pbasr_realesrgan.yaml", "pbasr_srformer.yaml"),
     *("rrdb_sft_cityscapes.yaml", "rrdb_sft_cityscapes_paper.yaml", "rrdb_sft_demo.yaml"),
     *("rrdb_sft_nyu.yaml", "rrdb_sft_nyu_released.yaml"),
-    *("small_blur.yaml", "small_blur_sr.yaml"),
+    *("small_blind.yaml", "small_blur.yaml", "small_blur_lr.yaml", "small_blur_sr.yaml"),
 )
 SWEEPS = (
     *("sweeps/cmos_demo.yaml", "sweeps/cmos_nyu.yaml", "sweeps/pbasr_realesrgan.yaml"),

@@ -1,12 +1,19 @@
 """The task of the estimator of blur: it trains, scores and calibrates itself."""
 
+import os
+
 import pytest
 import torch
 from lightning import Trainer
+from tests.conftest import REPOSITORY
 
 from blindsr.data import LeafScenes
+from blindsr.errors import ConfigError
 from blindsr.tasks import BlurUNetTask
 from blindsr.tasks.blur_unet import fitted_spread
+from blindsr.weights.checkpoint import read_network
+
+BOX = REPOSITORY / "src" / "blindsr" / "assets" / "small.safetensors"
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
@@ -44,3 +51,18 @@ def test_sigma_of_an_enlarging_set_is_in_pixels_of_the_picture():
     task = BlurUNetTask(scale=4, width=8)
     blur = torch.full((1, 1, 8, 8), 6.0)
     torch.testing.assert_close(task._sigma({"blur": blur}), torch.full((1, 1, 2, 2), 1.5))
+
+
+def test_it_starts_from_the_estimator_of_a_file():
+    task = BlurUNetTask(scale=1, width=24, weights=os.fspath(BOX))
+    assert task.random_parts() == ""
+    task.preflight("fit", resumed=False)
+    theirs = read_network(BOX).network().estimator.state_dict()
+    for name, tensor in task.network.state_dict().items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+def test_a_file_of_another_width_is_refused():
+    task = BlurUNetTask(scale=1, width=8, weights=os.fspath(BOX))
+    with pytest.raises(ConfigError, match=r"model\.width: 8 in the configuration, expected 24"):
+        task.preflight("fit", resumed=False)

@@ -125,17 +125,57 @@ def test_data_of_another_phase_than_the_restorers_are_refused(tmp_path, data):
 
 
 @pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
-def test_the_configuration_of_the_small_restorer_trains(tmp_path, monkeypatch):
-    """As written, but for its sizes and the file of its estimator."""
-    path = REPOSITORY / "experiments" / "small_blur_sr.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    arguments = content["model"]["init_args"]
-    del arguments["weights"]
-    arguments["estimator"] = ESTIMATOR
-    arguments["restorer"] |= RESTORER
-    content["trainer"] |= {"max_steps": 1, "limit_val_batches": 1, "callbacks": []}
-    small = {"count": 3, "pictures": 2, "val_count": 1, "size": 64, "crop": 16, "num_workers": 0}
-    content["data"]["init_args"] |= small
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+def test_an_estimator_learns_with_the_restorer_if_it_is_to(tmp_path, data):
+    data.blurred = True
+    task = pipeline(estimator_loss=0.01, map_mix={"estimated": 1.0})
+    before = copy.deepcopy(task.network.state_dict())
+    running = trainer(tmp_path, max_steps=2)
+    running.fit(task, data)
+    assert "train/estimator_loss" in running.callback_metrics
+    moved = {
+        k.split(".")[0] for k, v in task.network.state_dict().items() if (v != before[k]).any()
+    }
+    assert moved == {"estimator", "restorer"}
+
+
+def test_what_is_wrong_with_the_restoration_reaches_the_estimator(data):
+    data.setup("fit")
+    batch = {k: v[None] for k, v in data.train_set[0].items() if k != "name"}
+    task = pipeline(estimator_loss=0.01, map_mix={"estimated": 1.0})
+    torch.nn.init.normal_(task.network.restorer.last.weight)  # it starts as bicubic, without maps
+    for block in task.network.restorer.blocks:
+        torch.nn.init.normal_(block.modulation.weight)
+    sr, losses = task.restore_to_learn(batch)
+    (gradient,) = torch.autograd.grad(sr.sum(), task.network.estimator.head.weight)
+    assert gradient.abs().sum() > 0
+    assert set(losses) == {"estimator_loss"}
+
+
+def test_an_estimator_learns_from_mixed_maps_alone():
+    with pytest.raises(ConfigError, match=r"model\.estimator_loss: 0\.01 for BlurUNet"):
+        pipeline(estimator_loss=0.01, map_mix=None)
+
+
+TINY = {"count": 3, "val_count": 1, "num_workers": 0}
+SMALL = {
+    "blur": ({"width": 4}, TINY | {"size": 32, "scenes": 2}),
+    "blur_sr": ({"restorer": RESTORER}, TINY | {"size": 64, "crop": 16, "pictures": 2}),
+    "blur_lr": ({"width": 4}, TINY | {"size": 32, "scenes": 2, "reduced_pictures": 2}),
+    "blind": ({"restorer": RESTORER}, TINY | {"size": 64, "crop": 16, "pictures": 2}),
+}
+"""What is smaller than in the files of the model in the box, in the order of its recipe."""
+
+
+@pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
+def test_the_recipe_of_the_model_in_the_box_runs_from_end_to_end(tmp_path, monkeypatch):
+    """As written, but for sizes: every training starts from the files of those before it."""
     monkeypatch.chdir(tmp_path)
-    assert main(["fit", "-c", "run.yaml", "--trainer.enable_progress_bar", "false"]) == 0
+    for part, (model, data) in SMALL.items():
+        path = REPOSITORY / "experiments" / f"small_{part}.yaml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content["trainer"] |= {"max_steps": 1, "limit_val_batches": 1}
+        content["model"]["init_args"] |= model
+        content["data"]["init_args"] |= data
+        (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+        assert main(["fit", "-c", "run.yaml", "--trainer.enable_progress_bar", "false"]) == 0, part
+        assert list((tmp_path / "logs" / f"small_{part}").rglob("last.ckpt")), part

@@ -177,7 +177,7 @@ def time_needed(task: BlindSRTask, data: PhotographFolder, trainer: Trainer) -> 
     for index in range(_TIMED + 1):
         if index == 1:  # the first one is slower
             begin = time.perf_counter()
-        loss = (task.restore_to_learn(batch) - batch["hr"]).abs().mean()
+        loss = (task.restore_to_learn(batch)[0] - batch["hr"]).abs().mean()
         loss.backward()
         task.zero_grad(set_to_none=True)
     step = (time.perf_counter() - begin) / _TIMED

@@ -19,10 +19,10 @@ _OPTIONS = {"blur": "use_blur", "seg": "use_semantics"}
 
 
 class BlindSR(nn.Module):
-    """A frozen estimator in front of a restorer (CMOS, stage 3).
+    """An estimator in front of a restorer (CMOS, stage 3).
 
-    The estimator stays in evaluation mode and gets no gradients, so neither its weights nor its
-    running statistics change. Only the restorer is trained.
+    The estimator stays in evaluation mode, so its running statistics never change, and its weights
+    require no gradient: only the restorer is trained, unless a task lets the estimator learn.
 
     Args:
         estimator: ``forward(lr) -> Estimate``, for instance :class:`blindsr.networks.CMOS`; its
@@ -72,8 +72,11 @@ class BlindSR(nn.Module):
     def estimate(self, lr: Tensor) -> Estimate:
         """Maps of an LR image at HR size and in HR pixels, without gradient."""
         with torch.no_grad():
-            estimate = self.estimator.estimate(lr)
-            return at_hr(estimate, self.restorer.scale, self.phase) if self.enlarges else estimate
+            return self.at_hr(self.estimator.estimate(lr))
+
+    def at_hr(self, estimate: Estimate) -> Estimate:
+        """Maps of the estimator at HR size and in HR pixels."""
+        return at_hr(estimate, self.restorer.scale, self.phase) if self.enlarges else estimate
 
     def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
         """Restore an LR image without knowing its blur.

@@ -80,7 +80,10 @@ class BlurUNet(EstimatorNetwork):
         Returns:
             ``blur`` and ``blur_scale``, both (N, 1, s*h, s*w) in HR pixels.
         """
-        code = self.log_sigma(lr)
+        return self.from_code(self.log_sigma(lr))
+
+    def from_code(self, code: Tensor) -> Estimate:
+        """Estimate from what :meth:`log_sigma` gives."""
         hr = interpolate(code, scale_factor=self.scale, mode="bilinear", align_corners=False)
         shifted = torch.exp2(hr[:, :1])
         # error of sigma = error of log2 times the derivative of 2^x

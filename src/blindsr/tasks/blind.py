@@ -1,4 +1,4 @@
-"""Stage 3 of CMOS (CVPR 2023): fine-tune the restorer on maps of the frozen estimator."""
+"""Stage 3 of CMOS (CVPR 2023): fine-tune the restorer on estimated maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from blindsr.errors import ConfigError
+from blindsr.losses.pixel import laplace_nll
 from blindsr.networks import BlindSR, kinds
+from blindsr.networks.blur_unet import BlurUNet
 from blindsr.networks.kinds import DEFAULTS, KIND
 from blindsr.networks.settings.build import network_settings
 from blindsr.types import Batch, Estimate
@@ -15,6 +17,7 @@ from blindsr.weights.checkpoint import read_network
 from blindsr.weights.network_file import NetworkFile
 
 from .blind_restoration import BlindRestorerTask
+from .blur_unet import at_lr, log_target
 from .map_mix import check_shares, mixed_maps
 from .rrdb_sft import CONSTANT, differ, with_constant_sigma, with_maps
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 UPPER_BOUND = "true maps"
 PARTS: tuple[kinds.Role, ...] = ("estimator", "restorer")
+_WIDE_EVERY = 3
+"""Steps from one picture of wide blur to the next: enough that the estimator does not forget it."""
 ROLES: dict[str, kinds.Role] = {**{part: part for part in PARTS}, "blind": "pipeline"}
 """What a file of ``weights`` must be, by its name there."""
 
@@ -39,8 +44,9 @@ class BlindSRTask(BlindRestorerTask):
         scale: HR size over LR size; follows the data.
         sigma_max: largest sigma of the data in HR pixels; follows the data.
         weights: ``estimator`` and ``restorer``: the files both start from, checkpoints of
-            :class:`CMOSTask` and :class:`RRDBSFTTask`, exports, or official files; or ``blind``
-            alone: one file of both. What is not named starts from random weights.
+            :class:`CMOSTask` and :class:`RRDBSFTTask`, exports, or official files (of a file of
+            both, that part); or ``blind`` alone: one file of both. What is not named starts from
+            random weights.
         estimator: its ``kind`` (``cmos`` if not named, or that of its file) and arguments that
             replace the defaults or those of its file; ``num_classes`` and ``scale`` are those
             above, but for an estimator whose file has scale 1.
@@ -48,6 +54,10 @@ class BlindSRTask(BlindRestorerTask):
         map_mix: shares of the training pictures whose restorer is told ``estimated``, ``truth`` and
             ``disturbed`` maps; ``None`` for estimated maps alone. Needs an estimator that tells its
             uncertainty and a restorer that takes it.
+        estimator_loss: weight of the estimator's own loss, the likelihood of true sigma in LR and,
+            where the data have it, in ``blurred``. Above 0 the estimator learns, too: from that
+            loss, and from the restoration through its maps. 0, as released, leaves it as it is.
+            Needs ``map_mix`` and an estimator of kind ``blur_unet``.
         loss: ``"l1"``, or ``"rmse"``, see :func:`blindsr.losses.picture_rmse`.
         learning_rate: of Adam after warm-up.
         betas: of Adam.
@@ -73,6 +83,7 @@ class BlindSRTask(BlindRestorerTask):
         estimator: dict[str, Any] | None = None,
         restorer: dict[str, Any] | None = None,
         map_mix: dict[str, float] | None = None,
+        estimator_loss: float = 0.0,
         loss: Literal["l1", "rmse"] = "l1",
         learning_rate: float = 5e-5,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -94,6 +105,8 @@ class BlindSRTask(BlindRestorerTask):
         self.title = " + ".join(part.kind.title for part in parts)
         if map_mix is not None:
             self._require_uncertainty()
+        if estimator_loss > 0:
+            self._let_estimator_learn()
         self._files: dict[str, NetworkFile] | None = files
 
     def _require_uncertainty(self) -> None:
@@ -107,6 +120,16 @@ class BlindSRTask(BlindRestorerTask):
                 "blur_unet and blur_sr",
                 fix="Leave map_mix out.",
             )
+
+    def _let_estimator_learn(self) -> None:
+        if self.hparams["map_mix"] is None or not isinstance(self.network.estimator, BlurUNet):
+            raise ConfigError(
+                "model.estimator_loss",
+                found=f"{self.hparams['estimator_loss']:g} for {self.title}",
+                expected="map_mix, and an estimator of kind blur_unet",
+                fix="Leave estimator_loss out.",
+            )
+        self.network.estimator.requires_grad_(True)
 
     def _pipeline(self) -> dict[str, Any]:
         phase = self._of_restorer("phase", 0.0)
@@ -166,17 +189,33 @@ class BlindSRTask(BlindRestorerTask):
         """(N, 3, h, w) in [0, 1] -> SR image and the maps it was restored with."""
         return self.network(lr)
 
-    def restore_to_learn(self, batch: Batch) -> Tensor:
-        """Restore with the maps of ``map_mix``."""
+    def restore_to_learn(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Restore with the maps of ``map_mix``; the estimator learns from them if it is to."""
         shares = self.hparams["map_mix"]
         if shares is None:
             return super().restore_to_learn(batch)
         self.require(batch, "blur")
-        estimate = self.network.estimate(batch["lr"])
+        losses: dict[str, Tensor] = {}
+        if self.hparams["estimator_loss"] > 0:
+            estimate, losses["estimator_loss"] = self._estimate_to_learn(batch)
+        else:
+            estimate = self.network.estimate(batch["lr"])
         assert estimate.blur is not None
         assert estimate.blur_scale is not None
         blur, scale = mixed_maps(shares, batch["blur"], estimate.blur, estimate.blur_scale)
-        return self.network.restorer(batch["lr"], blur, blur_scale=scale)
+        return self.network.restorer(batch["lr"], blur, blur_scale=scale), losses
+
+    def _estimate_to_learn(self, batch: Batch) -> tuple[Estimate, Tensor]:
+        """Maps with a gradient, and the estimator's loss."""
+        estimator = self.network.estimator
+        assert isinstance(estimator, BlurUNet)
+        code = estimator.log_sigma(batch["lr"])
+        loss = _likelihood(code, at_lr(batch["blur"], int(self.hparams["scale"])))
+        if "blurred" in batch and self.global_step % _WIDE_EVERY == 0:
+            # one of these has four times the pixels of a batch of LR
+            wide = estimator.log_sigma(batch["blurred"][:1])
+            loss = loss + _likelihood(wide, batch["blur"][:1])
+        return self.network.at_hr(estimator.from_code(code)), loss
 
     def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
         """Restore without knowing the maps."""
@@ -197,6 +236,10 @@ class BlindSRTask(BlindRestorerTask):
         return self(batch["lr"])
 
 
+def _likelihood(code: Tensor, sigma: Tensor) -> Tensor:
+    return laplace_nll(code[:, :1], code[:, 1:], log_target(sigma))
+
+
 def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:
     """Read the files that are named, and check that each holds what its name says."""
     files = {}
@@ -207,7 +250,8 @@ def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:
                 "model.weights", found=f"{name!r}", expected="'estimator', 'restorer' or 'blind'"
             )
         files[name] = read_network(path)
-        if kinds.by_name(files[name].kind).role != wanted:
+        role = kinds.by_name(files[name].kind).role
+        if wanted != role and wanted not in files[name].parts:
             raise ConfigError(
                 f"model.weights.{name}",
                 found=f"{path}, a {files[name].kind} network, which is no {wanted}",

@@ -9,12 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from blindsr.errors import ConfigError
 from blindsr.losses.pixel import laplace_nll
+from blindsr.networks import kinds
 from blindsr.networks.blur_unet import SIGMA_OFFSET, BlurUNet
-from blindsr.networks.settings.build import build
+from blindsr.networks.settings.build import build, network_settings
 from blindsr.types import Batch, Estimate, counted
+from blindsr.weights.checkpoint import read_network
+from blindsr.weights.network_file import NetworkFile
 
 from .estimation import EstimationTask
+from .rrdb_sft import differ
 
 SIGMA_SCALE = 10.0
 """Divides blur scores, pixels of the picture; true sigma goes up to it in the embedded scenes."""
@@ -31,11 +36,16 @@ class BlurUNetTask(EstimationTask):
     Args:
         scale: HR size over LR size; follows the data.
         width: channels at half the size of the picture.
+        weights: file of a BlurUNet to start from, alone or with a restorer.
         learning_rate: of Adam after warm-up.
         betas: of Adam.
         warmup_steps: optimiser steps of linear warm-up.
         min_learning_rate: where annealing ends.
         options: see the base classes.
+
+    Raises:
+        FileError, WeightsError: if the file of ``weights`` is missing or holds another network.
+        ConfigError: if it was made with another scale or width.
     """
 
     network: BlurUNet
@@ -48,6 +58,7 @@ class BlurUNetTask(EstimationTask):
         scale: int = 1,
         *,
         width: int = 20,
+        weights: str | None = None,
         learning_rate: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         warmup_steps: int = 100,
@@ -63,6 +74,38 @@ class BlurUNetTask(EstimationTask):
         )
         self.network = build(BlurUNet, self.hparams)
         self._seen: list[Tensor] = []
+        self._start_from = weights  # until they are loaded
+
+    def preflight(self, stage: str, *, resumed: bool) -> None:
+        """Load the weights that a fresh training starts from, once.
+
+        Raises:
+            FileError, WeightsError: if the file is missing or holds another network.
+            ConfigError: if it was made with another scale or width.
+        """
+        if stage == "fit" and self._start_from and not resumed:
+            self._start(read_network(self._start_from))
+            self._start_from = None
+
+    def _start(self, file: NetworkFile) -> None:
+        part = file.parts.get("estimator")
+        if part is None or part.kind.network is not BlurUNet:
+            raise ConfigError(
+                "model.weights", found=f"{file.path}, a {file.kind} network", expected="BlurUNet"
+            )
+        theirs = network_settings(BlurUNet, part.settings)
+        differ(file.path, theirs, network_settings(BlurUNet, self.hparams))
+        loaded = kinds.networks(file.network())["estimator"]
+        self.network.load_state_dict(loaded.state_dict())
+
+    def random_parts(self) -> str:
+        """Empty if ``weights`` names a file to start from."""
+        return "" if self.hparams["weights"] else super().random_parts()
+
+    def setup(self, stage: str) -> None:
+        """Check the data; load what :meth:`preflight` has not loaded yet."""
+        super().setup(stage)
+        self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
 
     @property
     def sigma_max(self) -> float:
@@ -72,8 +115,7 @@ class BlurUNetTask(EstimationTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Negative log likelihood of log2(sigma + 0.25), sigma in pixels of the picture."""
         self.require(batch, "lr", "blur")
-        target = torch.log2(self._sigma(batch) + SIGMA_OFFSET)
-        code = self.network.log_sigma(batch["lr"])
+        code, target = self.network.log_sigma(batch["lr"]), log_target(self._sigma(batch))
         loss = laplace_nll(code[:, :1], code[:, 1:], target)
         size = len(batch["lr"])
         self.log("train/loss", loss, prog_bar=True, batch_size=size)
@@ -109,8 +151,17 @@ class BlurUNetTask(EstimationTask):
 
     def _sigma(self, batch: Batch) -> Tensor:
         """(N, 1, h, w) in pixels of the picture."""
-        scale = int(self.hparams["scale"])
-        return avg_pool2d(batch["blur"], scale) / scale if scale > 1 else batch["blur"]
+        return at_lr(batch["blur"], int(self.hparams["scale"]))
+
+
+def at_lr(blur: Tensor, scale: int) -> Tensor:
+    """Sigma (N, 1, s*h, s*w) in HR pixels -> (N, 1, h, w) in LR pixels."""
+    return avg_pool2d(blur, scale) / scale if scale > 1 else blur
+
+
+def log_target(sigma: Tensor) -> Tensor:
+    """What :meth:`BlurUNet.log_sigma` is to say first, of sigma in pixels of its picture."""
+    return torch.log2(sigma + SIGMA_OFFSET)
 
 
 def fitted_spread(truth: Tensor, estimate: Tensor, scale: Tensor) -> float:

@@ -225,11 +225,17 @@ class L1RestorerTask(RestorerTask, AnnealedTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss between SR and HR, named by the hyper-parameter ``loss``; L1 by default."""
         self.require(batch, "lr", "hr")
-        sr = self.restore_to_learn(batch)
+        sr, others = self.restore_to_learn(batch)
         loss = LOSSES[self.hparams.get("loss", "l1")](sr.float(), batch["hr"])
         self.log("train/loss", loss, prog_bar=True, batch_size=len(sr))
+        for name, other in others.items():
+            self.log(f"train/{name}", other, prog_bar=True, batch_size=len(sr))
+            loss = loss + self.hparams[name] * other
         return loss
 
-    def restore_to_learn(self, batch: Batch) -> Tensor:
-        """The SR image that the loss looks at: that of :meth:`restore`, unless maps are mixed."""
-        return self.restore(batch)[0]
+    def restore_to_learn(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The SR image that the loss looks at, and other losses by the names of their weights.
+
+        The image is that of :meth:`restore`, unless maps are mixed.
+        """
+        return self.restore(batch)[0], {}

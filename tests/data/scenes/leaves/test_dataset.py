@@ -146,3 +146,24 @@ def test_data_module_delivers_batches_of_picture_and_sigma():
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         LeafScenes(**wrong)
+
+
+def test_reduced_pictures_have_the_size_of_the_others_and_little_blur():
+    every = BlurredPictures(seed=5, count=12, size=32, scenes=2, reduced=1.0, reduced_pictures=3)
+    for index in range(12):
+        sample = every[index]
+        assert sample["lr"].shape == (3, 32, 32)
+        assert sample["blur"].shape == (1, 32, 32)
+        assert 0 <= sample["blur"].min() <= sample["blur"].max() < 2.1  # 8 HR pixels at x4
+        assert "hr" not in sample
+
+
+def test_a_share_of_reduced_pictures_leaves_the_others_among_them():
+    half = BlurredPictures(seed=5, count=40, size=32, scenes=2, reduced=0.5, reduced_pictures=3)
+    wide = sum(float(half[index]["blur"].max()) > 2.1 for index in range(40))
+    assert 5 < wide < 25
+
+
+def test_a_share_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match=r"reduced: 1\.5"):
+        LeafScenes(reduced=1.5)

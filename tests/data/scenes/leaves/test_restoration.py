@@ -92,3 +92,31 @@ def test_data_without_groups_are_tested_as_one():
     data = RestorationScenes(val_count=1, size=64, crop=8)
     data.setup("test")
     assert data.group_names == ("test",)
+
+
+def test_blurred_is_hr_out_of_focus(data):
+    both = RestorationPictures(seed=3, count=40, pictures=6, size=96, crop=16, blurred=True)
+    lost = []
+    for index in range(20):
+        sample = both[index]
+        assert "blurred" not in data[index]
+        assert sample["blurred"].shape == sample["hr"].shape
+        # the camera changes the tone, so ratios of detail to contrast are compared
+        sharp, soft = (
+            float(part.diff(dim=-1).abs().mean() / part.std().clamp_min(1e-3))
+            for part in (sample["hr"], sample["blurred"])
+        )
+        lost.append((float(sample["blur"].mean()), soft / sharp))
+    assert np.corrcoef(np.array(lost).T)[0, 1] < -0.2
+
+
+def test_sharp_samples_are_sharp_in_every_form():
+    sharp = RestorationPictures(
+        seed=3, count=8, pictures=4, size=96, crop=16, blurred=True, sharp=1.0
+    )
+    for index in range(8):
+        sample = sharp[index]
+        assert not sample["blur"].any()
+        parts = (sample["hr"], sample["blurred"])
+        sharp_, soft = (part.mean(0).diff(dim=-1).abs().mean() / part.std() for part in parts)
+        assert soft > 0.6 * sharp_

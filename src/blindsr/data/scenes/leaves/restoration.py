@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from blindsr.data.loading.samplers import Draw
-from blindsr.data.scenes.leaves.camera import recorded
+from blindsr.data.scenes.leaves.camera import photographed, recorded
 from blindsr.data.scenes.leaves.numbered import NumberedPictures
 from blindsr.data.scenes.leaves.photographs import RESTORER_REDUCTION
 from blindsr.data.scenes.leaves.samples import (
@@ -34,6 +34,7 @@ class _Pair(NamedTuple):
     hr: NDArray[np.uint8]
     lr: dict[Downsampler, NDArray[np.float32]]
     blur: NDArray[np.float16]
+    blurred: NDArray[np.uint8] | None
 
 
 class RestorationPictures(NumberedPictures):
@@ -57,6 +58,7 @@ class RestorationPictures(NumberedPictures):
         mixed: crops of half the pictures come from ``area`` and of half from ``bicubic``, whatever
             ``downsampler`` says: nobody knows what reduced a photograph.
         clean: LR is rounded to 8 bits and nothing else.
+        blurred: samples hold ``blurred``, too, for an estimator that must not forget wide blur.
         held_out: no scene and no photograph that a training sees.
     """
 
@@ -76,8 +78,10 @@ class RestorationPictures(NumberedPictures):
         sharp: float = 0.0,
         mixed: bool = False,
         clean: bool = False,
+        blurred: bool = False,
         held_out: bool = False,
     ) -> None:
+        self.blurred = blurred
         self.scale, self.sigma_max = scale, sigma_max
         self.downsampler: Downsampler = downsampler
         self.pictures, self.crop, self.clean = pictures, crop, clean
@@ -88,30 +92,39 @@ class RestorationPictures(NumberedPictures):
         position, rng = self.numbered(index)
         number = position if self.crop is None else int(rng.integers(self.pictures))
         pair = self._pair(number % self.pictures)
-        lr, hr, map_ = self._cropped(pair, rng)
+        lr, hr, map_, blurred = self._cropped(pair, rng)
         if self.sharp and rng.random() < self.sharp:
-            lr, map_ = self._reduced(hr.astype(np.float32) / np.float32(255), rng), map_ * 0
+            lr, map_ = self._reduced(_unit(hr), rng), map_ * 0
+            blurred = [hr for _ in blurred]
         seen = to_uint8(lr) if self.clean else recorded(lr, rng)
         parts: list[NDArray[Any]] = [seen, hr, map_[..., None]]
+        parts.extend(photographed(_unit(picture), rng) for picture in blurred)
         if self.crop is not None:
             turn, mirror = int(rng.integers(4)), rng.random() < 0.5
             parts = [np.rot90(part[:, ::-1] if mirror else part, turn) for part in parts]
-        lr_, hr_, blur = (
+        lr_, hr_, blur, *others = (
             torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1), np.float32))
             for part in parts
         )
-        return {"lr": lr_ / 255, "hr": hr_ / 255, "blur": blur, "name": f"{position:07d}"}
+        name = f"{position:07d}"
+        sample: Sample = {"lr": lr_ / 255, "hr": hr_ / 255, "blur": blur, "name": name}
+        if others:
+            sample["blurred"] = others[0] / 255
+        return sample
 
     def _cropped(
         self, pair: _Pair, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float16]]:
+    ) -> tuple[
+        NDArray[np.float32], NDArray[np.uint8], NDArray[np.float16], list[NDArray[np.uint8]]
+    ]:
+        wide = [] if pair.blurred is None else [pair.blurred]
         if self.crop is None:
-            return pair.lr[self.downsampler], pair.hr, pair.blur
+            return pair.lr[self.downsampler], pair.hr, pair.blur, wide
         lr = pair.lr[self._downsampler(rng)]
         top, left = rng.integers(len(lr) - self.crop + 1, size=2)
         rows, columns = slice(top, top + self.crop), slice(left, left + self.crop)
         fine = tuple(slice(self.scale * s.start, self.scale * s.stop) for s in (rows, columns))
-        return lr[rows, columns], pair.hr[fine], pair.blur[fine]
+        return lr[rows, columns], pair.hr[fine], pair.blur[fine], [b[fine] for b in wide]
 
     def _downsampler(self, rng: np.random.Generator) -> Downsampler:
         if not self.mixed:
@@ -127,7 +140,8 @@ class RestorationPictures(NumberedPictures):
         assert seen.sharp is not None
         taken: tuple[Downsampler, ...] = ("area", "bicubic") if self.mixed else (self.downsampler,)
         lr = {name: np.clip(downsample(seen.picture, self.scale, name), 0, 1) for name in taken}
-        return _Pair(to_uint8(np.clip(seen.sharp, 0, 1)), lr, seen.blur.astype(np.float16))
+        sharp, picture = (to_uint8(np.clip(p, 0, 1)) for p in (seen.sharp, seen.picture))
+        return _Pair(sharp, lr, seen.blur.astype(np.float16), picture if self.blurred else None)
 
     def _blurred(self, rng: np.random.Generator, number: int) -> BlurredPicture:
         kind, size, sigma_max = rng.random(), (self.size, self.size), self.sigma_max
@@ -152,3 +166,7 @@ class RestorationPictures(NumberedPictures):
         # whole pictures are seen once in an epoch, crops many times
         kept = None if self.crop is not None else 0
         self._pair = lru_cache(maxsize=kept)(self._draw_pair)
+
+
+def _unit(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return picture.astype(np.float32) / np.float32(255)

@@ -8,6 +8,7 @@ from blindsr.data.files.source_values import LARGEST_SIGMA, whole
 from blindsr.data.loading.checked_options import (
     LARGEST_SIDE,
     check_choice,
+    check_flags,
     check_number,
     check_whole,
 )
@@ -35,6 +36,8 @@ class RestorationScenes(PairedDataModule):
         sharp: share of the training samples that are not blurred at all.
         mixed: training samples come from ``area`` and ``bicubic`` reduction by turns; validation
             and test pictures from ``downsampler``.
+        blurred: training samples hold ``blurred``, too: the HR picture out of focus, for an
+            estimator that learns with the restorer and must not forget wide blur.
         options: see the base class.
 
     Raises:
@@ -53,6 +56,7 @@ class RestorationScenes(PairedDataModule):
         sigma_max: float = 8.0,
         sharp: float = 0.0,
         mixed: bool = False,
+        blurred: bool = False,
         batch_size: int = 3,
         num_workers: int = 1,
         **options: Any,
@@ -69,7 +73,8 @@ class RestorationScenes(PairedDataModule):
         self.count, self.pictures, self.val_count = count, pictures, val_count
         check_number("sharp", sharp, most=1)
         self.size, self.crop = size, crop
-        self.sharp, self.mixed = float(sharp), mixed
+        check_flags(mixed=mixed, blurred=blurred)
+        self.sharp, self.mixed, self.blurred = float(sharp), mixed, blurred
 
     def setup(self, stage: str | None = None) -> None:
         """Make the data sets; pictures are drawn when they are asked for."""
@@ -96,6 +101,7 @@ class RestorationScenes(PairedDataModule):
             crop=crop,
             sharp=0.0 if held_out else self.sharp,
             mixed=self.mixed and not held_out,
+            blurred=self.blurred and not held_out,
         )
 
     def _made(self, *, held_out: bool, clean: bool, **options: Any) -> RestorationPictures:

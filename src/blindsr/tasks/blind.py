@@ -236,8 +236,8 @@ class BlindSRTask(BlindRestorerTask):
         return self(batch["lr"])
 
 
-def _likelihood(code: Tensor, sigma: Tensor) -> Tensor:
-    return laplace_nll(code[:, :1], code[:, 1:], log_target(sigma))
+def _likelihood(code: Tensor, blur: Tensor) -> Tensor:
+    return laplace_nll(code[:, :1], code[:, 1:], log_target(blur))
 
 
 def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:

@@ -159,9 +159,9 @@ def at_lr(blur: Tensor, scale: int) -> Tensor:
     return avg_pool2d(blur, scale) / scale if scale > 1 else blur
 
 
-def log_target(sigma: Tensor) -> Tensor:
-    """What :meth:`BlurUNet.log_sigma` is to say first, of sigma in pixels of its picture."""
-    return torch.log2(sigma + SIGMA_OFFSET)
+def log_target(blur: Tensor) -> Tensor:
+    """What :meth:`BlurUNet.log_sigma` is to say first, of a map in pixels of its picture."""
+    return torch.log2(blur + SIGMA_OFFSET)
 
 
 def fitted_spread(truth: Tensor, estimate: Tensor, scale: Tensor) -> float:

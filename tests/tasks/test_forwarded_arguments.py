@@ -21,7 +21,7 @@ KEYS = {
     | ANNEALED
     | {"window_layout", "backbone", "gia_parts", "window", "tasks", "auxiliary", "inputs", "norm"}
     | {"pretrained", "losses", "loss_weights"},
-    "BlurUNetTask": ANNEALED | {"scale", "width"},
+    "BlurUNetTask": ANNEALED | {"scale", "width", "weights"},
     "RRDBSFTTask": DATA
     | ANNEALED
     | SCORED
@@ -30,7 +30,8 @@ KEYS = {
     "BlindSRTask": DATA
     | ANNEALED
     | SCORED
-    | {"weights", "estimator", "restorer", "map_mix", "loss", "compare", "schedule", "halve_at"},
+    | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "loss", "compare"}
+    | {"schedule", "halve_at"},
     "DANTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "version", "kernel_size", "code_length", "loops", "blocks", "groups"}

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from blindsr.networks.cost import Cost
     from blindsr.types import DataFacts
 
 __all__ = ["Consistency", "Maps", "Restorer", "Strip", "load"]
@@ -241,6 +242,18 @@ class Restorer(HubModel):
             return result
         several = pictures.kind == "tensor" and image.ndim == 4
         return result, tuple(found) if several else found[0]
+
+    def cost(self, height: int = 180, width: int = 320) -> Cost:
+        """Parameters, and FLOPs of one grey LR picture, as it is restored or its maps estimated.
+
+        Args:
+            height: of the picture.
+            width: of the picture.
+        """
+        from blindsr.networks.cost import cost_of
+
+        picture = np.full((height, width, 3), 127, np.uint8)
+        return cost_of(lambda: (self.upscale if self.can_upscale else self.estimate)(picture))
 
     def estimate(self, image: Any, *, tile: TileChoice = "auto") -> Maps:
         """Estimate sigma and classes of every HR pixel of a picture.

@@ -70,3 +70,15 @@ def test_it_loads_nothing_heavy():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+
+
+def test_cost_counts_parameters_and_operations(capsys):
+    assert app.main(["models", "--cost", "small", "--size", "32x16", "--json"]) == 0
+    small = json.loads(capsys.readouterr().out)["small"]
+    assert small["parameters"] == 1_032_284
+    assert app.main(["models", "--cost", "small", "--size", "64x32"]) == 0
+    text = capsys.readouterr().out
+    assert "small: 1.032 M parameters, " in text
+    assert float(text.split(", ")[1].split()[0]) > 3 * small["flops"] / 1e9
+    assert app.main(["models", "--cost", "small", "--size", "12"]) == 2
+    assert "--size: 12, expected a size such as 320x180" in capsys.readouterr().err

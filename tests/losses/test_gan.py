@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from blindsr.errors import ConfigError, DataError
-from blindsr.losses import discriminator_loss, generator_loss
+from blindsr.losses import by_region, discriminator_loss, generator_loss
 
 KINDS = ("hinge", "literal", "vanilla")
 
@@ -134,3 +134,17 @@ def test_bad_arguments():
     with pytest.raises(DataError, match=r"mask: shape \(4, 5\), expected \(2, 1, 4, 5\)") as caught:
         generator_loss(real, mask=torch.ones(4, 5))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["hinge", "literal", "vanilla"])
+def test_parts_of_blurred_and_sharp_regions_add_up_to_the_whole(kind):
+    draw = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(2, 1, 8, 8, generator=draw, dtype=torch.float64) for _ in range(2))
+    mask = torch.ones_like(real)
+    mask[:, :, :2] = 0
+    parts = by_region(real, fake, mask, kind)
+    torch.testing.assert_close(sum(parts.values()), discriminator_loss(real, fake, kind))
+    torch.testing.assert_close(
+        parts["blurred"], discriminator_loss(real[:, :, :2], fake[:, :, :2], kind) / 4
+    )
+    assert by_region(real, fake, torch.ones_like(mask), kind)["blurred"] == 0

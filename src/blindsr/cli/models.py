@@ -20,6 +20,7 @@ SUFFIXES = (".safetensors", ".pth", ".ckpt", ".param", ".onnx")
 EXAMPLES = """examples:
   blindsr models
   blindsr models ~/upscayl/models
+  blindsr models --cost small weights/RealESRGAN_x4plus.pth --size 320x180
   blindsr upscale photo.jpg -o large --model realesrgan-x4plus"""
 _LARGEST_HEADER = 2**24
 
@@ -36,10 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="look here for files, instead of weights and logs",
     )
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.add_argument(
+        "--cost",
+        metavar="MODEL",
+        nargs="+",
+        help="count parameters and FLOPs of these files or names, and list nothing",
+    )
+    parser.add_argument(
+        "--size", metavar="WxH", default="320x180", help="LR picture that --cost runs on [320x180]"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the models that have a name, the files on disk, and the official files."""
+    if arguments.cost:
+        return _print_costs(arguments)
     for folder in arguments.folders:
         if not folder.is_dir():
             raise ConfigError("FOLDER", found=f"{folder}, no folder", expected="one with models")
@@ -131,3 +143,27 @@ def _kind(words: dict[str, str]) -> str:
     except (KeyError, ValueError, TypeError):
         return "a network in another program's names"
     return str(kind)
+
+
+def _print_costs(arguments: argparse.Namespace) -> int:
+    """Run every model once on a grey picture, and print what that took."""
+    import blindsr
+
+    width, _, height = arguments.size.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ConfigError("--size", found=arguments.size, expected="a size such as 320x180")
+    found = {
+        name: blindsr.load(name).cost(height=int(height), width=int(width))
+        for name in arguments.cost
+    }
+    if arguments.json:
+        costs = {name: {**cost._asdict(), "size": arguments.size} for name, cost in found.items()}
+        sys.stdout.write(json.dumps(costs, indent=2) + "\n")
+        return 0
+    for name, cost in found.items():
+        sys.stdout.write(
+            f"{printable(name)}: {cost.parameters / 1e6:.3f} M parameters, "
+            f"{cost.flops / 1e9:.3f} GFLOPs (half as many multiply-adds) "
+            f"for LR of {arguments.size}\n"
+        )
+    return 0

@@ -2,7 +2,7 @@
 
 from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
 from .dan import dan_losses
-from .gan import discriminator_loss, generator_loss
+from .gan import by_region, discriminator_loss, generator_loss
 from .kernels import dcls_kernel_target, kernel_l1
 from .koalanet import kernel_losses
 from .lpips import LPIPSLoss
@@ -13,6 +13,7 @@ __all__ = [
     "LPIPSLoss",
     "PerceptualLoss",
     "blur_semantic_losses",
+    "by_region",
     "dan_losses",
     "dcls_kernel_target",
     "discriminator_loss",

@@ -64,6 +64,34 @@ def discriminator_loss(
     return _mean(relu(1 - real), mask) + _mean(relu(1 + fake), mask)
 
 
+def by_region(
+    real: Tensor, fake: Tensor, mask: Tensor, kind: GANKind = "hinge"
+) -> dict[str, Tensor]:
+    """The discriminator's loss split into blurred and sharp pixels, as in the paper's table 1.
+
+    Both parts are sums over a region divided by the number of all pixels, so they add up to
+    :func:`discriminator_loss` (of the batch) without a mask.
+
+    Args:
+        real: (N, 1, H, W), D of real images.
+        fake: (N, 1, H, W), D of restored images.
+        mask: (N, 1, H, W), 1 = sharp, 0 = blurred.
+        kind: see :func:`discriminator_loss`.
+
+    Returns:
+        ``blurred`` and ``sharp``, scalars.
+
+    Raises:
+        ConfigError: for another ``kind``.
+        DataError: if the mask has another shape.
+    """
+    regions = {"blurred": mask < 0.5, "sharp": mask >= 0.5}
+    return {
+        name: discriminator_loss(real, fake, kind, inside) * inside.float().mean()
+        for name, inside in regions.items()
+    }
+
+
 def _mean(loss: Tensor, mask: Tensor | None) -> Tensor:
     """Mean over the pixels, weighted by the mask; 0, with its graph, under an empty mask."""
     if mask is None:

@@ -202,3 +202,32 @@ def test_the_other_data_modules_go_on_in_mid_epoch_too(prepared, tmp_path):
     begun = train(data(), Recorder(6, path))
     assert begun == whole[:6]
     assert begun + train(data(), Recorder(), resume=path) == whole
+
+
+def test_streams_of_unequal_share_pass_through_their_pictures_too():
+    """Three general pictures to one of blur: the ratio of the paper's figure 4a."""
+    ranks = [
+        list(sampler(12, 4, steps=2, batch_size=(3, 1), rank=rank, world_size=2)) for rank in (0, 1)
+    ]
+    assert [draw.blur is not None for draw in ranks[0]] == [True, False, False] * 2
+    together = [draw for rank in ranks for draw in rank]
+    assert sorted(items(together, 0)) == list(range(12))
+    assert sorted(draw.blur.item for draw in together if draw.blur) == list(range(4))
+    late = sampler(12, 4, steps=2, batch_size=(3, 1), world_size=2)
+    late.skip = 3  # items: one batch
+    assert list(late) == ranks[0][3:]
+
+
+@pytest.mark.parametrize("share", [1, 5])
+def test_a_batch_has_the_asked_samples_of_each_stream(share):
+    options = {"size": (32, 32), "crop": 32, "num_workers": 0, "operator": "gather"}
+    data = PBaSRScenes(
+        train_count=6, val_count=1, test_count=1, batch_size=2, general_batch_size=share, **options
+    )
+    data.setup("fit")
+    batches = list(data.train_dataloader())
+    assert {len(batch["general"]["hr"]) for batch in batches} == {share}
+    assert {len(batch["blur"]["hr"]) for batch in batches} == {2}
+    assert len(batches) == max(-(-6 // share), 3)
+    with pytest.raises(Exception, match="general_batch_size"):
+        PBaSRScenes(general_batch_size=0)

@@ -5,7 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.helpers.make_reblursr import NAMES, TEST, TYPES, make_general, make_raw, make_split
+from tests.helpers.make_reblursr import (
+    AREAS,
+    NAMES,
+    TEST,
+    TYPES,
+    make_general,
+    make_raw,
+    make_split,
+)
 
 from blindsr.data import HRFolder, ReBlurSR
 from blindsr.data.loading.samplers import Draw
@@ -162,6 +170,22 @@ def test_groups_by_label(roots):
     assert both.val_group_names == ("blur-motion",)
     assert len(both.train_set.general) == 5  # nothing is held out
     assert {TYPES[item.name] for item in both.train_set.blur.files} == {1}
+
+
+def test_subsets_of_the_test_leave_the_training_as_it_is(roots):
+    """Table 4 of the paper: by type, degree and area."""
+    options = {"test_types": ["motion"], "test_areas": ["small"], "group_by": ["type", "area"]}
+    data = ready(roots, None, **options)
+    every = ready(roots, "fit")
+    trained = [[item.name for item in d.train_set.blur.files] for d in (data, every)]
+    assert trained[0] == trained[1]
+    assert data.group_names == ("blur-motion-small",)
+    tested = {name for batch in data.test_dataloader() for name in batch["name"]}
+    assert tested == {n for n in TEST if TYPES[n] == 1 and AREAS[n] == 2}
+    narrow = ready(roots, "test", types=["defocus"], test_types=["motion"])
+    assert narrow.group_names == ("blur-motion",)
+    with pytest.raises(ConfigError, match="types"):
+        module(roots, test_types=["shake"])
 
 
 def test_one_s_own_pictures_with_sigma_maps_for_masks(roots, tmp_path):

@@ -42,6 +42,10 @@ def test_branches_start_equal_and_part(tmp_path: Path) -> None:
     scores = loop.callback_metrics
     assert {"train/general/gan", "train/blur/pixel", "train/blur/discriminator"} <= set(scores)
     assert all(torch.isfinite(value) for name, value in scores.items() if name.startswith("train"))
+    parts = [scores[f"train/blur/discriminator_{region}"] for region in ("blurred", "sharp")]
+    torch.testing.assert_close(sum(parts), scores["train/blur/discriminator"])
+    assert all(part > 0 for part in parts)
+    assert "train/general/discriminator_blurred" not in scores  # it has no mask
 
 
 def test_validation_scores_the_average_and_both_branches(tmp_path: Path) -> None:
@@ -147,6 +151,7 @@ def test_unified_training_has_one_branch_and_sees_both_streams(tmp_path: Path) -
     assert not hasattr(model, "blur")
     assert list(model.discriminators) == ["general"]
     assert isinstance(model.discriminators["general"], UNetDiscriminator)
+    assert loop.callback_metrics["train/general/discriminator_blurred"] > 0
     loop.save_checkpoint(tmp_path / "run.ckpt")
     assert equal(state(read_anchor(tmp_path / "run.ckpt").network), state(model.general))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from blindsr.data.files.pictures import PictureFiles
@@ -44,6 +44,10 @@ class ReBlurSR(TwoStreamDataModule, ImageFolderDataModule):
             for training, validation and test, and needs the label files where folders do not say.
         degrees: strengths of blur to use; None is all.
         areas: blurred shares to use: small (below 45 %), medium, large (above 55 %); None is all.
+        test_types: kinds of intended blur to test on, where they shall differ from ``types``:
+            subsets of the test set, the training set untouched (table 4 of the paper).
+        test_degrees: the same for ``degrees``.
+        test_areas: the same for ``areas``.
         group_by: labels that make the test groups of ReBlurSR: ["type"] yields ``blur-defocus``
             and ``blur-motion``, ["type", "degree"] ``blur-defocus-heavy`` and so on.
         general_test: name of a general test set -> its folder: HR pictures, or ``HR`` and
@@ -77,6 +81,9 @@ class ReBlurSR(TwoStreamDataModule, ImageFolderDataModule):
         types: Sequence[BlurType] | None = None,
         degrees: Sequence[Degree] | None = None,
         areas: Sequence[Area] | None = None,
+        test_types: Sequence[BlurType] | None = None,
+        test_degrees: Sequence[Degree] | None = None,
+        test_areas: Sequence[Area] | None = None,
         group_by: Sequence[Grouping] = ("type",),
         general_test: dict[str, str] | None = None,
         general_test_lr: dict[str, str] | None = None,
@@ -95,7 +102,10 @@ class ReBlurSR(TwoStreamDataModule, ImageFolderDataModule):
         check_number("sigma_threshold", sigma_threshold, most=LARGEST_SIGMA, above=True)
         check_whole("smallest_region", smallest_region, least=0, most=LARGEST_SIDE**2)
         self.root, self.general = root, tuple(general)
-        self.subset = Subset(*(None if v is None else tuple(v) for v in (types, degrees, areas)))
+        kept = {"types": types, "degrees": degrees, "areas": areas}
+        tested = {"types": test_types, "degrees": test_degrees, "areas": test_areas}
+        self.subset = _subset(kept)
+        self.test_subset = _subset(kept | {k: v for k, v in tested.items() if v is not None})
         self.group_by = tuple(group_by)
         self.general_test, self.general_test_lr = group_folders(
             "general_test", general_test, general_test_lr
@@ -151,7 +161,11 @@ class ReBlurSR(TwoStreamDataModule, ImageFolderDataModule):
         if folder.layout == "plain":
             return []
         members: dict[str, list[PictureFiles]] = {}
-        for item in folder.files("valid", self.subset):
+        for item in folder.files("valid", self.test_subset):
             words = [folder.kind(item.name, label) for label in self.group_by]
             members.setdefault("-".join(["blur", *words]), []).append(item)
         return [self._checked_whole(members[group], group, crop) for group in sorted(members)]
+
+
+def _subset(kept: Mapping[str, Sequence[str] | None]) -> Subset:
+    return Subset(**{key: None if words is None else tuple(words) for key, words in kept.items()})

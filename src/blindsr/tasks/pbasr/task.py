@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
 from blindsr.errors import ConfigError
-from blindsr.losses import discriminator_loss, generator_loss
+from blindsr.losses import by_region, discriminator_loss, generator_loss
 from blindsr.losses.branch import BranchLosses
 from blindsr.losses.codebook import CodebookLoss, quantiser, watch
 from blindsr.types import PICTURES, Batch, TwoStreamBatch
@@ -203,7 +203,11 @@ class PBaSRTask(TwoBranchTask):
         if not self.unified:
             return {name: batch[name] for name in BRANCHES}
         lr, hr = (torch.cat([batch[n][key] for n in BRANCHES]) for key in PICTURES)
-        return {"general": Batch(lr=lr, hr=hr)}
+        joined = Batch(lr=lr, hr=hr)
+        if "mask" in batch["blur"]:  # for the logs; general pictures count as sharp
+            sharp = torch.ones_like(batch["general"]["hr"][:, :1])
+            joined["mask"] = torch.cat([sharp, batch["blur"]["mask"]])
+        return {"general": joined}
 
     @property
     def conditional(self) -> bool:
@@ -249,6 +253,12 @@ class PBaSRTask(TwoBranchTask):
         self.log(f"train/{name}/discriminator", loss.detach(), batch_size=size)
         self.log(f"train/{name}/real", real.detach().mean(), batch_size=size)
         self.log(f"train/{name}/fake", fake.detach().mean(), batch_size=size)
+        if (
+            "mask" in batch
+        ):  # where the discriminator errs: table 1 and figures 4c and 6 of the paper
+            parts = by_region(real.detach(), fake.detach(), batch["mask"], self.hparams["gan"])
+            for region, value in parts.items():
+                self.log(f"train/{name}/discriminator_{region}", value, batch_size=size)
 
     def _judge(self, name: str, image: Tensor, batch: Batch) -> Tensor:
         network = self.discriminators[name]

@@ -87,6 +87,20 @@ MODELS = {
         "class_path": "blindsr.tasks.KOALAnetTask",
         "init_args": {"features": 4, "cosine_steps": 20},
     },
+    "manet": {
+        "class_path": "blindsr.tasks.MANetTask",
+        "init_args": {"features": [4, 8], "cosine_steps": 20, "learning_rate": 1e-3},
+    },
+    "rrdb_sft_pca": {
+        "class_path": "blindsr.tasks.RRDBSFTPCATask",
+        "init_args": {
+            "code_length": 4,
+            "features": 8,
+            "growth": 4,
+            "blocks": 1,
+            "learning_rate": 1e-3,
+        },
+    },
     "blind": {
         "class_path": "blindsr.tasks.BlindSRTask",
         "init_args": {
@@ -110,7 +124,8 @@ def write_config(folder, name="tiny", model="cmos", *, pictures=False, **trainer
         config["trainer"]["callbacks"].append(PICTURES)
     if model in MODELS:
         config["model"] = yaml.safe_load(yaml.safe_dump(MODELS[model]))
-        config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
+        if model != "manet":  # the others restore
+            config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
     config["trainer"] |= trainer
     return save_config(config, folder, name)
 

@@ -15,6 +15,7 @@ from blindsr.tasks import CMOSTask
 DATA = {"num_classes", "scale", "sigma_max"}
 EVERY = {"weight_decay", "warmup_steps"}
 ANNEALED = EVERY | {"learning_rate", "betas", "cosine_steps", "min_learning_rate", "restart"}
+ANNEALED |= {"schedule", "halve_at"}
 SCORED = {"crop_border", "lpips", "dists", "pyiqa", "metrics"}
 KEYS = {
     "CMOSTask": DATA
@@ -27,20 +28,25 @@ KEYS = {
     | SCORED
     | {"code_length", "window_layout", "use_semantics", "use_blur", "condition", "embed"}
     | {"features", "growth", "blocks", "residual", "window", "skip", "phase", "weights", "compare"},
+    "MANetTask": ANNEALED
+    | {"scale", "sigma_max", "phase", "kernel_size", "features", "blocks", "kernel_weight"}
+    | {"train_on"},
+    "RRDBSFTPCATask": ANNEALED
+    | SCORED
+    | {"scale", "sigma_max", "phase", "code_length", "kernel_size", "blocks", "features"}
+    | {"growth", "residual", "skip", "weights", "compare"},
     "BlindSRTask": DATA
     | ANNEALED
     | SCORED
-    | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "loss", "compare"}
-    | {"schedule", "halve_at"},
+    | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "loss", "compare"},
     "DANTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "version", "kernel_size", "code_length", "loops", "blocks", "groups"}
-    | {"features", "group_skip", "kernel_rule", "supervise", "weights", "compare"}
-    | {"schedule", "halve_at"},
+    | {"features", "group_skip", "kernel_rule", "supervise", "weights", "compare"},
     "KOALAnetTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "stage", "down_kernel", "up_kernel", "features", "kernel_loss"}
-    | {"border", "weights", "compare", "schedule", "halve_at"},
+    | {"border", "weights", "compare"},
     "PBaSRTask": EVERY
     | SCORED
     | {"anchor", "scale", "branches", "recipe", "losses", "blur_losses", "gan", "condition"}
@@ -68,6 +74,8 @@ DEFAULTS = {
         "min_learning_rate": 1e-7,
         "crop_border": 0,
     },
+    "MANetTask": {"learning_rate": 2e-4, "betas": (0.9, 0.999)},
+    "RRDBSFTPCATask": {"learning_rate": 2e-4, "betas": (0.9, 0.99), "crop_border": 0},
     "BlindSRTask": {
         "learning_rate": 5e-5,
         "betas": (0.9, 0.999),
@@ -80,6 +88,8 @@ DEFAULTS = {
     "PBaSRTask": {"warmup_steps": 0, "weight_decay": 0.0, "crop_border": 4},
 }
 SMALL = {
+    "MANetTask": {"features": (4, 8)},
+    "RRDBSFTPCATask": {"features": 8, "growth": 4, "blocks": 1, "code_length": 8},
     "CMOSTask": {"backbone": "pyramid_small"},
     "RRDBSFTTask": {"features": 8, "growth": 4, "blocks": 1, "code_length": 8},
     "BlindSRTask": {

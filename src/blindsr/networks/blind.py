@@ -118,9 +118,11 @@ def needs_enlarging(estimator: nn.Module, restorer: nn.Module) -> bool:
 
 
 def tells_kernels(estimator: nn.Module, restorer: nn.Module) -> bool:
-    """Whether an estimator of kernels feeds a restorer that takes them."""
-    given = getattr(estimator, "estimates", ())
-    return "kernels" in given and getattr(restorer, "takes_kernels", False)
+    """Whether an estimator of kernels in HR pixels feeds a restorer that takes them."""
+    return all(
+        getattr(network, name, False)
+        for network, name in ((estimator, "gives_kernels"), (restorer, "takes_kernels"))
+    )
 
 
 def at_hr(estimate: Estimate, scale: int, phase: float) -> Estimate:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, relu
+from torch.nn.functional import conv2d, pad, relu
 
 from blindsr.degradation.kernel_basis import gaussian_basis, sigma_max_of
 from blindsr.degradation.kernel_maps import kernel_map, sigma_of_kernels
@@ -42,6 +42,7 @@ class MANet(EstimatorNetwork):
     """
 
     estimates = ("blur", "kernels")
+    gives_kernels = True
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"kernel_size": (3, 401)}
     # `forward` gives what the paper names, `estimate` what all estimators give
     __call__: Callable[..., Tensor]  # type: ignore[assignment]
@@ -244,10 +245,10 @@ class RRDBSFTPCA(RRDBTrunk):
                 found="none" if told is None else f"shape {shape}",
                 expected=" or ".join(str(form) for form in forms) + " (the last one sigma)",
             )
-        matrix = self.pca_matrix[0, :, :, 0, 0]
+        matrix = self.pca_matrix[0, :, :, :, 0].transpose(0, 1)[..., None]  # (C, k*k, 1, 1)
         # a code has few numbers, and half precision would lose kernels that hardly differ
         with torch.autocast(lr.device.type, enabled=False):
-            code = torch.einsum("nkhw,kc->nchw", forms[shape](told).to(matrix.dtype), matrix)
+            code = conv2d(forms[shape](told).to(matrix.dtype), matrix)
         return code.expand(-1, -1, height, width)
 
     def _rendered(self, blur: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ class EstimatorNetwork(nn.Module):
         scale: HR size over LR size; 1 for maps in the size and the pixels of ``lr``.
         estimates: the parts that this network gives, of ``blur``, ``seg``, ``blur_scale`` and
             ``kernels``, see :class:`~blindsr.types.Estimate`.
+        gives_kernels: its ``kernels`` lie in the data's windows, their taps an HR pixel apart, so
+            that a restorer which takes kernels can be told them.
         num_classes: of ``seg``, 0 without it.
         limits: argument of the constructor -> least and largest value that a file may set;
             only those that :data:`blindsr.networks.settings.checked.LIMITS` does not name.
@@ -32,6 +34,7 @@ class EstimatorNetwork(nn.Module):
     role: ClassVar[Role] = "estimator"
     scale: int
     estimates: tuple[str, ...]
+    gives_kernels: bool = False
     __call__: Callable[..., Estimate]
     num_classes: int = 0
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}

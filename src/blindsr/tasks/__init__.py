@@ -6,6 +6,7 @@ from .cmos import CMOSTask
 from .dan import DANTask
 from .estimation import EstimationTask
 from .koalanet import KOALAnetTask
+from .manet import MANetTask, RRDBSFTPCATask
 from .pbasr import PBaSRTask
 from .rrdb_sft import RRDBSFTTask
 
@@ -16,6 +17,8 @@ __all__ = [
     "DANTask",
     "EstimationTask",
     "KOALAnetTask",
+    "MANetTask",
     "PBaSRTask",
+    "RRDBSFTPCATask",
     "RRDBSFTTask",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -11,7 +12,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from blindsr.errors import ConfigError
 
 from .base import RestorationTask
-from .schedules import WarmupCosine
+from .schedules import Halving, WarmupCosine
 
 
 class AnnealedTask(RestorationTask):
@@ -24,8 +25,13 @@ class AnnealedTask(RestorationTask):
         min_learning_rate: where annealing ends.
         restart: start a new annealing after each, as the released CMOS training on NYUv2 did at
             step 41,000.
+        schedule: ``"cosine"``, or ``"constant"`` without annealing.
+        halve_at: optimiser steps at which a constant learning rate is halved.
         options: see the base class.
     """
+
+    halving = 0.5
+    """Share of the learning rate that is left after each step of ``halve_at``."""
 
     def __init__(
         self,
@@ -35,6 +41,8 @@ class AnnealedTask(RestorationTask):
         cosine_steps: int | None = None,
         min_learning_rate: float = 1e-7,
         restart: bool = False,
+        schedule: Literal["cosine", "constant"] = "cosine",
+        halve_at: tuple[int, ...] = (),
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -58,9 +66,29 @@ class AnnealedTask(RestorationTask):
     def schedule(self) -> Callable[[int], float]:
         """Factor on the learning rate after so many optimiser steps."""
         settings = self.hparams
+        if settings["schedule"] == "constant":
+            return Halving(settings["warmup_steps"], tuple(settings["halve_at"]), self.halving)
+        if settings["cosine_steps"]:
+            return self._cosine(settings["cosine_steps"])
+        if self.trainer.max_steps == -1 and self.trainer.max_epochs in (None, -1):
+            raise _without_end()
+
+        @cache
+        def period() -> int:
+            return self._steps_after_warmup()
+
+        def to_the_end(step: int) -> float:
+            # To count the batches of an epoch Lightning makes their loader, and one that is made
+            # before a checkpoint is restored begins its epoch anew. Step 0 needs no count.
+            return self._cosine(period() if step else 1)(step)
+
+        return to_the_end
+
+    def _cosine(self, period: int) -> WarmupCosine:
+        settings = self.hparams
         return WarmupCosine(
             settings["warmup_steps"],
-            settings["cosine_steps"] or self._steps_after_warmup(),
+            period,
             floor=settings["min_learning_rate"] / settings["learning_rate"],
             restart=settings["restart"],
         )
@@ -69,10 +97,14 @@ class AnnealedTask(RestorationTask):
         """Steps left for one annealing that ends with the training."""
         total = self.trainer.estimated_stepping_batches
         if total == float("inf"):
-            raise ConfigError(
-                "model.cosine_steps",
-                found="null in a training without end",
-                expected="a number of steps",
-                fix="Set it, or --trainer.max_steps, or --trainer.max_epochs.",
-            )
+            raise _without_end()
         return max(int(total) - int(self.hparams["warmup_steps"]), 1)
+
+
+def _without_end() -> ConfigError:
+    return ConfigError(
+        "model.cosine_steps",
+        found="null in a training without end",
+        expected="a number of steps",
+        fix="Set it, or --trainer.max_steps, or --trainer.max_epochs.",
+    )

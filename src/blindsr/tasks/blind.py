@@ -176,9 +176,13 @@ class BlindSRTask(BlindRestorerTask):
             module.load_state_dict(kinds.networks(loaded)[part].state_dict())
 
     def decided_by_data(self) -> dict[str, Any]:
-        """Adds the phase if the restorer enlarges LR; drops the classes if no part uses them."""
+        """Adds the phase where a part depends on it; drops the classes if no part uses them."""
         skips = self._of_restorer("skip", "bicubic") == "bicubic"
-        own = {"restorer.phase": self._of_restorer("phase", 0.0)} if skips else {}
+        reads = self.network.restorer.takes_kernels
+        own = {"restorer.phase": self._of_restorer("phase", 0.0)} if skips or reads else {}
+        estimator = self.network.estimator
+        if hasattr(estimator, "phase"):  # it places its map
+            own["estimator.phase"] = estimator.phase
         decided = super().decided_by_data() | own
         network = self.network
         if "seg" not in (*network.estimator.estimates, *network.restorer.needs):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -13,7 +12,6 @@ from blindsr.types import Batch, Estimate, counted
 from .batches import group_names
 from .restoration import L1RestorerTask
 from .rrdb_sft import Rival, compared, load_others
-from .schedules import Halving
 
 if TYPE_CHECKING:
     from blindsr.metrics.collector import ScoreCollector
@@ -27,32 +25,18 @@ class BlindRestorerTask(L1RestorerTask):
 
     Args:
         compare: checkpoints to score beside it, by the name of their row.
-        schedule: ``"cosine"`` or ``"constant"``.
-        halve_at: optimiser steps at which a constant learning rate is halved.
         options: see the base classes.
     """
-
-    halving = 0.5
-    """Share of the learning rate that is left after each step of ``halve_at``."""
 
     def __init__(
         self,
         *,
         compare: dict[str, str] | None = None,
-        schedule: Literal["cosine", "constant"] = "cosine",
-        halve_at: tuple[int, ...] = (),
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.others: dict[str, list[Rival]] = {}
         self.map_scores: dict[str, EstimateScores] = {}
-
-    def schedule(self) -> Callable[[int], float]:
-        """Factor on the learning rate after so many optimiser steps."""
-        settings = self.hparams
-        if settings["schedule"] == "constant":
-            return Halving(settings["warmup_steps"], tuple(settings["halve_at"]), self.halving)
-        return super().schedule()
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
         """Load the networks to compare with, once.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from blindsr.errors import ConfigError
-from blindsr.networks import RRDBSFT, BlindSR
+from blindsr.networks import RRDBSFT, BlindSR, kinds
 from blindsr.networks.roles import EstimatorNetwork, JointNetwork, RestorerNetwork
 from blindsr.networks.settings.build import build, network_settings
 from blindsr.weights.checkpoint import read_network
@@ -25,12 +25,78 @@ Rival = RestorerNetwork | JointNetwork | BlindSR
 """A network to compare with; kept in a list of one, so that it is no part of a task's weights."""
 
 
-class RRDBSFTTask(L1RestorerTask):
-    """Train and score :class:`blindsr.networks.RRDBSFT` with true sigma and class maps.
+class ToldRestorerTask(L1RestorerTask):
+    """Base of the tasks that train a restorer with true maps: a subclass builds ``self.network``.
 
     A test has the rows bicubic (in the phase of the data), constant sigma (this network, told each
     image's mean sigma everywhere: what a blur that does not vary could explain) and those of
     ``compare``.
+
+    Args:
+        weights: file to start from where there is no checkpoint: one of this task, an export, or a
+            released file.
+        compare: checkpoints of this task to score beside it, by the name of their row.
+        options: see the base classes.
+    """
+
+    network: RestorerNetwork
+
+    def __init__(
+        self,
+        *,
+        weights: str | None = None,
+        compare: dict[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.others: dict[str, list[Rival]] = {}
+        self._start_from = weights  # until they are loaded
+
+    def preflight(self, stage: str, *, resumed: bool) -> None:
+        """Load the weights to start from and the networks to compare with, once.
+
+        Raises:
+            FileError, WeightsError: if a file is missing or holds another network.
+        """
+        super().preflight(stage, resumed=resumed)
+        if self._start_from and not resumed:
+            load_restorer(self._start_from, self.hparams, into=self.network)
+            self._start_from = None
+        if stage == "test" and not self.others:
+            self.others = load_others(self.hparams["compare"])
+
+    def random_parts(self) -> str:
+        """Empty if ``weights`` names a file to start from."""
+        return "" if self.hparams["weights"] else super().random_parts()
+
+    def decided_by_data(self) -> dict[str, Any]:
+        """Adds the phase if the network enlarges LR or reads maps where LR pixels lie."""
+        matters = self.hparams["skip"] == "bicubic" or self.network.takes_kernels
+        return super().decided_by_data() | ({"phase": self.hparams["phase"]} if matters else {})
+
+    def setup(self, stage: str) -> None:
+        """Check the data; load what :meth:`preflight` has not loaded yet."""
+        super().setup(stage)
+        self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
+
+    def forward(self, lr: Tensor, blur: Tensor | None = None, seg: Tensor | None = None) -> Tensor:
+        """LR image and the maps that the network needs -> SR image."""
+        return self.network(lr, blur, seg)
+
+    def restore(self, batch: Batch) -> tuple[Tensor, None]:
+        """Restore with the true maps."""
+        return with_maps(self, self.network, batch), None
+
+    def rivals(self, batch: Batch) -> dict[str, Tensor]:
+        """Bicubic, constant sigma, and the networks of ``compare``."""
+        results = super().rivals(batch)
+        if "blur" in self.network.needs:
+            results[CONSTANT] = with_maps(self, self.network, with_constant_sigma(batch))
+        return results | compared(self, self.others, batch)
+
+
+class RRDBSFTTask(ToldRestorerTask):
+    """Train and score :class:`blindsr.networks.RRDBSFT` with true sigma and class maps.
 
     Args:
         num_classes: classes of the semantic map; follows the data on the command line. 0, of
@@ -53,9 +119,6 @@ class RRDBSFTTask(L1RestorerTask):
             the paper.
         phase: of that enlargement; follows the data: 0 for s-fold, (scale - 1) / 2 for area and
             bicubic. Data of another phase are refused.
-        weights: file to start from where there is no checkpoint: one of this task, an export, or an
-            official ``RRDB_SFT_*.pth``.
-        compare: checkpoints of this task to score beside it, by the name of their row.
         learning_rate: of Adam after warm-up.
         options: see the base classes; ``crop_border`` is 0 as in the paper's test.
 
@@ -86,8 +149,6 @@ class RRDBSFTTask(L1RestorerTask):
         window: tuple[int, int] = (15, 20),
         skip: Literal["none", "bicubic"] = "none",
         phase: float = 0.0,
-        weights: str | None = None,
-        compare: dict[str, str] | None = None,
         learning_rate: float = 2e-4,
         **options: Any,
     ) -> None:
@@ -96,50 +157,6 @@ class RRDBSFTTask(L1RestorerTask):
         if skip == "none":  # of no effect then: data of another phase are no contradiction
             self.hparams["phase"] = 0.0
         self.network = build(RRDBSFT, self.hparams)
-        self.others: dict[str, list[Rival]] = {}
-        self._start_from = weights  # until they are loaded
-
-    def preflight(self, stage: str, *, resumed: bool) -> None:
-        """Load the weights to start from and the networks to compare with, once.
-
-        Raises:
-            FileError, WeightsError: if a file is missing or holds another network.
-        """
-        super().preflight(stage, resumed=resumed)
-        if self._start_from and not resumed:
-            restorer(self._start_from, self.hparams, into=self.network)
-            self._start_from = None
-        if stage == "test" and not self.others:
-            self.others = load_others(self.hparams["compare"])
-
-    def random_parts(self) -> str:
-        """Empty if ``weights`` names a file to start from."""
-        return "" if self.hparams["weights"] else super().random_parts()
-
-    def decided_by_data(self) -> dict[str, Any]:
-        """Adds the phase if the network enlarges LR."""
-        own = {"phase": self.hparams["phase"]} if self.hparams["skip"] == "bicubic" else {}
-        return super().decided_by_data() | own
-
-    def setup(self, stage: str) -> None:
-        """Check the data; load what :meth:`preflight` has not loaded yet."""
-        super().setup(stage)
-        self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
-
-    def forward(self, lr: Tensor, blur: Tensor | None = None, seg: Tensor | None = None) -> Tensor:
-        """LR image and maps as in :class:`~blindsr.networks.RRDBSFT` -> SR image."""
-        return self.network(lr, blur, seg)
-
-    def restore(self, batch: Batch) -> tuple[Tensor, None]:
-        """Restore with the true maps."""
-        return with_maps(self, self.network, batch), None
-
-    def rivals(self, batch: Batch) -> dict[str, Tensor]:
-        """Bicubic, constant sigma, and the networks of ``compare``."""
-        results = super().rivals(batch)
-        if self.hparams["use_blur"]:
-            results[CONSTANT] = with_maps(self, self.network, with_constant_sigma(batch))
-        return results | compared(self, self.others, batch)
 
 
 def with_constant_sigma(batch: Batch) -> Batch:
@@ -189,22 +206,23 @@ def load_others(compare: Mapping[str, str] | None) -> dict[str, list[Rival]]:
     return others
 
 
-def restorer(path: str, settings: Mapping[str, Any], *, into: nn.Module) -> None:
+def load_restorer(path: str, settings: Mapping[str, Any], *, into: RestorerNetwork) -> None:
     """Load a restorer's weights into a network with ``settings``.
 
     Raises:
         FileError, WeightsError: if the file is missing or holds another network.
         ConfigError: if it holds a restorer with other settings.
     """
-    file = read_network(path)
-    found = file.settings
-    if file.kind != "rrdb_sft":
+    file, kind = read_network(path), kinds.kind_of(into)
+    if kind is None or file.kind != kind.name:
         raise ConfigError(
-            "model.weights", found=f"{path}, a {file.kind} network", expected="RRDBSFT"
+            "model.weights",
+            found=f"{path}, a {file.kind} network",
+            expected=type(into).__name__,
         )
-    differ(path, network_settings(RRDBSFT, found), network_settings(RRDBSFT, settings))
-    layout = settings["window_layout"]
-    into.load_state_dict(file.network(layout if file.official else None).state_dict())
+    differ(path, *(network_settings(kind.network, one) for one in (file.settings, settings)))
+    loaded = file.network(settings["window_layout"] if file.has_windows and file.official else None)
+    into.load_state_dict(loaded.state_dict())
 
 
 def differ(path: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

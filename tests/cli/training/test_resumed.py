@@ -16,6 +16,8 @@ from blindsr.cli.training import command
         ("blind", "true"),
         ("dan", "true"),
         ("koalanet", "false"),
+        ("manet", "true"),
+        ("rrdb_sft_pca", "true"),
     ],
 )
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(

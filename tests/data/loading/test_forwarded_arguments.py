@@ -9,7 +9,16 @@ from blindsr import data
 from blindsr.cli.training.command import main
 
 EVERY = {"scale", "batch_size", "eval_batch_size", "num_workers", "seed", "pin_memory"}
-BLUR = {"sigma_max", "downsampler", "operator", "crop", "flip", "vertical_flip", "transpose"}
+BLUR = {
+    "deliver",
+    "sigma_max",
+    "downsampler",
+    "operator",
+    "crop",
+    "flip",
+    "vertical_flip",
+    "transpose",
+}
 BLUR |= {"zoom", "zoom_factors", "wraparound", "on_the_fly", "photometric", "iva_only"}
 PATCH = {"degradation", "sharpen", "crop", "random_resize", "flip", "vertical_flip", "transpose"}
 FOLDER = PATCH | {"holdout", "val_crop", "cache", "skip_small"}
@@ -23,12 +32,13 @@ KEYS = {
     "ReBlurSR": EVERY
     | FOLDER
     | {"root", "general", "steps_per_epoch", "types", "degrees", "areas", "group_by"}
+    | {"general_batch_size", "test_types", "test_degrees", "test_areas"}
     | {"general_test", "general_test_lr", "blur_test", "validation", "sigma_masks"}
     | {"sigma_threshold", "smallest_region", "allow_pickle"},
     "PBaSRScenes": EVERY
     | PATCH
     | ROOMS
-    | {"sigma_max", "threshold", "operator", "steps_per_epoch"},
+    | {"sigma_max", "threshold", "operator", "steps_per_epoch", "general_batch_size"},
     "LeafScenes": (EVERY - {"scale"}) | {"count", "val_count", "size", "scenes"},
     "RestorationScenes": EVERY
     | {

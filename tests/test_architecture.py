@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "drawing",
         "degradation",
         "networks",
+        "losses",
         "weights",
         "restore",
     },

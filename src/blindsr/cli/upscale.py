@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from blindsr.cli.pictures import upscale_values
 from blindsr.cli.pictures.batch import Batch, gather
+from blindsr.cli.pictures.learnt_model import KERNELGAN, learnt_from, refuse_for_kernelgan
 from blindsr.errors import ConfigError, check_ordinary, printable
 
 from .terminal import track_parts
@@ -46,7 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="M",
         help="checkpoint, export, official weights, or a name: small, realesrgan-x4plus, "
-        "realesrgan-x4plus-anime, realesr-animevideov3 [small]",
+        "realesrgan-x4plus-anime, realesr-animevideov3 [small]; or kernelgan, which learns "
+        "from each picture alone (minutes to an hour each)",
+    )
+    add(
+        "--steps",
+        metavar="N",
+        type=upscale_values.steps,
+        help="of --model kernelgan: steps that it learns in, three times as many in all [3000]",
     )
     add("--layout", choices=("fixed", "legacy"), help="window layout of official weights")
     add("--format", choices=FORMATS, help="of the files in a folder OUT [png]")
@@ -148,7 +156,14 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     from blindsr.inference.catalogue import file_of
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    file_of(arguments.model)  # before anything heavy is loaded
+    if arguments.model == KERNELGAN:
+        refuse_for_kernelgan(arguments)
+    else:
+        if arguments.steps is not None:
+            raise ConfigError(
+                "--steps", found=str(arguments.steps), expected=f"--model {KERNELGAN} with it"
+            )
+        file_of(arguments.model)  # before anything heavy is loaded
     sources = gather(arguments.inputs, batch, console, arguments.recursive, arguments.out)
 
     from blindsr.cli.pictures.results import sweep_results
@@ -209,20 +224,25 @@ def restore_all(
     from blindsr.cli.pictures.upscale_picture import Options, Outcome, upscale_picture
     from blindsr.inference.blur.in_box import default_keep_blur
 
-    model = open_model(arguments, console)
-    hint_at_prefilter(jobs, arguments.prefilter, model.trained_for, console)
-    options = Options(
-        arguments.tile,
-        arguments.prefilter,
-        arguments.quality,
-        lambda: model.phase,
-        f"{model.title} ×{model.scale}",
-        default_keep_blur() if arguments.keep_blur is None else arguments.keep_blur,
-        arguments.strength,
-        arguments.consistency or arguments.consistency_map,
-        arguments.outscale,
-        arguments.tta,
-    )
+    learns = arguments.model == KERNELGAN
+    model = None if learns else open_model(arguments, console)
+    trained_for = "" if model is None else model.trained_for
+    hint_at_prefilter(jobs, arguments.prefilter, trained_for, console)
+
+    def options_of(model: Restorer) -> Options:
+        return Options(
+            arguments.tile,
+            arguments.prefilter,
+            arguments.quality,
+            lambda: model.phase,
+            f"{model.title} ×{model.scale}",
+            default_keep_blur() if arguments.keep_blur is None else arguments.keep_blur,
+            arguments.strength,
+            arguments.consistency or arguments.consistency_map,
+            arguments.outscale,
+            arguments.tta,
+        )
+
     found: list[float] = []
     for index, tell in track_parts([job.source for job in jobs], console, "pictures"):
         job = jobs[index]
@@ -230,7 +250,9 @@ def restore_all(
         with batch.picture(job.source, job.out):
             results = _results(job, arguments)
             with results.staged(batch.signals) as stage:
-                made = upscale_picture(model, job.staged(stage), options, batch.checked(tell))
+                told = batch.checked(tell)
+                one = model or learnt_from(job.source, arguments, console, told)
+                made = upscale_picture(one, job.staged(stage), options_of(one), told)
                 results.settings = made.settings
             batch.done += 1
             outcome = made

@@ -11,6 +11,14 @@ from .dan import DAN, DANOutput
 from .dcls import DCLS
 from .discriminator import ConditionalDiscriminator, UNetDiscriminator
 from .gia import GIA
+from .kernelgan import (
+    KernelGANDiscriminator,
+    KernelGANGenerator,
+    ZSSRNet,
+    centre_kernel,
+    collapse,
+    kernel_x4,
+)
 from .koalanet import KOALAnet
 from .manet import RRDBSFTPCA, MANet, MANetSR
 from .rrdb_sft import RRDBSFT
@@ -18,23 +26,29 @@ from .ssr.ssr import SSR
 from .ssr.svkr import SVKR
 
 __all__ = [
+    "BlindSR",
+    "BlurUNet",
     "CMOS",
+    "ConditionalDiscriminator",
     "DAN",
     "DANOutput",
     "DCLS",
-    "RRDBSFT",
-    "SSR",
-    "SVKR",
-    "RRDBSFTPCA",
-    "BlindSR",
-    "BlurUNet",
-    "ConditionalDiscriminator",
     "GIA",
     "KOALAnet",
+    "KernelGANDiscriminator",
+    "KernelGANGenerator",
     "MANet",
     "MANetSR",
+    "RRDBSFT",
+    "RRDBSFTPCA",
+    "SSR",
+    "SVKR",
     "UNetDiscriminator",
+    "ZSSRNet",
     "accelerate",
+    "centre_kernel",
+    "collapse",
     "fold_batchnorm",
+    "kernel_x4",
     "load_imagenet",
 ]

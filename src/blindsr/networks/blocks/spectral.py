@@ -13,9 +13,9 @@ EPSILON = 1e-12
 
 
 class SpectralConv2d(nn.Module):
-    """Convolution without bias under spectral norm, one power iteration per training step.
+    """Convolution under spectral norm, one power iteration per training step.
 
-    It computes what ``torch.nn.utils.spectral_norm(nn.Conv2d(..., bias=False))`` computes and has
+    It computes what ``torch.nn.utils.spectral_norm(nn.Conv2d(...))`` computes and has
     its tensors, ``weight_orig``, ``weight_u`` and ``weight_v``: those names are in every published
     discriminator. torch's newer parametrization renames them; its older function keeps a weight
     with a graph on the module, which then cannot be deep-copied (as averaging of weights does).
@@ -27,19 +27,28 @@ class SpectralConv2d(nn.Module):
         kernel_size: rows and columns of the kernel.
         stride: step of the kernel in pixels.
         padding: zeros around the input in pixels.
+        bias: whether it has one, which starts at 0.
     """
 
     weight_u: Tensor
     weight_v: Tensor
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        padding: int,
+        *,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         self.stride, self.padding = stride, padding
         weight = torch.empty(out_channels, in_channels, kernel_size, kernel_size)
         nn.init.kaiming_uniform_(weight, a=math.sqrt(5))  # as nn.Conv2d
         self.weight_orig = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         u = normalize(torch.randn(out_channels), dim=0, eps=EPSILON)
         self.register_buffer("weight_u", u)
         self.register_buffer("weight_v", torch.empty(weight[0].numel()))
@@ -48,7 +57,8 @@ class SpectralConv2d(nn.Module):
 
     def forward(self, feature: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, H', W')."""
-        return conv2d(feature, self.normalised(), stride=self.stride, padding=self.padding)
+        weight, options = self.normalised(), {"stride": self.stride, "padding": self.padding}
+        return conv2d(feature, weight, self.bias, **options)
 
     def normalised(self) -> Tensor:
         """The weight that is used; in training mode it moves ``u`` and ``v`` one step first."""

@@ -1,0 +1,1 @@
+"""KernelGAN and ZSSR: learn the kernel of one image, then how to enlarge it."""

@@ -176,7 +176,7 @@ check('import blindsr')
 from blindsr.cli import app, lightning_script
 lightning_script.main(['--help'])
 check('lightning --help')
-for command in ('', 'prepare', 'convert official', 'upscale', 'serve'):
+for command in ('', 'prepare', 'convert official', 'upscale', 'serve', 'benchmark'):
     words = f'{command} --help'.strip()
     app.main(words.split())
     check(words)
@@ -187,6 +187,7 @@ for words in (
     'prepare nyuv2 --mat nowhere --splits nowhere --classes nowhere --out out',
     'prepare check nowhere', 'fit -c nowhere.yaml', 'score nowhere.png there.png',
     'train nowhere -o my.safetensors', 'convert ncnn nowhere.param -o out.pth',
+    'benchmark nowhere.yaml',
 ):
     assert app.main(words.split()) == 2
     check(words)

@@ -8,6 +8,7 @@ import yaml
 from tests.conftest import REPOSITORY
 
 from blindsr.cli import configs
+from blindsr.cli.benchmark.plan_file import read_plan
 from blindsr.cli.app import main
 
 TRAININGS = (
@@ -27,6 +28,8 @@ SWEEPS = (
     "sweeps/rrdb_sft_nyu.yaml",
 )
 """Of Weights & Biases, with a training inside; test_sweeps.py has a test of each."""
+TABLES = ("tables/demo.yaml",)
+"""Of `blindsr benchmark`; read below."""
 ON_TOP = (
     *("ablations/blur_only.yaml", "ablations/gia_f.yaml", "ablations/gia_fc.yaml"),
     *("ablations/gia_fcs.yaml", "ablations/gia_none.yaml", "ablations/iva_only.yaml"),
@@ -47,11 +50,11 @@ def elsewhere(tmp_path, monkeypatch):
 def test_every_configuration_is_named_by_a_test():
     files = (REPOSITORY / "experiments").rglob("*.y*ml")
     found = {path.relative_to(REPOSITORY / "experiments").as_posix() for path in files}
-    assert found == {*TRAININGS, *ON_TOP, *SWEEPS}
+    assert found == {*TRAININGS, *ON_TOP, *SWEEPS, *TABLES}
 
 
 def test_every_configuration_says_in_its_first_line_what_it_is():
-    for name in (*TRAININGS, *ON_TOP, *SWEEPS):
+    for name in (*TRAININGS, *ON_TOP, *SWEEPS, *TABLES):
         text = configs.summary(REPOSITORY / "experiments" / name)
         assert text[:1].isupper() or text.startswith("bfloat16"), name
         assert text.endswith("." if "wandb" not in name else ".yaml"), name
@@ -72,6 +75,15 @@ def test_a_training_is_found_anywhere_and_is_valid(name, elsewhere, capsys):
     config = parsed(capsys, "-c", name)
     assert config["model"]["class_path"] == content["model"]["class_path"]
     assert config["data"]["class_path"] == content["data"]["class_path"]
+    assert not any(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_benchmark_is_found_anywhere_and_is_valid(name, elsewhere):
+    plan = read_plan(name)
+    assert plan.row(plan.reference)
+    assert all(path.is_file() for row in plan.rows for path in row.config)
+    assert plan.choices
     assert not any(elsewhere.iterdir())
 
 

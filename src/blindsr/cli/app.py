@@ -29,6 +29,7 @@ COMMANDS = {
     "estimate": "sigma map and class map of pictures",
     "models": "what can be loaded, and what each model is for",
     "score": "how near pictures are to the true ones",
+    "benchmark": "train, test and compare configurations with several seeds in one table",
     "convert": "official weights to ours, checkpoints to files to pass on, PBaSR and ncnn to .pth",
     "doctor": "what is installed here and whether it fits together",
 }

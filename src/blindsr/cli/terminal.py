@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -115,21 +115,24 @@ def lines(console: Console, doing: str) -> Teller:
     return tell
 
 
-def track_parts(paths: list[Path], console: Console, doing: str) -> Iterator[tuple[int, Teller]]:
-    """Iterate under two bars: one over all paths, one over the parts of the path at work.
+def track_parts(
+    items: Sequence[Path | str], console: Console, doing: str
+) -> Iterator[tuple[int, Teller]]:
+    """Iterate under two bars: one over all items, one over the parts of the item at work.
 
     Without a terminal a line tells of the parts now and then.
 
     Yields:
-        The index of a path, and what is to be told of its parts.
+        The index of an item, and what is to be told of its parts.
     """
+    names = [printable(item if isinstance(item, str) else item.name) for item in items]
     if not console.is_terminal:
-        yield from ((i, lines(console, printable(path.name))) for i, path in enumerate(paths))
+        yield from ((i, lines(console, name)) for i, name in enumerate(names))
         return
     with make_bar(console, transient=True) as bar:
-        whole = bar.add_task(doing, total=len(paths), visible=len(paths) > 1)
-        for index, path in enumerate(paths):
-            part = bar.add_task(printable(path.name), total=None, visible=False)
+        whole = bar.add_task(doing, total=len(names), visible=len(names) > 1)
+        for index, name in enumerate(names):
+            part = bar.add_task(name, total=None, visible=False)
             yield index, _teller(bar, part)
             bar.remove_task(part)
             bar.advance(whole)

@@ -24,10 +24,12 @@ class PictureScores:
         methods: scores by method (``""`` is the tested network), group and metric; NaN where a
             picture has none, infinite for an exact match. Metrics of class maps have the counts of
             each picture's confusion matrix instead.
+        classes: of these matrices, 0 where there are none.
     """
 
     names: dict[str, list[str]] = field(default_factory=dict)
     methods: dict[str, dict[str, dict[str, list[Any]]]] = field(default_factory=dict)
+    classes: int = 0
 
     def take(self, collectors: Mapping[str, Mapping[str, Sequence[ScoreCollector]]]) -> None:
         """Take what the collectors of a task have, see ``RestorationTask.collectors``.
@@ -36,6 +38,8 @@ class PictureScores:
         """
         for method, groups in collectors.items():
             for group, parts in groups.items():
+                scores = [score for part in parts for score in part.by_name.values()]
+                self.classes = max([self.classes, *(getattr(s, "num_classes", 0) for s in scores)])
                 count = len(self.names.get(group, ()))
                 self.methods.setdefault(method, {})[group] = {
                     name: list(score.each)
@@ -46,6 +50,7 @@ class PictureScores:
 
     def add(self, other: PictureScores) -> None:
         """Add the pictures that another process has scored."""
+        self.classes = max(self.classes, other.classes)
         before = {group: len(names) for group, names in self.names.items()}
         for group, names in other.names.items():
             self.names[group] = [*self.names.get(group, ()), *names]
@@ -58,12 +63,14 @@ class PictureScores:
 
     def plain(self) -> dict[str, Any]:
         """As values of JSON: null where there is no score, ``"inf"`` for an exact match."""
-        return {"names": self.names, "methods": _changed(self.methods, _plain)}
+        methods = _changed(self.methods, _plain)
+        return {"names": self.names, "methods": methods, "classes": self.classes}
 
     @classmethod
     def of_plain(cls, content: Mapping[str, Any]) -> PictureScores:
         """The opposite of :meth:`plain`."""
-        return cls(dict(content["names"]), _changed(content["methods"], _score))
+        methods = _changed(content["methods"], _score)
+        return cls(dict(content["names"]), methods, content["classes"])
 
 
 def _changed(methods: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:

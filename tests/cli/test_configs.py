@@ -8,8 +8,8 @@ import yaml
 from tests.conftest import REPOSITORY
 
 from blindsr.cli import configs
-from blindsr.cli.benchmark.plan_file import read_plan
 from blindsr.cli.app import main
+from blindsr.cli.benchmark.plan_file import read_plan
 
 TRAININGS = (
     *("blind_cityscapes.yaml", "blind_cityscapes_paper.yaml", "blind_demo.yaml"),
@@ -134,7 +134,7 @@ def test_a_name_that_is_nowhere_is_one_line(words, elsewhere, capsys):
 def test_configs_lists_each_with_its_first_line(elsewhere, capsys):
     assert main(["configs"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*TRAININGS, *sorted((*ON_TOP, *SWEEPS))]
+    assert [line.split()[0] for line in lines] == [*TRAININGS, *sorted((*ON_TOP, *SWEEPS, *TABLES))]
     assert lines[8].endswith("CMOS, stage 1, on NYUv2-BSR: our setting.")
 
 

@@ -24,6 +24,7 @@ _CITYSCAPES_HELP = (
     "Cityscapes-BSR from Cityscapes (2975 + 500 frames, 1525 test frames in 5 groups)"
 )
 _FOLDER_HELP = "a BSR data set from your own pictures with depth, disparity or inverse depth"
+_SHARDS_HELP = "pack the training pictures of a BSR folder into a few large files (WebDataset)"
 _CHECK_HELP = "look at every file of a BSR folder, the authors' download included"
 _SHOWN_FAULTS = 20
 _OWN = {
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         datasets.add_parser("cityscapes", help=_CITYSCAPES_HELP, description=_CITYSCAPES_HELP)
     )
     _add_folder(datasets.add_parser("folder", help=_FOLDER_HELP, description=_FOLDER_HELP))
+    _add_shards(datasets.add_parser("shards", help=_SHARDS_HELP, description=_SHARDS_HELP))
     _add_check(datasets.add_parser("check", help=_CHECK_HELP, description=_CHECK_HELP))
 
 
@@ -163,6 +165,14 @@ def _add_common(parser: argparse.ArgumentParser, *, sigma_max: float, seconds: s
     add("--overwrite", action="store_true", help="replace the data set that --out holds")
 
 
+def _add_shards(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=_path, metavar="DIR", help="folder that holds train")
+    add("--out", required=True, type=_path, metavar="FOLDER", help="for train-*.tar, shards.json")
+    add("--megabytes", type=int, default=256, metavar="N", help="of a shard [256]")
+    add("--scale", type=int, metavar="N", help="HR over LR [manifest, or 4]")
+
+
 def _add_check(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", type=_path, metavar="DIR", help="folder that holds train and val (or test)")
@@ -191,7 +201,8 @@ def _size(word: str) -> tuple[int, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; 0, or 1 where a check finds faults."""
-    return _check(arguments) if arguments.dataset == "check" else _prepare(arguments)
+    others = {"check": _check, "shards": _shards}
+    return others.get(arguments.dataset, _prepare)(arguments)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
@@ -209,6 +220,27 @@ def _prepare(arguments: argparse.Namespace) -> int:
         manifest = prepare(progress=tell, **options)
     seconds = time.monotonic() - started
     console.print(_summary(manifest, arguments, seconds), soft_wrap=True, markup=False)
+    return 0
+
+
+def _shards(arguments: argparse.Namespace) -> int:
+    """Write shards and print one closing line."""
+    from rich.console import Console
+
+    from blindsr.data import prepare_shards
+
+    console = Console()
+    with counted(console, "pictures") as tell:
+        index = prepare_shards(
+            arguments.folder,
+            arguments.out,
+            megabytes=arguments.megabytes,
+            scale=arguments.scale,
+            progress=tell,
+        )
+    files = len({shard for _, shard, _ in index["samples"]})
+    line = f"{len(index['samples'])} pictures in {files} shards: set data.shards to {arguments.out}"
+    console.print(line, soft_wrap=True, markup=False)
     return 0
 
 

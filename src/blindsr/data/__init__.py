@@ -33,6 +33,7 @@ _LAZY = {
     "prepare_cityscapes": "prepare.cityscapes",
     "prepare_folder": "prepare.rgbd_folder",
     "prepare_nyuv2": "prepare.nyuv2",
+    "prepare_shards": "prepare.shards",
     "render_scene": "scenes.render",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +18,7 @@ from blindsr.data.bsr.layout import (
     find_files,
     find_groups,
 )
+from blindsr.data.bsr.shards import INDEX, TrainingShards
 from blindsr.data.files.depth_maps import MILLIMETRE
 from blindsr.data.files.manifest import MANIFEST, read_manifest
 from blindsr.data.files.source_values import finite
@@ -46,6 +47,9 @@ class BSRDataModule(AugmentedDataModule):
         holdout: share of the training list kept for validation, at least one picture.
         groups: numbers of the test groups to test on.
         pairing: "name", or "sorted" for folders whose files have unlike names.
+        shards: folder or URL (``s3://bucket/folder``) of what ``blindsr prepare shards`` made, to
+            train from instead of ``root/train``; equal samples for equal seeds. Held-out pictures
+            lie in there, test groups in ``root``.
         options: see the base classes. ``iva_only`` keeps the pictures that the manifest lists as
             IVA, or blurs every sample invariantly with ``on_the_fly``, which needs ``depth``.
 
@@ -77,10 +81,14 @@ class BSRDataModule(AugmentedDataModule):
         holdout: float = 0.1,
         groups: Sequence[int] = (1, 2, 3, 4, 5),
         pairing: Pairing = "name",
+        shards: str | None = None,
         **options: Any,
     ) -> None:
         self.root = Path(root)
         self.manifest = read_manifest(self.root)
+        self.shards = None if shards is None else TrainingShards(shards)
+        if self.manifest is None and self.shards is not None:
+            self.manifest = self.shards.manifest
         if self.manifest is not None:
             downsampler = self.manifest["settings"]["downsampler"]
         super().__init__(downsampler=downsampler, **options)
@@ -96,7 +104,9 @@ class BSRDataModule(AugmentedDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Find the files of ``stage`` ("fit", "validate", "test", "predict"; None: all)."""
-        check_root(self.root, self.how_to_get.format(root=self.root))
+        held_out = stage in ("fit", "validate") and self.validation == "holdout"
+        if self.shards is None or not held_out:
+            check_root(self.root, self.how_to_get.format(root=self.root))
         if self.manifest is None:  # perhaps prepared since
             self.manifest = read_manifest(self.root)
             self._check_manifest()
@@ -104,7 +114,7 @@ class BSRDataModule(AugmentedDataModule):
             files, self.val_set = self.split()
             if self.iva_only and isinstance(self.transform, PairedTransform):
                 files = self._invariant(files)
-            self.train_set = self.dataset(files, self.transform)
+            self.train_set = self.dataset(files, self.transform, shards=self.shards)
         if stage in (None, "test", "predict"):
             self.test_sets = [self._group(f"Group{number}") for number in self.groups]
 
@@ -119,19 +129,20 @@ class BSRDataModule(AugmentedDataModule):
 
     def split(self) -> tuple[list[BSRFiles], BSRDataset]:
         """Return the files to train on and the data set to validate on."""
-        files = self.find("train")
+        files = self.find("train") if self.shards is None else self.shards.files
         if self.validation == "group1":
             return files, self._group("Group1")
         if self.validation == "val":
             return files, self.dataset(self.find("val"))
         files, held = split_holdout(files, self.holdout, self.seed, "training")
-        return files, self.dataset(held)
+        return files, self.dataset(held, shards=self.shards)
 
     def dataset(
         self,
         files: list[BSRFiles],
         transform: PairedTransform | Regenerate | None = None,
         group: str = "",
+        shards: TrainingShards | None = None,
     ) -> BSRDataset:
         """Return the data set of some files, whole pictures without ``transform``."""
         return BSRDataset(
@@ -144,6 +155,7 @@ class BSRDataModule(AugmentedDataModule):
             group=group,
             depth_step=self.depth_step,
             depth=self.with_depth,
+            shards=shards,
         )
 
     def _invariant(self, files: list[BSRFiles]) -> list[BSRFiles]:
@@ -174,7 +186,12 @@ class BSRDataModule(AugmentedDataModule):
 
     def _check_manifest(self) -> None:
         """Refuse options that contradict how the folder was prepared."""
-        recorded = {} if self.manifest is None else self.manifest["settings"]
+        if self.shards is not None:
+            self._check_settings(self.shards.settings, f"{self.shards.place}/{INDEX}")
+        if self.manifest is not None:
+            self._check_settings(self.manifest["settings"], f"{self.root / MANIFEST}")
+
+    def _check_settings(self, recorded: Mapping[str, Any], where: str) -> None:
         for key in ("scale", "sigma_max", "downsampler"):
             found, wanted = getattr(self, key), recorded.get(key)
             if wanted is not None and found != wanted:
@@ -182,7 +199,7 @@ class BSRDataModule(AugmentedDataModule):
                 raise ConfigError(
                     key,
                     found=str(found),
-                    expected=f"{wanted}, with which {self.root / MANIFEST} was prepared",
+                    expected=f"{wanted}, with which {where} was prepared",
                     fix=f"Set {key}: {wanted}, or prepare another folder",
                 )
 

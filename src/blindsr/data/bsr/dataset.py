@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch.utils.data import Dataset
 from blindsr.data.augment.on_the_fly import Regenerate, Sharp
 from blindsr.data.augment.paired import Arrays, PairedTransform, to_sample
 from blindsr.data.bsr.layout import BSRFiles, SegFormat
+from blindsr.data.bsr.shards import TrainingShards
 from blindsr.data.files.depth_maps import MILLIMETRE, read_depth
 from blindsr.data.files.sigma_maps import read_blur
 from blindsr.data.files.source_values import real_numbers
@@ -44,6 +46,7 @@ class BSRDataset(Dataset[Sample]):
         group: value of ``Sample["group"]``; absent if empty.
         depth_step: metres of one step of the stored depth.
         depth: deliver it.
+        shards: where ``files`` lie, if not loose.
 
     Raises:
         FileError: there are no depth maps for ``Regenerate``; a file is missing or damaged (when
@@ -63,6 +66,7 @@ class BSRDataset(Dataset[Sample]):
         group: str = "",
         depth_step: float = MILLIMETRE,
         depth: bool = False,
+        shards: TrainingShards | None = None,
     ) -> None:
         self.files = list(files)
         self.scale = scale
@@ -73,6 +77,7 @@ class BSRDataset(Dataset[Sample]):
         self.group = group
         self.depth_step = depth_step
         self.with_depth = depth
+        self.shards = shards
         if isinstance(transform, Regenerate) or depth:
             for file in self.files:
                 if file.depth is None:
@@ -85,7 +90,13 @@ class BSRDataset(Dataset[Sample]):
 
     def __getitem__(self, index: int | Draw) -> Sample:
         position, seed = index if isinstance(index, Draw) else (index, None)
-        files = self.files[position]
+        with contextlib.ExitStack() as stack:
+            files = self.files[position]
+            if self.shards is not None:
+                files = stack.enter_context(self.shards.local(files))
+            return self._sample(files, seed)
+
+    def _sample(self, files: BSRFiles, seed: int | None) -> Sample:
         if isinstance(self.transform, Regenerate):
             arrays = self.transform(self._sharp(files), seed)
         else:

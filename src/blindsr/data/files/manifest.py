@@ -101,7 +101,16 @@ def checked_manifest(path: Path) -> dict[str, Any]:
         FileError: the file is damaged.
         DataError: a key is missing, or its value is of another type, out of range, or no name.
     """
-    content = read_json(path)
+    return checked_content(read_json(path), path)
+
+
+def checked_content(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return what a manifest holds after the checks of :func:`checked_manifest`.
+
+    Args:
+        content: as read; changed.
+        path: for errors.
+    """
     _check_settings(path, _object(path, "settings", content.get("settings")))
     for split in SPLITS:
         content[split] = _object(path, split, content.get(split, {}))

@@ -87,6 +87,17 @@ MODELS = {
         "class_path": "blindsr.tasks.KOALAnetTask",
         "init_args": {"features": 4, "cosine_steps": 20},
     },
+    "dcls": {
+        "class_path": "blindsr.tasks.DCLSTask",
+        "init_args": {
+            "kernel_size": 11,
+            "latent": 4,
+            "blocks": 1,
+            "groups": 1,
+            "features": 8,
+            "learning_rate": 1e-3,
+        },
+    },
     "manet": {
         "class_path": "blindsr.tasks.MANetTask",
         "init_args": {"features": [4, 8], "cosine_steps": 20, "learning_rate": 1e-3},

@@ -39,6 +39,10 @@ KEYS = {
     | ANNEALED
     | SCORED
     | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "loss", "compare"},
+    "DCLSTask": ANNEALED
+    | SCORED
+    | {"scale", "sigma_max", "kernel_size", "latent", "blocks", "groups", "features"}
+    | {"group_skip", "target", "train_kernel_on", "weights", "compare"},
     "DANTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "version", "kernel_size", "code_length", "loops", "blocks", "groups"}
@@ -74,6 +78,7 @@ DEFAULTS = {
         "min_learning_rate": 1e-7,
         "crop_border": 0,
     },
+    "DCLSTask": {"learning_rate": 4e-4, "betas": (0.9, 0.99), "kernel_size": 21},
     "MANetTask": {"learning_rate": 2e-4, "betas": (0.9, 0.999)},
     "RRDBSFTPCATask": {"learning_rate": 2e-4, "betas": (0.9, 0.99), "crop_border": 0},
     "BlindSRTask": {
@@ -88,6 +93,7 @@ DEFAULTS = {
     "PBaSRTask": {"warmup_steps": 0, "weight_decay": 0.0, "crop_border": 4},
 }
 SMALL = {
+    "DCLSTask": {"latent": 4, "blocks": 1, "groups": 1, "features": 8},
     "MANetTask": {"features": (4, 8)},
     "RRDBSFTPCATask": {"features": 8, "growth": 4, "blocks": 1, "code_length": 8},
     "CMOSTask": {"backbone": "pyramid_small"},

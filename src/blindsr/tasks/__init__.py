@@ -4,6 +4,7 @@ from .blind import BlindSRTask
 from .blur_unet import BlurUNetTask
 from .cmos import CMOSTask
 from .dan import DANTask
+from .dcls import DCLSTask
 from .estimation import EstimationTask
 from .koalanet import KOALAnetTask
 from .manet import MANetTask, RRDBSFTPCATask
@@ -15,6 +16,7 @@ __all__ = [
     "BlurUNetTask",
     "CMOSTask",
     "DANTask",
+    "DCLSTask",
     "EstimationTask",
     "KOALAnetTask",
     "MANetTask",

@@ -16,6 +16,7 @@ from blindsr.cli.training import command
         ("blind", "true"),
         ("dan", "true"),
         ("koalanet", "false"),
+        ("dcls", "true"),
         ("manet", "true"),
         ("rrdb_sft_pca", "true"),
     ],

@@ -40,6 +40,16 @@ def picture_rmse(sr: Tensor, hr: Tensor) -> Tensor:
     return ((sr - hr).square().mean(dim=(1, 2, 3)) + _LEAST_SQUARE).sqrt().mean()
 
 
+def mean_square(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean squared difference of two images (N, 3, H, W): what a denoiser of diffusion learns.
+
+    Raises:
+        DataError: if the shapes differ.
+    """
+    _require_same_shape(sr, hr)
+    return (sr - hr).square().mean()
+
+
 def _require_same_shape(sr: Tensor, hr: Tensor) -> None:
     if sr.shape != hr.shape:
         raise DataError(

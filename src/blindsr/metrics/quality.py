@@ -215,3 +215,9 @@ def vif(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     first, second = (luma_8bit(image, crop).float() for image in (sr, hr))
     require_size("vif", first, VIF_MIN)
     return visual_information_fidelity(first, second, reduction="none").double()
+
+
+def psnr_of_lr(degraded: Tensor, lr: Tensor) -> Tensor:
+    """PSNR over all colours of two LR images (N, 3, h, w) in [0, 1] -> (N,) dB."""
+    error = (degraded.double() - lr.double()).square().mean(dim=(1, 2, 3))
+    return -10 * torch.log10(error)

@@ -36,7 +36,8 @@ class Metric:
             ``"image"``: ``score(sr, hr, crop=pixels) -> (N,)``, with ``network=`` too if ``load``
             or ``needs_network`` is given; ``"region"``: ``score(sr, hr, inside) -> (N,)`` for the
             pixels of the region ``only_in``; ``"blur"``: ``score(estimate, blur, sigma_max=pixels)
-            -> (N,)``; ``"seg"``: ``score(confusion matrix) -> ()``.
+            -> (N,)``; ``"seg"``: ``score(confusion matrix) -> ()``;
+            ``"lr"``: ``score(degraded SR, lr) -> (N,)``.
             NaN is undefined, ``+inf`` an exact match; no mean holds either.
         better: ``"higher"``, ``"lower"``, or ``"one"`` where 1 is right and no direction is better.
         unit: of the score, e.g. ``"dB"``.
@@ -61,7 +62,7 @@ class Metric:
     """
 
     title: str
-    compares: Literal["image", "region", "blur", "seg"]
+    compares: Literal["image", "region", "blur", "seg", "lr"]
     score: Callable[..., Tensor]
     better: Literal["higher", "lower", "one"] = "higher"
     unit: str = ""
@@ -197,6 +198,9 @@ METRICS: dict[str, Metric] = {
         reference=False,
         extra=True,
         dropped=1,
+    ),
+    "consistency": Metric(
+        title="consistency", unit="dB", decimals=1, compares="lr", score=quality.psnr_of_lr
     ),
     "blur_psnr": Metric(
         title="blur PSNR", unit="dB", decimals=2, compares="blur", score=quality.blur_psnr

@@ -10,6 +10,8 @@ from .koalanet import KOALAnetTask
 from .manet import MANetTask, RRDBSFTPCATask
 from .pbasr import PBaSRTask
 from .rrdb_sft import RRDBSFTTask
+from .ssr import SSRTask
+from .svkr import SVKRTask
 
 __all__ = [
     "BlindSRTask",
@@ -23,4 +25,6 @@ __all__ = [
     "PBaSRTask",
     "RRDBSFTPCATask",
     "RRDBSFTTask",
+    "SSRTask",
+    "SVKRTask",
 ]

@@ -34,7 +34,7 @@ class JointTask(BlindRestorerTask):
     """
 
     network: JointNetwork
-    linked_with_data = ("scale", "sigma_max")
+    linked_with_data: tuple[str, ...] = ("scale", "sigma_max")
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

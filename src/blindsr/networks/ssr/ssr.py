@@ -189,7 +189,7 @@ class SSR(JointNetwork):
         if constraint is not None:
             sampler = ConstrainedSampler(sampler.schedule, constraint=constraint)
         operator = self.operator_of(told)
-        weight = self._weight_of(told, operator)
+        weight = self.weight_of(told, operator)
         return sampler.sample(
             lr, start, operator=operator, denoise=denoise, noise=noise, weight=weight
         )
@@ -208,9 +208,10 @@ class SSR(JointNetwork):
             return LayeredOperator(sigma, 1 / (told.depth + 0.1), merge_coc=0.5, **options)
         return BlurOperator((told.blur + error).clamp(0, self.sigma_max), **options)
 
-    def _weight_of(
+    def weight_of(
         self, told: KernelEstimate, operator: LinearOperator
     ) -> Callable[[Tensor, int], Tensor | float]:
+        """Weight of the data step for x_0 and step t: noise, and what sigma's error does."""
         noise = self.expected_noise**2
         moved = self.operator_of(told, shift=1.0) if self.uncertainty else None
 

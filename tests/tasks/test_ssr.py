@@ -1,0 +1,156 @@
+"""SVKR and SSR: what they learn from, what a test says, what checkpoints hold."""
+
+import json
+
+import pytest
+import torch
+from tests.helpers.restoration_data import Fake, trainer
+from tests.helpers.saved_checkpoint import saved
+
+import blindsr
+from blindsr.errors import ConfigError
+from blindsr.networks import SSR, SVKR
+from blindsr.tasks import SSRTask, SVKRTask
+from blindsr.tasks.depth_targets import relative_inverse_depth
+from blindsr.types import DataFacts
+from blindsr.weights import read_network, save_safetensors
+
+KERNEL = {"width": 8, "blocks": 1, "iterations": 1}
+SMALL = {"kernel_width": 8, "kernel_blocks": 1, "iterations": 1, "width": 8, "blocks": 1}
+
+
+class Deep(Fake):
+    """With depth, as bicubic data."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.facts = DataFacts(4, 1.5, "bicubic", 5.0, 21)
+
+    def sample(self, index):
+        sample = super().sample(index)
+        draw = torch.Generator().manual_seed(100 + index)
+        sample["depth"] = 1 + 4 * torch.rand(1, 64, 64, generator=draw)
+        sample["lr"] = torch.nn.functional.avg_pool2d(sample["hr"], 4)
+        return {key: value for key, value in sample.items() if key not in self.without}
+
+
+def batch(**options):
+    return next(iter(Deep(**options).train_dataloader()))
+
+
+def make(kind, **options):
+    torch.manual_seed(0)
+    return kind(**{SVKRTask: KERNEL, SSRTask: SMALL}[kind] | options)
+
+
+def test_inverse_depth_is_relative_to_each_picture():
+    depth = torch.tensor([[1.0, 2.0, torch.inf], [3.0, 3.0, 3.0]]).view(2, 1, 1, 3)
+    found = relative_inverse_depth(depth)
+    torch.testing.assert_close(found.flatten(), torch.tensor([1, 0.5, 0, 0.5, 0.5, 0.5]))
+
+
+def test_svkr_learns_from_every_iteration():
+    task = make(SVKRTask, iterations=2)
+    data = batch()
+    parts = task.losses(data, task.network.iterate(data["lr"]))
+    assert set(parts) == {"nll", "depth", "effect"}
+    sum(parts.values()).backward()
+    assert [n for n, p in task.network.named_parameters() if p.grad is None] == []
+    without = make(SVKRTask, use_depth=False, effect_weight=0.0)
+    data = batch(without=("depth",))
+    assert set(without.losses(data, without.network.iterate(data["lr"]))) == {"nll"}
+
+
+@pytest.mark.parametrize("kind", [SVKRTask, SSRTask])
+def test_fit_and_test(kind, tmp_path):
+    task = make(kind)
+    before = {name: value.clone() for name, value in task.network.state_dict().items()}
+    run = trainer(tmp_path)
+    run.fit(task, datamodule=Deep())
+    moved = {n for n, v in task.network.state_dict().items() if not torch.equal(v, before[n])}
+    assert moved
+    if kind is SSRTask:
+        assert not [name for name in moved if name.startswith("svkr.")], "SVKR is frozen"
+        assert "rmse" in moved
+        assert (task.network.rmse[1:] != 0.06).all()
+    run.test(task, datamodule=Deep(count=2), verbose=False)
+    found = run.callback_metrics
+    assert "test/blur_psnr" in found
+    if kind is SSRTask:
+        rows = ("bicubic/", "no constraint/", "last step only/", "true maps/")
+        for row in rows:
+            assert f"test/mean/{row}psnr" in found
+            assert f"test/mean/{row}consistency" in found
+        assert found["test/mean/true maps/consistency"] > found["test/mean/no constraint/consistency"]
+
+
+def test_missing_depth_is_said_in_one_line(tmp_path):
+    with pytest.raises(ConfigError, match="also depth for SVKRTask"):
+        trainer(tmp_path).fit(make(SVKRTask), datamodule=Deep(without=("depth",)))
+
+
+@pytest.mark.parametrize("kind", [SVKRTask, SSRTask])
+def test_data_of_another_downsampler_are_refused(kind, tmp_path):
+    with pytest.raises(ConfigError, match=r"model.downsampler: sfold, expected bicubic"):
+        trainer(tmp_path).fit(make(kind, downsampler="sfold"), datamodule=Deep())
+
+
+def test_ssr_starts_from_svkr(tmp_path):
+    first = make(SVKRTask)
+    path = saved(first, tmp_path / "svkr.ckpt")
+    task = make(SSRTask, svkr=str(path))
+    task.preflight("fit", resumed=False)
+    torch.testing.assert_close(task.network.svkr.state_dict(), first.network.state_dict())
+    assert not task.random_parts()
+    assert make(SSRTask).random_parts() == "SVKR"
+    with pytest.raises(ConfigError, match="model.width"):
+        make(SSRTask, svkr=str(path), kernel_width=12).preflight("fit", resumed=False)
+    with pytest.raises(ConfigError, match="a ssr network, expected svkr"):
+        other = saved(make(SSRTask), tmp_path / "ssr.ckpt")
+        make(SSRTask, svkr=str(other)).preflight("fit", resumed=False)
+
+
+def test_unrolled_training_learns_through_the_data_step():
+    task, data = make(SSRTask, unrolled=True), batch()
+    task.losses(data)["mse"].backward()
+    learns = {n for n, p in task.network.named_parameters() if p.grad is not None}
+    assert learns == {n for n, p in task.network.named_parameters() if p.requires_grad}
+
+
+def test_regression_is_one_step_without_noise():
+    task = make(SSRTask, steps=1, kappa=0.0, constraint="none")
+    lr = batch()["lr"]
+    told = task.network.estimate_all(lr)
+    samples = [task.network.sample(lr, told, seed=seed) for seed in (0, 1)]
+    assert torch.equal(*samples)
+
+
+@pytest.mark.parametrize(("kind", "network"), [(SVKRTask, SVKR), (SSRTask, SSR)])
+def test_files_open_with_their_settings(kind, network, tmp_path):
+    options = {SVKRTask: {"use_depth": False}, SSRTask: {"kappa": 0.0, "constraint": "last"}}
+    task = make(kind, **options[kind])
+    if kind is SSRTask:
+        task.network.rmse.fill_(0.03)
+    path = saved(task, tmp_path / "one.ckpt")
+    file = read_network(path)
+    loaded = file.network()
+    assert type(loaded) is network
+    save_safetensors(tmp_path / "one.safetensors", file)
+    again = read_network(tmp_path / "one.safetensors").network()
+    torch.testing.assert_close(again.state_dict(), task.network.state_dict())
+    if kind is SSRTask:
+        assert again.sampler.schedule.kappa == 0
+        assert again.sampler.constraint == "last"
+
+
+def test_upscaling_sees_the_picture_whole(tmp_path):
+    """Its own tiles change nothing, and those of the user neither."""
+    path = saved(make(SSRTask), tmp_path / "ssr.ckpt")
+    model = blindsr.load(path)
+    picture = batch()["lr"][0].permute(1, 2, 0).numpy()
+    whole = model.upscale(picture)
+    assert whole.shape == (64, 64, 3)
+    assert (model.upscale(picture, tile=8) == whole).all()
+    blur, _ = model.estimate(picture)
+    assert blur.shape == (64, 64)
+    assert json.dumps(model.describe(), default=str)

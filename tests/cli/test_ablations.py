@@ -31,3 +31,22 @@ def test_ablation_trains_on_scenes(overlay, tmp_path):
         assert not [name for name in names if "decoders" in name]
     if overlay.stem == "gia_f":
         assert not [name for name in names if ".spatial." in name or ".channel." in name]
+
+
+SSR = REPOSITORY / "experiments"
+SSR_ABLATIONS = sorted((SSR / "ablations" / "ssr").glob("*.yaml"))
+TINY_SSR = (
+    *("--trainer.fast_dev_run", "true", "--data.train_count", "8", "--data.val_count", "1"),
+    *("--data.size", "[64, 64]", "--data.crop", "[8, 8]", "--data.batch_size", "1"),
+)
+
+
+@pytest.mark.parametrize(
+    "overlay", sorted((SSR / "ablations" / "ssr").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_ablation_of_ssr_trains_on_scenes(overlay, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "svkr_demo" if overlay.stem.startswith("svkr") else "ssr_demo"
+    own = [] if name == "svkr_demo" else ["--model.svkr", "null"]
+    config = ["-c", str(SSR / f"{name}.yaml"), "-c", str(overlay)]
+    assert main(["fit", *config, *TINY_SSR, *own]) == 0

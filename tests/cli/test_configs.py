@@ -26,6 +26,7 @@ TRAININGS = (
     *("rrdb_sft_cityscapes.yaml", "rrdb_sft_cityscapes_paper.yaml", "rrdb_sft_demo.yaml"),
     *("rrdb_sft_nyu.yaml", "rrdb_sft_nyu_released.yaml"),
     *("small_blind.yaml", "small_blur.yaml", "small_blur_lr.yaml", "small_blur_sr.yaml"),
+    *("ssr_demo.yaml", "svkr_demo.yaml"),
 )
 SWEEPS = (
     *("sweeps/cmos_demo.yaml", "sweeps/cmos_nyu.yaml", "sweeps/pbasr_realesrgan.yaml"),
@@ -34,10 +35,25 @@ SWEEPS = (
 """Of Weights & Biases, with a training inside; test_sweeps.py has a test of each."""
 TABLES = ("tables/demo.yaml",)
 """Of `blindsr benchmark`; read below."""
+SSR_ABLATIONS = (
+    "concat",
+    "depth_alone",
+    "fixed_weights",
+    "kernel_alone",
+    "last_step",
+    "layered",
+    "lr_alone",
+    "no_constraint",
+    "regression",
+    "svkr_first_estimate",
+    "svkr_without_depth",
+    "unrolled",
+)
 ON_TOP = (
     *("ablations/blur_only.yaml", "ablations/gia_f.yaml", "ablations/gia_fc.yaml"),
     *("ablations/gia_fcs.yaml", "ablations/gia_none.yaml", "ablations/iva_only.yaml"),
     *("ablations/no_auxiliary.yaml", "ablations/seg_only.yaml", "overlays/bf16.yaml"),
+    *(f"ablations/ssr/{name}.yaml" for name in SSR_ABLATIONS),
     *("overlays/cpu.yaml", "overlays/ddp.yaml", "overlays/ema.yaml", "overlays/overfit.yaml"),
     *("overlays/sweep.yaml", "overlays/wandb.yaml"),
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from blindsr.data.check.folder import Report
 
+from . import prepare_reblursr
 from .terminal import counted
 
 HELP = "make a BSR data set from the official source files, or check one"
@@ -54,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_folder(datasets.add_parser("folder", help=_FOLDER_HELP, description=_FOLDER_HELP))
     _add_shards(datasets.add_parser("shards", help=_SHARDS_HELP, description=_SHARDS_HELP))
+    prepare_reblursr.add_arguments(
+        datasets.add_parser(
+            "reblursr", help=prepare_reblursr.HELP, description=prepare_reblursr.HELP
+        )
+    )
     _add_check(datasets.add_parser("check", help=_CHECK_HELP, description=_CHECK_HELP))
 
 
@@ -201,7 +207,7 @@ def _size(word: str) -> tuple[int, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; 0, or 1 where a check finds faults."""
-    others = {"check": _check, "shards": _shards}
+    others = {"check": _check, "shards": _shards, "reblursr": prepare_reblursr.run}
     return others.get(arguments.dataset, _prepare)(arguments)
 
 

@@ -30,9 +30,11 @@ _LAZY = {
     "check_folder": "check.folder",
     "intended_defocus": "scenes.intended_blur",
     "mask_from_sigma": "files.masks",
+    "correct_reblursr": "prepare.reblursr",
     "prepare_cityscapes": "prepare.cityscapes",
     "prepare_folder": "prepare.rgbd_folder",
     "prepare_nyuv2": "prepare.nyuv2",
+    "prepare_reblursr": "prepare.reblursr",
     "prepare_shards": "prepare.shards",
     "render_scene": "scenes.render",
 }

@@ -42,9 +42,7 @@ TINY_SSR = (
 )
 
 
-@pytest.mark.parametrize(
-    "overlay", sorted((SSR / "ablations" / "ssr").glob("*.yaml")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("overlay", OF_SSR, ids=lambda path: path.stem)
 def test_ablation_of_ssr_trains_on_scenes(overlay, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = "svkr_demo" if overlay.stem.startswith("ssr_svkr") else "ssr_demo"

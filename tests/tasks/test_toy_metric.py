@@ -6,6 +6,7 @@ import csv
 import json
 
 import pytest
+import torch
 from lightning.pytorch.loggers import CSVLogger
 from tests.helpers.restoration_data import ESTIMATOR, RESTORER, Fake, trainer
 
@@ -71,6 +72,18 @@ def test_a_toy_metric_of_images_is_one_entry(toys, tmp_path, capsys):
     regional = PreservationScores().scores
     assert {"mae", "blurred_mae", "sharp_mae"} <= set(regional)
     assert regional["blurred_mae"].higher_is_better is False
+
+
+def test_all_metrics_are_scored_where_they_are_asked_for(tmp_path, capsys):
+    pytest.importorskip("piq")
+    torch.manual_seed(0)
+    usual = run_test(tmp_path / "usual", RRDBSFTTask(6, **RESTORER), Fake())["scores"]["mean"]
+    torch.manual_seed(0)
+    model = RRDBSFTTask(6, **{**RESTORER, "metrics": "all"})
+    found = run_test(tmp_path / "all", model, Fake())["scores"]["mean"]
+    assert set(found) - set(usual) >= {"gmsd_full", "vif_wavelet", "vsi", "ms_ssim", "niqe"}
+    assert 0 < found["vsi"] < 1
+    assert found["gmsd"] == usual["gmsd"]
 
 
 def test_a_toy_metric_of_maps_is_one_entry(toys, tmp_path, capsys):

@@ -145,7 +145,7 @@ METRICS: dict[str, Metric] = {
         dropped=7,
     ),
     "gmsd_full": Metric(
-        title="GMSD, full-range luma",
+        title="GMSD (full range)",
         better="lower",
         compares="image",
         score=full_range.gmsd_full,
@@ -162,7 +162,7 @@ METRICS: dict[str, Metric] = {
         dropped=6,
     ),
     "vif_wavelet": Metric(
-        title="VIF, wavelets",
+        title="VIF (wavelets)",
         compares="image",
         score=full_range.vif_wavelet,
         least_size=full_range.VIF_WAVELET_MIN,
@@ -189,7 +189,7 @@ METRICS: dict[str, Metric] = {
         dropped=2,
     ),
     "niqe": Metric(
-        title="NIQE, own model",
+        title="NIQE (own model)",
         better="lower",
         decimals=2,
         compares="image",

@@ -1,9 +1,18 @@
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from blindsr.degradation.random.kernel_shapes import gaussian_kernel, gaussian_taps, sinc_kernel
-from blindsr.degradation.random.operators import convolve, convolve_separable
+from blindsr.degradation.random.operators import (
+    compress_jpeg,
+    convolve,
+    convolve_separable,
+    resize_opencv,
+    resize_torch,
+    scaled_size,
+    unsharp_mask,
+)
 
 
 def slow(image, kernel):
@@ -42,3 +51,46 @@ def test_image_is_left_alone_and_noncontiguous_views_work():
         halved, convolve_separable(np.ascontiguousarray(image[::2, ::2]), taps)
     )
     np.testing.assert_array_equal(image, before)
+
+
+def test_sizes_are_scaled_each_for_itself_and_rounded_down():
+    assert scaled_size((10, 27), 0.37) == (3, 9)
+    assert scaled_size((10, 27), 2.5) == (25, 67)
+    assert scaled_size((10, 27), 0.05) == (1, 1)
+
+
+def test_resizing_to_a_size_clips_what_a_cubic_overshoots():
+    step = np.zeros((8, 12, 3), np.float32)
+    step[:, 6:] = 1
+    for name in ("linear", "cubic", "area"):
+        large = resize_opencv(step, (16, 30), name)
+        assert large.shape == (16, 30, 3)
+        assert (large.min(), large.max()) == (0, 1)
+    assert resize_torch(step, "bicubic", size=(16, 30)).max() > 1
+    assert resize_torch(step, "bilinear", factor=0.3).shape == (2, 3, 3)
+
+
+def test_jpeg_is_in_steps_of_eight_bit_and_better_with_its_quality():
+    image = np.random.default_rng(0).random((32, 32, 3), np.float32)
+    found = [compress_jpeg(image, quality) for quality in (30, 95)]
+    for one in found:
+        np.testing.assert_allclose(one * 255, np.rint(one * 255), atol=1e-4)
+    errors = [np.abs(one - image).mean() for one in found]
+    assert errors[0] > errors[1] > 0
+    red = np.zeros((16, 16, 3), np.float32)
+    red[..., 0] = 1
+    assert compress_jpeg(red, 95)[8, 8].argmax() == 0
+
+
+def test_sharpening_follows_its_formula_and_leaves_flat_noise_alone():
+    rng = np.random.default_rng(1)
+    step = np.full((64, 64, 3), 0.3, np.float32)
+    step[:, 32:] = 0.7
+    sharp = unsharp_mask(step, weight=0.5)
+    residual = step - cv2.GaussianBlur(step, (51, 51), 0)
+    soft = cv2.GaussianBlur((np.abs(residual) * 255 > 10).astype(np.float32), (51, 51), 0)
+    expected = soft * np.clip(step + 0.5 * residual, 0, 1) + (1 - soft) * step
+    np.testing.assert_allclose(sharp, expected, atol=1e-6)
+    assert sharp[32, 33, 0] > 0.72
+    noise = (0.5 + rng.uniform(-8, 8, (64, 64, 3)) / 255).astype(np.float32)
+    np.testing.assert_array_equal(unsharp_mask(noise), noise)

@@ -83,7 +83,7 @@ def test_validation_and_test_scores_equal_those_of_one_process(fitted, capsys):
 def restored(tmp_path_factory):
     """Folder of three restorers that two processes, started once, trained and tested."""
     folder = tmp_path_factory.mktemp("restored")
-    for model in ("rrdb_sft", "blind"):
+    for model in ("rrdb_sft", "blind", "dan", "koalanet"):
         write_config(folder, model, model, pictures=True, max_epochs=1)
     states = {
         "class_path": "tests.integration.rank_state.RankState",
@@ -91,7 +91,7 @@ def restored(tmp_path_factory):
     }
     tiny_config(folder, "pbasr", states)
     commands = []
-    for model in ("rrdb_sft", "blind", "pbasr"):
+    for model in ("rrdb_sft", "blind", "dan", "koalanet", "pbasr"):
         last = ["--ckpt_path", str(folder / "logs" / model / "version_0/checkpoints/last.ckpt")]
         words = ["-c", str(folder / f"{model}.yaml"), *UNEVEN, *TWO]
         commands += ["--then", "fit", *words, "--data.batch_size", "1"]
@@ -101,7 +101,7 @@ def restored(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("model", ["rrdb_sft", "blind", "pbasr"])
+@pytest.mark.parametrize("model", ["rrdb_sft", "blind", "dan", "koalanet", "pbasr"])
 def test_restoration_scores_equal_those_of_one_process(model, restored):
     logs = restored / "logs" / model
     checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")

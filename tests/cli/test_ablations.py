@@ -42,6 +42,7 @@ TINY_SSR = (
 )
 
 
+@pytest.mark.slow  # minutes together
 @pytest.mark.parametrize("overlay", OF_SSR, ids=lambda path: path.stem)
 def test_ablation_of_ssr_trains_on_scenes(overlay, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -20,10 +20,21 @@ from blindsr.metrics import (
     checkpoint_mode,
     gmsd,
 )
+from blindsr.metrics.consistency import ConsistentScores
 from blindsr.metrics.table import metric_of, show, split_region
 from blindsr.types import Estimate
 
-HIGHER = {"psnr", "ssim", "vif", "vif_wavelet", "vsi", "ms_ssim", "blur_psnr", "blur_ssim"} | {
+HIGHER = {
+    "psnr",
+    "ssim",
+    "vif",
+    "vif_wavelet",
+    "vsi",
+    "ms_ssim",
+    "consistency",
+    "blur_psnr",
+    "blur_ssim",
+} | {
     "blur_rank",
     "miou",
 }
@@ -67,6 +78,7 @@ def collectors():
         RestorationScores(**ALL),
         PreservationScores(**ALL),
         EstimateScores(3, 5.0),
+        ConsistentScores(),
     )
 
 
@@ -158,7 +170,7 @@ def test_gmsd_refuses_what_no_window_fits():
 def test_exact_matches_are_counted_in_all_collectors():
     sr, hr = pair(48)
     sr[1] = hr[1]
-    whole, regions, maps = collectors()
+    whole, regions, maps, _ = collectors()
     whole.update(sr, hr)
     assert float(whole.compute()["psnr_exact"]) == 1
     regions.update(sr, hr, halves(hr))

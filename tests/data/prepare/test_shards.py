@@ -203,7 +203,7 @@ def test_check_names_what_is_missing_in_one_line(own: Path, tmp_path: Path, caps
         assert f"shard {number}/4 of BSR pictures in {out} is done" in capsys.readouterr().out
     assert app.main(check) == 1
     (line,) = (row for row in capsys.readouterr().out.splitlines() if PARTIAL in row)
-    assert "shards 2/4, 3/4, 4 of 7 frames missing" in line
+    assert "shards 2/4, 3/4 not done, 4 of 7 frames missing" in line
     assert line.count("train/") + line.count("test/") == 4
     with pytest.raises(DataError, match=f"interrupted.*blindsr prepare check {out}"):
         read_manifest(out)

@@ -56,7 +56,8 @@ def _shards(
         return ""
     shards = [Shard(number, count) for number in range(1, min(count, len(frames)) + 1)]
     waiting = [f"{s.number}/{count}" for s in shards if not there.issuperset(s.of(frames))]
-    return f": shard {waiting[0]}" if len(waiting) == 1 else f": shards {_some(waiting)}"
+    word = "shard" if len(waiting) == 1 else "shards"
+    return f": {word} {_some(waiting)} not done"
 
 
 def _some(words: list[str]) -> str:

@@ -7,9 +7,10 @@ import torch
 from tests.helpers.restoration_data import Fake, trainer
 from tests.helpers.saved_checkpoint import saved
 
+import blindsr
 from blindsr.degradation import kernel_map
 from blindsr.errors import ConfigError
-from blindsr.tasks import BlindSRTask, MANetTask, RRDBSFTPCATask
+from blindsr.tasks import BlindSRTask, DCLSTask, MANetTask, RRDBSFTPCATask
 from blindsr.types import DataFacts
 
 pytestmark = pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
@@ -140,3 +141,59 @@ def test_the_phase_of_both_parts_must_be_that_of_the_data(tmp_path):
     parts["restorer"] = {"kind": "rrdb_sft_pca", **TOLD, "phase": 1.5}
     with pytest.raises(ConfigError, match=r"model\.estimator\.phase: 0\.0, expected 1\.5"):
         trainer(tmp_path).fit(BlindSRTask(num_classes=6, **parts), datamodule=Area())
+
+
+def test_parts_may_be_named_by_the_path_of_their_class(tmp_path):
+    parts = {
+        "estimator": {
+            "class_path": "blindsr.networks.MANet",
+            "init_args": {"features": [4, 8]},
+        },
+        "restorer": {"class_path": "blindsr.networks.RRDBSFTPCA", "init_args": TOLD},
+    }
+    task = BlindSRTask(num_classes=6, **parts)
+    named = BlindSRTask(
+        num_classes=6,
+        estimator={"kind": "manet", "features": [4, 8]},
+        restorer={"kind": "rrdb_sft_pca", **TOLD},
+    )
+    assert task.hparams["estimator"] == named.hparams["estimator"]
+    assert task.hparams["restorer"] == named.hparams["restorer"]
+    path = saved(task, tmp_path / "both.ckpt")
+    assert "MANet" in blindsr.load(path, device="cpu").title
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("blindsr.networks.Nothing", "which cannot be imported (module"),
+        ("nowhere.Net", "which cannot be imported (No module named 'nowhere')"),
+        ("blindsr.types.Estimate", "a class of no kind, expected one of BlindSR, "),
+        ("blindsr.networks.RRDBSFT", "kind: 'rrdb_sft', expected cmos or"),
+    ],
+)
+def test_a_path_of_no_estimator_is_refused_in_one_line(path, part):
+    with pytest.raises(ConfigError) as caught:
+        BlindSRTask(estimator={"class_path": path})
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"model\.estimator: class_path beside features"):
+        BlindSRTask(estimator={"class_path": path, "features": 8})
+
+
+def test_a_method_that_restores_by_itself_may_tell_its_blur_to_another(tmp_path):
+    torch.manual_seed(0)
+    dcls = DCLSTask(kernel_size=11, latent=4, blocks=1, groups=1, features=8)
+    weights = {"estimator": saved(dcls, tmp_path / "dcls.ckpt")}
+    told = {"kind": "rrdb_sft_pca", **TOLD}
+    task = BlindSRTask(num_classes=6, weights=weights, restorer=told, learning_rate=1e-3)
+    task.preflight("fit", resumed=False)
+    batch = next(iter(Fake().train_dataloader()))
+    with torch.no_grad():
+        sr, estimate = task(batch["lr"])
+        blur = dcls.network.eval().estimate(batch["lr"]).blur
+        torch.testing.assert_close(estimate.blur, blur)
+        torch.testing.assert_close(sr, task.network.restorer(batch["lr"], blur=blur))
+    trainer(tmp_path, max_steps=1).fit(task, datamodule=Fake())
+    state = task.network.estimator.state_dict()
+    assert all(torch.equal(state[n], t) for n, t in dcls.network.state_dict().items())

@@ -108,7 +108,12 @@ def remove(name: str) -> None:
 
 def names(role: Role | None = None) -> tuple[str, ...]:
     """Names of all kinds, or of those of a role."""
-    return tuple(name for name, kind in _KINDS.items() if role in (None, kind.role))
+    return tuple(name for name, kind in _KINDS.items() if role is None or serves(kind.role, role))
+
+
+def serves(role: Role, wanted: Role) -> bool:
+    """Whether a network of a role can be used in another: one that does both can estimate."""
+    return role == wanted or (role, wanted) == ("joint", "estimator")
 
 
 def every() -> tuple[NetworkKind, ...]:
@@ -128,7 +133,7 @@ def by_name(name: object, role: Role | None = None) -> NetworkKind:
         ConfigError: if there is none, or it has another role.
     """
     kind = _KINDS.get(name) if isinstance(name, str) else None
-    if kind is None or role not in (None, kind.role):
+    if kind is None or not (role is None or serves(kind.role, role)):
         raise ConfigError(
             KIND,
             found=repr(name)[:100],

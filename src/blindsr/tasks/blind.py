@@ -18,6 +18,7 @@ from blindsr.weights.network_file import NetworkFile
 
 from .blind_restoration import BlindRestorerTask
 from .blur_unet import at_lr, log_target
+from .class_path import by_kind
 from .map_mix import check_shares, mixed_maps
 from .rrdb_sft import CONSTANT, differ, with_constant_sigma, with_maps
 
@@ -47,9 +48,10 @@ class BlindSRTask(BlindRestorerTask):
             :class:`CMOSTask` and :class:`RRDBSFTTask`, exports, or official files (of a file of
             both, that part); or ``blind`` alone: one file of both. What is not named starts from
             random weights.
-        estimator: its ``kind`` (``cmos`` if not named, or that of its file) and arguments that
-            replace the defaults or those of its file; ``num_classes`` and ``scale`` are those
-            above, but for an estimator whose file has scale 1.
+        estimator: its ``kind`` (``cmos`` if not named, or that of its file) and arguments, or
+            ``class_path`` and ``init_args``, that replace the defaults or those of its file;
+            ``num_classes`` and ``scale`` are those above, but for an estimator whose file has
+            scale 1.
         restorer: the same of the restorer, ``rrdb_sft`` if not named.
         map_mix: shares of the training pictures whose restorer is told ``estimated``, ``truth`` and
             ``disturbed`` maps; ``None`` for estimated maps alone. Needs an estimator that tells its
@@ -91,10 +93,12 @@ class BlindSRTask(BlindRestorerTask):
     ) -> None:
         super().__init__(learning_rate=learning_rate, betas=betas, **options)
         common = {"num_classes": num_classes, "scale": scale}
-        given = {"estimator": estimator, "restorer": restorer}
+        asked = {"estimator": estimator, "restorer": restorer}
+        # a class of the user's own brings its kind, which a file may name
+        given = {part: by_kind(asked[part] or {}, f"model.{part}") for part in PARTS}
         files = _read(weights)
         check_shares(map_mix or {"estimated": 1.0})
-        estimator, restorer = (_resolved(part, files, given[part] or {}, common) for part in PARTS)
+        estimator, restorer = (_resolved(part, files, given[part], common) for part in PARTS)
         # Resolved, so that a checkpoint of this task needs no other file to be rebuilt. On the
         # command line the values saved before are those of the configuration.
         self.hparams.update({"estimator": estimator, "restorer": restorer})
@@ -173,7 +177,7 @@ class BlindSRTask(BlindRestorerTask):
             wanted = self.hparams[part]
             differ(file.path, _settings_of({part: file}, part), {KIND: DEFAULTS[part], **wanted})
             loaded = file.network(wanted.get("window_layout", "fixed") if file.official else None)
-            module.load_state_dict(kinds.networks(loaded)[part].state_dict())
+            module.load_state_dict(_part_of(kinds.networks(loaded), part).state_dict())
 
     def decided_by_data(self) -> dict[str, Any]:
         """Adds the phase where a part depends on it; drops the classes if no part uses them."""
@@ -255,7 +259,7 @@ def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:
             )
         files[name] = read_network(path)
         role = kinds.by_name(files[name].kind).role
-        if wanted != role and wanted not in files[name].parts:
+        if not kinds.serves(role, wanted) and wanted not in files[name].parts:
             raise ConfigError(
                 f"model.weights.{name}",
                 found=f"{path}, a {files[name].kind} network, which is no {wanted}",
@@ -269,8 +273,13 @@ def _settings_of(files: Mapping[str, NetworkFile], role: kinds.Role) -> dict[str
     file = files.get(role) or files.get("blind")
     if file is None:
         return {}
-    part = file.parts[role]
+    part = _part_of(file.parts, role)
     return {KIND: part.kind.name, **network_settings(part.kind.network, part.settings)}
+
+
+def _part_of(parts: Mapping[Any, Any], role: kinds.Role) -> Any:
+    """Of a file's networks the one of a role; one that restores as well may estimate."""
+    return parts[role] if role in parts else parts["joint"]
 
 
 def _resolved(

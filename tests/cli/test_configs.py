@@ -33,7 +33,8 @@ SWEEPS = (
     "sweeps/rrdb_sft_nyu.yaml",
 )
 """Of Weights & Biases, with a training inside; test_sweeps.py has a test of each."""
-TABLES = ("tables/demo.yaml",)
+CAMVID = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml")
+TABLES = ("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml")
 """Of `blindsr benchmark`; read below."""
 SSR_ABLATIONS = (
     "concat",
@@ -70,11 +71,11 @@ def elsewhere(tmp_path, monkeypatch):
 def test_every_configuration_is_named_by_a_test():
     files = (REPOSITORY / "experiments").rglob("*.y*ml")
     found = {path.relative_to(REPOSITORY / "experiments").as_posix() for path in files}
-    assert found == {*TRAININGS, *ON_TOP, *SWEEPS, *TABLES}
+    assert found == {*TRAININGS, *ON_TOP, *SWEEPS, *TABLES, *CAMVID}
 
 
 def test_every_configuration_says_in_its_first_line_what_it_is():
-    for name in (*TRAININGS, *ON_TOP, *SWEEPS, *TABLES):
+    for name in (*TRAININGS, *ON_TOP, *SWEEPS, *TABLES, *CAMVID):
         text = configs.summary(REPOSITORY / "experiments" / name)
         assert text[:1].isupper() or text.startswith("bfloat16"), name
         assert text.endswith("." if "wandb" not in name else ".yaml"), name
@@ -89,7 +90,7 @@ def parsed(capsys, *words):
     return yaml.safe_load(out)
 
 
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize("name", (*TRAININGS, *CAMVID))
 def test_a_training_is_found_anywhere_and_is_valid(name, elsewhere, capsys):
     content = yaml.safe_load((REPOSITORY / "experiments" / name).read_text(encoding="utf-8"))
     config = parsed(capsys, "-c", name)
@@ -154,7 +155,10 @@ def test_a_name_that_is_nowhere_is_one_line(words, elsewhere, capsys):
 def test_configs_lists_each_with_its_first_line(elsewhere, capsys):
     assert main(["configs"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*TRAININGS, *sorted((*ON_TOP, *SWEEPS, *TABLES))]
+    assert [line.split()[0] for line in lines] == [
+        *TRAININGS,
+        *sorted((*ON_TOP, *SWEEPS, *TABLES, *CAMVID)),
+    ]
     assert lines[8].endswith("CMOS, stage 1, on NYUv2-BSR: our setting.")
 
 

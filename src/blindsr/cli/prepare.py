@@ -30,7 +30,7 @@ _CHECK_HELP = "look at every file of a BSR folder, the authors' download include
 _SHOWN_FAULTS = 20
 _OWN = {
     "nyuv2": ("mat", "splits", "classes"),
-    "cityscapes": ("root", "size", "fit", "disparity"),
+    "cityscapes": ("root", "size", "fit", "disparity", "disparity_jitter"),
     "folder": ("images", "depth", "kind", "unit", "labels", "classes", "test_share", "scale"),
 }
 """Data set -> options that others do not have."""
@@ -96,6 +96,14 @@ def _add_cityscapes(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="official, sgbm (left and right matched with OpenCV), or a folder of maps named as "
         "the pictures: .npy or .pfm in pixels, .png in the official form [official]",
+    )
+    add(
+        "--disparity-jitter",
+        default=0.0,
+        type=float,
+        metavar="A",
+        help="change disparity by object and smoothly, by factors up to 1 + A each, for disparity "
+        "that was made up from labels [0]",
     )
     _add_common(parser, sigma_max=15, seconds="several")
 

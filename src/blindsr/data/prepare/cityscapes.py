@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from blindsr.data.files.depth_maps import CENTIMETRE
+from blindsr.data.files.source_values import finite
 from blindsr.data.loading.checked_options import LARGEST_SIDE, check_choice, check_whole
 from blindsr.data.prepare.cityscapes_files import (
     MATCHED,
@@ -27,6 +28,9 @@ from blindsr.data.prepare.folder import (
     PrepareOptions,
     check_size,
 )
+from blindsr.errors import ConfigError
+
+MOST_JITTER = 4.0
 
 
 def prepare_cityscapes(
@@ -36,6 +40,7 @@ def prepare_cityscapes(
     size: tuple[int, int] = (480, 640),
     fit: Fit = "resize",
     disparity: str = "official",
+    disparity_jitter: float = 0.0,
     sigma_max: float = 15.0,
     **options: Any,
 ) -> dict[str, Any]:
@@ -55,6 +60,9 @@ def prepare_cityscapes(
         disparity: ``official`` (with holes, which are filled along the edges of the picture),
             ``sgbm`` (matched here with OpenCV) or a folder of maps, named as the frames, in
             ``.npy``, ``.png`` (the official form) or ``.pfm``; the paper's came from CREStereo.
+        disparity_jitter: change disparity by object and smoothly, by factors up to 1 + this, see
+            :func:`~blindsr.data.prepare.disparity_jitter.jitter`: for disparity that was made up
+            from labels, whose edges blur would follow else. Reads labels of the test too.
         sigma_max: largest nominal sigma in HR pixels.
         options: those of every preparation, see
             :class:`~blindsr.data.prepare.folder.PrepareOptions`.
@@ -69,10 +77,16 @@ def prepare_cityscapes(
     for length in size:
         check_whole("size", length, least=common.scale, most=LARGEST_SIDE)
     check_size("size", size, common.scale)
-    found = find_cityscapes(Path(root), disparity)
+    if disparity_jitter != 0 and not finite(disparity_jitter, above=0, most=MOST_JITTER):
+        raise ConfigError(
+            "disparity_jitter", found=f"{disparity_jitter}", expected=f"0 to {MOST_JITTER:g}"
+        )
+    found = find_cityscapes(Path(root), disparity, objects=disparity_jitter > 0)
     parts, first = [], 1
     for split, frames in found.items():
-        readers = [CityscapesFrame(files, size, fit) for files in frames]
+        readers = [
+            CityscapesFrame(files, size, fit, disparity_jitter, common.seed) for files in frames
+        ]
         groups = TEST_GROUPS if split == "test" else 0
         parts.append(Part(split, split, groups, dict(enumerate(readers, start=first))))
         first += len(readers)
@@ -81,6 +95,7 @@ def prepare_cityscapes(
         "hr_size": list(size),
         "fit": fit,
         "disparity": disparity if disparity in (OFFICIAL, MATCHED) else "maps",
+        **({"disparity_jitter": disparity_jitter} if disparity_jitter else {}),
         **{f"{part.folder}_frames": len(part.frames) for part in parts},
     }
     preparation = Preparation(

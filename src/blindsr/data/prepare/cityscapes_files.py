@@ -13,6 +13,7 @@ import numpy as np
 from blindsr.data.augment.blur_draw import SPLIT_CODES, Split
 from blindsr.data.files.source_values import existing_folder, finite, ordinary_file
 from blindsr.data.prepare.disparity import MAP_SUFFIXES, match, read_disparity
+from blindsr.data.prepare.disparity_jitter import jitter
 from blindsr.data.prepare.frame import Frame
 from blindsr.data.prepare.holes import fill_holes
 from blindsr.errors import BlindSRError, DataError, missing_file
@@ -42,6 +43,8 @@ class CityscapesFiles(NamedTuple):
     right: Path | None
     disparity: Path | None
     camera: Path | None
+    objects: Path | None = None
+    """Labels of any split, which only say what belongs together."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class CityscapesFrame:
     fit: Fit
     """``resize`` squeezes the picture, which is twice as wide as high, into ``size``; ``crop``
     takes the largest part from the middle that has the shape of ``size``."""
+    disparity_jitter: float = 0.0
+    """See :func:`~blindsr.data.prepare.disparity_jitter.jitter`; 0 leaves disparity as it is."""
+    seed: int = 0
+    """Of that."""
 
     @property
     def name(self) -> str:
@@ -84,6 +91,10 @@ class CityscapesFrame:
                 fix="Take --disparity sgbm, or maps of your own",
             )
         disparity = fill_holes(np.nan_to_num(disparity), known, rgb).clip(0)
+        if self.disparity_jitter:
+            assert files.objects is not None
+            labels = self._fitted(read_array(files.objects), cv2.INTER_NEAREST_EXACT)
+            disparity = jitter(disparity, labels, self.disparity_jitter, self.seed, self.name)
         with np.errstate(divide="ignore"):
             depth = np.float32(_metre_pixels(files)) / disparity
         return Frame(rgb, depth, seg)
@@ -100,12 +111,15 @@ class CityscapesFrame:
         return cv2.resize(array, (width, height), interpolation=interpolation)
 
 
-def find_cityscapes(root: Path, disparity: str) -> dict[Split, list[CityscapesFiles]]:
+def find_cityscapes(
+    root: Path, disparity: str, *, objects: bool = False
+) -> dict[Split, list[CityscapesFiles]]:
     """Find the frames of every split, sorted by name, and all files that they need.
 
     Args:
         root: holds ``leftImg8bit``, ``gtFine`` and what the disparity comes from.
         disparity: ``official``, ``sgbm`` or a folder of maps named as the frames.
+        objects: labels are needed of the test frames too.
 
     Raises:
         FileError: a folder or a file is missing.
@@ -131,12 +145,17 @@ def find_cityscapes(root: Path, disparity: str) -> dict[Split, list[CityscapesFi
             raise DataError(
                 folder, found="no *_leftImg8bit.png", expected="folders of cities", fix=_DOWNLOAD
             )
-        found[split] = [_frame(root, path, split, disparity, maps) for path in lefts]
+        found[split] = [_frame(root, path, split, disparity, maps, objects) for path in lefts]
     return found
 
 
 def _frame(
-    root: Path, left: Path, split: str, disparity: str, maps: dict[str, Path] | None
+    root: Path,
+    left: Path,
+    split: str,
+    disparity: str,
+    maps: dict[str, Path] | None,
+    objects: bool,
 ) -> CityscapesFiles:
     name = left.name.removesuffix("_leftImg8bit.png")
 
@@ -162,6 +181,7 @@ def _frame(
         right=partner("rightImg8bit", "rightImg8bit.png") if disparity == MATCHED else None,
         disparity=map_of_disparity(),
         camera=camera if camera.is_file() else None,
+        objects=partner("gtFine", "gtFine_labelIds.png") if objects else None,
     )
 
 

@@ -90,7 +90,7 @@ def parsed(capsys, *words):
     return yaml.safe_load(out)
 
 
-@pytest.mark.parametrize("name", (*TRAININGS, *CAMVID))
+@pytest.mark.parametrize("name", [*TRAININGS, *CAMVID])
 def test_a_training_is_found_anywhere_and_is_valid(name, elsewhere, capsys):
     content = yaml.safe_load((REPOSITORY / "experiments" / name).read_text(encoding="utf-8"))
     config = parsed(capsys, "-c", name)

@@ -14,7 +14,7 @@ _GRID = (4, 6)
 
 
 def jitter(
-    disparity: np.ndarray, labels: np.ndarray, amount: float, seed: int, name: str
+    disparity: np.ndarray, seg: np.ndarray, amount: float, seed: int, name: str
 ) -> np.ndarray:
     """Multiply each object by a factor of its own, and all by one that varies smoothly.
 
@@ -24,7 +24,7 @@ def jitter(
 
     Args:
         disparity: (H, W), 0 or more, without holes.
-        labels: (H, W) uint8, any numbers.
+        seg: (H, W) uint8, any numbers.
         amount: above 0.
         seed: of the preparation.
         name: of the frame; equal seeds and names give equal changes.
@@ -33,7 +33,7 @@ def jitter(
         (H, W) float32.
     """
     rng = np.random.default_rng([seed, *name.encode()])
-    regions = objects(labels)
+    regions = objects(seg)
     of_object = rng.uniform(-1, 1, int(regions.max()) + 1).astype(np.float32)[regions]
     grid = rng.uniform(-1, 1, _GRID).astype(np.float32)
     height, width = disparity.shape
@@ -42,12 +42,12 @@ def jitter(
     return (disparity * factor).astype(np.float32)
 
 
-def objects(labels: np.ndarray) -> np.ndarray:
+def objects(seg: np.ndarray) -> np.ndarray:
     """Number of the connected region of each pixel, from 0 on, (H, W) int32."""
-    numbers = np.zeros(labels.shape, np.int32)
+    numbers = np.zeros(seg.shape, np.int32)
     first = 0
-    for label in np.unique(labels):
-        count, regions = cv2.connectedComponents((labels == label).astype(np.uint8), connectivity=4)
+    for label in np.unique(seg):
+        count, regions = cv2.connectedComponents((seg == label).astype(np.uint8), connectivity=4)
         inside = regions > 0
         numbers[inside] = regions[inside] - 1 + first
         first += count - 1

@@ -182,6 +182,37 @@ class Restorer(HubModel):
         name, _, more = self.describe().partition("; ")
         return f"<b>{escape(name)}</b><br>{escape(more)}<br>on {escape(str(self.device))}"
 
+    def draw(self, samples: int = 1, seed: int = 0) -> None:
+        """Choose how many samples the model draws of each picture; its result is their mean.
+
+        Args:
+            samples: 1 to 100.
+            seed: of their noise, 0 or more.
+
+        Raises:
+            ConfigError: if the model draws none, or a number is out of range.
+        """
+        upscaler = self._model.upscaler
+        if upscaler is None or upscaler.samples is None:
+            raise ConfigError(
+                "samples",
+                found=f"{self._model.title}, which draws none",
+                expected="an SSR model",
+                fix="Leave --samples and --seed out, or choose another --model.",
+            )
+        for name, value, most in (("samples", samples, 100), ("seed", seed, 2**32 - 1)):
+            least = 1 if name == "samples" else 0
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise ConfigError(name, found=repr(value), expected=f"{least} to {most}")
+        upscaler.samples.samples, upscaler.samples.seed = samples, seed
+
+    @property
+    def spread(self) -> NDArray[np.float32] | None:
+        """(s*H, s*W) standard deviation of the samples of the last picture; ``None`` for none."""
+        upscaler = self._model.upscaler
+        drawn = None if upscaler is None else upscaler.samples
+        return None if drawn is None or drawn.samples < 2 else drawn.spread
+
     def upscale(
         self,
         image: Any,

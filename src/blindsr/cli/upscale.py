@@ -125,6 +125,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="before a model that was trained on clean pictures: denoise for visible noise, "
         "deblock for JPEG of quality 75 or less; both remove some detail too [none]",
     )
+    add(
+        "--samples",
+        metavar="N",
+        type=upscale_values.whole,
+        help="of a model that draws samples (SSR): write the mean of N, and their spread: what was "
+        "invented [1]",
+    )
+    add("--seed", metavar="N", type=upscale_values.whole, help="of the samples [0]")
     add("--device", default="auto", help="auto, cpu, gpu (cuda), cuda:1, mps [auto]")
     add(
         "--precision",
@@ -156,6 +164,12 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     from blindsr.inference.catalogue import file_of
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
+    if _draws(arguments) and (arguments.model in (None, KERNELGAN) or arguments.tta):
+        raise ConfigError(
+            "--samples, --seed",
+            found="--tta" if arguments.tta else f"--model {arguments.model or 'left out'}",
+            expected="the file of an SSR model, without --tta",
+        )
     if arguments.model == KERNELGAN:
         refuse_for_kernelgan(arguments)
     else:
@@ -177,6 +191,7 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
         maps=arguments.save_maps,
         consistency=arguments.consistency_map,
         sidecar=arguments.json,
+        spread=(arguments.samples or 1) > 1,
         suffix=arguments.suffix,
         one_file=len(arguments.inputs) == 1 and Path(arguments.inputs[0]).is_file(),
     )
@@ -196,6 +211,11 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
         line += f", {there} skipped: there already (--overwrite does them again)"
     console.print(line)
     return 1 if batch.failures else 0
+
+
+def _draws(arguments: argparse.Namespace) -> bool:
+    """Whether samples are asked for."""
+    return arguments.samples is not None or arguments.seed is not None
 
 
 def _results(job: Job, arguments: argparse.Namespace) -> Results:
@@ -241,6 +261,8 @@ def restore_all(
             arguments.consistency or arguments.consistency_map,
             arguments.outscale,
             arguments.tta,
+            arguments.samples,
+            arguments.seed or 0,
         )
 
     found: list[float] = []
@@ -278,6 +300,9 @@ def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
         precision=arguments.precision,
         layout=arguments.layout,
     )
+    if _draws(arguments):
+        samples = 1 if arguments.samples is None else arguments.samples
+        model.draw(samples, arguments.seed or 0)
     where = arguments.model or "--model"
     if not model.can_upscale:
         raise ConfigError(

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from blindsr.inference.sampling import SampledRun
 from blindsr.networks.blocks.whole_picture import Frame, framed
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.types import DataFacts, Estimate
@@ -47,6 +48,8 @@ class Upscaler:
     """Sigma in HR pixels at which its map is clipped."""
     condition: Callable[..., object] | None = None
     """Its part that takes means over the whole picture, run alone to collect them."""
+    samples: SampledRun | None = None
+    """It draws samples: ``run`` is this."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import accelerate, kinds
 from blindsr.networks.blocks.padding import any_size
+from blindsr.networks.ssr.ssr import SSR
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
 from blindsr.weights.checkpoint import OtherNetworkError, read_network
@@ -25,6 +26,7 @@ from blindsr.weights.reading import is_safetensors, read_state_dict
 
 from .catalogue import card_of, file_of
 from .model import Estimator, Model, Precision, Upscaler
+from .sampling import SampledRun
 
 _ALIGNED, _OVERLAP = 8, 32  # LR pixels: tiles of networks of other projects
 
@@ -109,7 +111,11 @@ def engine_parts(
         own, copy = named["joint"], copies["joint"]
         needs = kinds.tile_needs(own)
         estimator = Estimator(copy.estimate, needs, own.estimates)
-        upscaler = Upscaler(lambda lr: copy.restore(lr)[0], needs)
+        if isinstance(copy, SSR):
+            drawn = SampledRun(copy)
+            upscaler = Upscaler(drawn, needs, samples=drawn)
+        else:
+            upscaler = Upscaler(lambda lr: copy.restore(lr)[0], needs)
     if "restorer" in named:
         needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
         condition = copy.encode if needs.picture_means else None

@@ -16,6 +16,7 @@ from blindsr import __version__
 from blindsr.drawing.comparison import Comparison, open_comparison
 from blindsr.errors import DataError, printable
 from blindsr.imaging.any_factor import AnyFactor
+from blindsr.imaging.files import to_uint8, write_png
 from blindsr.imaging.photo import Photo, read_photo
 from blindsr.imaging.resize import upsample_rows
 from blindsr.imaging.transparency import bled, is_neutral
@@ -28,6 +29,8 @@ from .consistency_report import ConsistencyReport, open_report
 from .map_files import MapFacts, MapFiles, open_maps
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from blindsr.cli.terminal import Teller
@@ -54,6 +57,8 @@ class Options:
         consistency: measure how well results give back their inputs.
         outscale: size of the result over size of the picture; ``None`` for that of the model.
         tta: mean over the eight positions of the picture.
+        samples: drawn of each picture, where the model draws some.
+        seed: of the samples.
     """
 
     tile: int | Literal["auto"]
@@ -66,6 +71,8 @@ class Options:
     consistency: bool
     outscale: float | None = None
     tta: bool = False
+    samples: int | None = None
+    seed: int = 0
 
 
 class Outcome(NamedTuple):
@@ -129,6 +136,8 @@ def upscale_picture(
             work.take(strip)
         if maps is not None:
             maps.finish()
+        if job.spread is not None:
+            _write_spread(job.spread, model.spread, (height, width))
         if sheet is not None:
             title = _title(printable(job.source.name), lr.shape[:2], model.scale)
             sheet.save(title=title, method=options.method, sigma_max=largest_sigma(model))
@@ -162,6 +171,18 @@ def _open_out(
         text=photo.text,
         dpi=photo.dpi,
     )
+
+
+SPREAD_WHITE = 0.25
+"""Standard deviation of samples, of 1 from black to white, that is white in a picture of it."""
+
+
+def _write_spread(path: Path, spread: NDArray[np.float32] | None, size: tuple[int, int]) -> None:
+    """Write how far samples lie apart as grey PNG; brighter is less sure."""
+    if spread is None:
+        return
+    shown = np.clip(spread / np.float32(SPREAD_WHITE), 0, 1)[: size[0], : size[1]]
+    write_png(path, to_uint8(shown))
 
 
 def write_sidecar(job: Job, made: dict[str, Any]) -> None:
@@ -278,12 +299,14 @@ def _settings(model: Restorer, options: Options, decibels: float | None) -> dict
         settings["outscale"] = options.outscale
     if options.tta:
         settings["tta"] = True
+    if options.samples is not None:
+        settings |= {"samples": options.samples, "seed": options.seed}
     if decibels is not None:  # JSON knows no infinity: the result gives back its input exactly
         settings["consistency_db"] = round(decibels, 3) if math.isfinite(decibels) else "infinite"
     return settings
 
 
 def _extra_names(job: Job, maps: MapFiles | None) -> list[str]:
-    more = (job.compare, job.consistency, job.sidecar)
+    more = (job.compare, job.consistency, job.sidecar, job.spread)
     paths = [*(maps.paths if maps is not None else []), *more]
     return [path.name for path in paths if path is not None]

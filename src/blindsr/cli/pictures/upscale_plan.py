@@ -31,6 +31,7 @@ class Job:
         maps: folder and stem of the maps to write, or ``None``.
         consistency: the picture of the consistency to write, or ``None``.
         sidecar: the JSON file of settings and scores to write, or ``None``.
+        spread: the picture of the spread of samples to write, or ``None``.
         note: what is to be said about it.
     """
 
@@ -40,12 +41,15 @@ class Job:
     maps: Path | None = None
     consistency: Path | None = None
     sidecar: Path | None = None
+    spread: Path | None = None
     note: str = ""
 
     @property
     def files(self) -> list[Path]:
         """All that may be written."""
-        extra = [p for p in (self.compare, self.consistency, self.sidecar) if p is not None]
+        extra = [
+            p for p in (self.compare, self.consistency, self.sidecar, self.spread) if p is not None
+        ]
         if self.maps is not None:
             extra += [map_path(self.maps, "sigma"), map_path(self.maps, "classes")]
             extra.append(preview_path(self.maps))
@@ -55,7 +59,7 @@ class Job:
     def always(self) -> list[Path]:
         """Those of them that are written whatever the model is."""
         preview = None if self.maps is None else preview_path(self.maps)
-        paths = (self.out, self.compare, self.consistency, self.sidecar, preview)
+        paths = (self.out, self.compare, self.consistency, self.sidecar, self.spread, preview)
         return [path for path in paths if path is not None]
 
     def staged(self, folder: Path) -> Job:
@@ -71,6 +75,7 @@ class Job:
             maps=moved(self.maps),
             consistency=moved(self.consistency),
             sidecar=moved(self.sidecar),
+            spread=moved(self.spread),
         )
 
 
@@ -83,6 +88,7 @@ def plan(
     maps: bool,
     consistency: bool,
     sidecar: bool,
+    spread: bool,
     suffix: str,
     one_file: bool,
 ) -> tuple[list[Job], list[BlindSRError]]:
@@ -96,6 +102,7 @@ def plan(
         maps: write maps.
         consistency: write pictures of it.
         sidecar: write JSON files of settings and scores.
+        spread: write pictures of the spread of samples.
         suffix: put behind the name of each picture in a folder.
         one_file: the user named one file, so that ``out`` may be a file name.
 
@@ -123,7 +130,8 @@ def plan(
         if form == SAME and not named and same_suffix(source.relative) is None:
             note = f"as PNG, since {source.relative.suffix or 'its format'} is not written"
         notes = base.with_name(f"{base.name}.json") if sidecar else None
-        return Job(source.path, path, sheet, base if maps else None, report, notes, note)
+        apart = map_path(base, "spread") if spread else None
+        return Job(source.path, path, sheet, base if maps else None, report, notes, apart, note)
 
     lengths = distinct(sources, lambda source, length: job(source, length).files)
     jobs = [job(*pair) for pair in zip(sources, lengths, strict=True)]

@@ -38,6 +38,13 @@ def suffix(text: str) -> str:
     return text
 
 
+def whole(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal() or len(text) > 10:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number")
+    return int(text)
+
+
 def share(text: str) -> float:
     """A number from 0 to 1."""
     try:

@@ -1,0 +1,80 @@
+"""``blindsr upscale --samples N --seed S``: mean and spread of samples, decided by the seed."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.helpers.saved_checkpoint import saved
+
+from blindsr.cli.app import main
+from blindsr.tasks import SSRTask
+
+SMALL = {
+    "kernel_width": 8,
+    "kernel_blocks": 1,
+    "iterations": 0,
+    "width": 8,
+    "blocks": 1,
+    "steps": 2,
+}
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    task = SSRTask(**SMALL, constraint="last")
+    for parameter in task.network.conditioned.parameters():
+        if not parameter.any():  # layers that start at zero
+            torch.nn.init.normal_(parameter, std=0.2)
+    saved(task, tmp_path / "ssr.ckpt")
+    draw = np.random.default_rng(0)
+    Image.fromarray(draw.integers(0, 256, (9, 11, 3), dtype=np.uint8)).save("in.png")
+    return tmp_path
+
+
+def upscale(out, *words):
+    command = ["upscale", "in.png", "-o", out, "--model", "ssr.ckpt", "--keep-blur", "0"]
+    return main([*command, "--device", "cpu", *words])
+
+
+def pixels(path):
+    return np.asarray(Image.open(path), np.int64)
+
+
+def test_mean_and_spread_follow_the_seed(files):
+    for folder, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert upscale(f"{folder}/out.png", "--samples", "3", "--seed", seed) == 0
+    assert pixels("a/out.png").shape == (36, 44, 3)
+    assert pixels("a/out_spread.png").shape == (36, 44)
+    assert pixels("a/out_spread.png").any()
+    for name in ("out.png", "out_spread.png"):
+        assert (pixels(f"a/{name}") == pixels(f"b/{name}")).all()
+    assert (pixels("a/out.png") != pixels("c/out.png")).any()
+
+
+def test_one_sample_has_no_spread_and_consistency_is_told(files, capsys):
+    assert upscale("out.png", "--seed", "1", "--consistency") == 0
+    assert "consistency" in capsys.readouterr().out
+    assert sorted(p.name for p in files.glob("out*")) == ["out.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--samples", "0"], "samples: 0, expected 1 to 100"),
+        (["--samples", "x"], "expected a whole number"),
+        (["--samples", "2", "--tta"], "--samples, --seed: --tta"),
+    ],
+)
+def test_wrong_numbers_end_in_one_line(words, said, files, capsys):
+    assert upscale("out.png", *words) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.count("\n") == 1
+    assert not (files / "out.png").exists()
+
+
+def test_a_model_that_draws_none_is_refused(files, capsys):
+    assert main(["upscale", "in.png", "-o", "out.png", "--samples", "2"]) == 2
+    assert "expected the file of an SSR model" in capsys.readouterr().err

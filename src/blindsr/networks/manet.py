@@ -96,7 +96,8 @@ class MANet(EstimatorNetwork):
         head = self.m_head(pad(lr, (0, rest[0], 0, rest[1]), mode="replicate"))
         coarse = self.m_down1(head)
         fine = self.m_up1(self.m_body(coarse) + coarse)
-        taps = self.m_tail(fine + head)[..., :height, :width]
+        # of channels innermost in memory a softmax would take four times as long
+        taps = self.m_tail(fine + head)[..., :height, :width].contiguous()
         # half precision is too coarse for a hundredth of a thousandth
         return (taps.float() if taps.dtype in _HALF else taps).softmax(dim=1)
 

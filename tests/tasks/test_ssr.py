@@ -8,12 +8,13 @@ from tests.helpers.restoration_data import Fake, trainer
 from tests.helpers.saved_checkpoint import saved
 
 import blindsr
-from blindsr.errors import ConfigError
+from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import SSR, SVKR
 from blindsr.tasks import SSRTask, SVKRTask
 from blindsr.tasks.depth_targets import relative_inverse_depth
 from blindsr.types import DataFacts
 from blindsr.weights import read_network, save_safetensors
+from blindsr.weights.onnx.model import onnx_model
 
 KERNEL = {"width": 8, "blocks": 1, "iterations": 1}
 SMALL = {"kernel_width": 8, "kernel_blocks": 1, "iterations": 1, "width": 8, "blocks": 1}
@@ -143,6 +144,13 @@ def test_files_open_with_their_settings(kind, network, tmp_path):
     if kind is SSRTask:
         assert again.sampler.schedule.kappa == 0
         assert again.sampler.constraint == "last"
+
+
+@pytest.mark.parametrize("kind", [SVKRTask, SSRTask])
+def test_onnx_is_refused_in_one_line(kind, tmp_path):
+    file = read_network(saved(make(kind), tmp_path / "one.ckpt"))
+    with pytest.raises(WeightsError, match="which iterates and solves for the whole picture"):
+        onnx_model(file, "one.ckpt")
 
 
 def test_upscaling_sees_the_picture_whole(tmp_path):

@@ -88,7 +88,7 @@ def onnx_model(source: NetworkFile | Anchor, path: str | Path) -> OnnxModel:
         path: where it was read, for messages.
 
     Raises:
-        WeightsError: if tensors and settings contradict each other.
+        WeightsError: if tensors and settings contradict each other, or no graph can hold it.
     """
     if isinstance(source, Anchor):
         return _of_anchor(source, str(path))
@@ -98,6 +98,13 @@ def onnx_model(source: NetworkFile | Anchor, path: str | Path) -> OnnxModel:
 def _of_network(file: NetworkFile, path: str) -> OnnxModel:
     network, about = file.network(), describe(file)
     role = kinds.by_name(file.kind).role
+    if kinds.tile_needs(network).whole:
+        raise WeightsError(
+            path,
+            found=f"{file.title}, which iterates and solves for the whole picture",
+            expected="a network of one pass",
+            fix="Use it with blindsr upscale, blindsr estimate or blindsr.load.",
+        )
     graph: Graph = GRAPHS[role](network)
     settings = about["settings"]
     restorer = settings.get("restorer", settings)

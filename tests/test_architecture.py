@@ -26,7 +26,16 @@ MAY_IMPORT = {
     "losses": LOW,
     "metrics": {*LOW, "losses"},  # LPIPS is both
     "weights": {*LOW, "runs", "networks"},
-    "tasks": {*LOW, "degradation", "drawing", "networks", "losses", "metrics", "weights"},
+    "tasks": {
+        *LOW,
+        "degradation",
+        "diffusion",
+        "drawing",
+        "networks",
+        "losses",
+        "metrics",
+        "weights",
+    },
     "callbacks": {*LOW, "drawing", "metrics", "networks"},
     "inference": {
         *LOW,

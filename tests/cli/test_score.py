@@ -53,6 +53,17 @@ def test_folders_are_paired_by_name_and_scored(folders, capsys, tmp_path):
     assert found["better"]["psnr"] == "higher"
 
 
+def test_no_number_is_cut_in_a_narrow_terminal(folders, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert score(*folders) == 0
+    out = capsys.readouterr().out
+    assert "…" not in out
+    assert "too narrow for" in out
+    monkeypatch.setenv("COLUMNS", "200")
+    assert score(*folders) == 0
+    assert "too narrow" not in capsys.readouterr().out
+
+
 def test_two_files_and_json_alone_on_standard_output(folders, capsys):
     sr, hr = folders
     assert score(sr / "a_x4.png", hr / "a.png", "--crop", "4", "--json") == 0

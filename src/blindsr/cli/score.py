@@ -79,7 +79,8 @@ def _score(arguments: argparse.Namespace, batch: Batch) -> int:
     means = mean_scores(meter)
     to_file = arguments.json is not None and str(arguments.json) != "-"
     if found and (to_file or arguments.json is None):
-        console.print(_table(found, means, f"{arguments.sr} against {arguments.hr}"))
+        title = f"{arguments.sr} against {arguments.hr}"
+        console.print(_table(found, means, title, console.width))
     if found and arguments.json is not None:
         _write(arguments, found, means)
     batch.print_failures()
@@ -145,7 +146,7 @@ def mean_scores(meter: RestorationScores) -> dict[str, float]:
 
 
 def _table(
-    found: Mapping[str, Mapping[str, float]], means: Mapping[str, float], title: str
+    found: Mapping[str, Mapping[str, float]], means: Mapping[str, float], title: str, width: int
 ) -> Table:
     from rich.table import Table
     from rich.text import Text
@@ -154,14 +155,17 @@ def _table(
     from blindsr.metrics.table import show
 
     mean = Row(MEAN, MEAN, means)
-    names = columns([mean])
+    first = max(map(len, [*list(found)[:_SHOWN], f"mean of {len(found)}"]))
+    names, left = _fitting(columns([mean]), width - min(first, width // 3) - 4)
     table = Table(title=Text(printable(title)), title_justify="left", caption_justify="left")
     table.add_column("picture", no_wrap=True)
     for name in names:
-        table.add_column(title_of(name), justify="right")
+        table.add_column(title_of(name), justify="right", min_width=_column_width(name))
     for picture, scores in list(found.items())[:_SHOWN]:
         table.add_row(Text(printable(picture)), *(show(name, scores.get(name)) for name in names))
     notes = footnotes([mean])
+    if left:
+        notes.insert(0, f"too narrow for {', '.join(map(title_of, left))}; --json has all")
     if len(found) > 1:
         table.add_section()
         table.add_row(f"mean of {len(found)}", *(show(name, means.get(name)) for name in names))
@@ -169,6 +173,25 @@ def _table(
         notes.insert(0, f"{len(found) - _SHOWN} more are in the mean; --json lists all")
     table.caption = Text("\n".join(notes)) if notes else None
     return table
+
+
+def _fitting(names: list[str], width: int) -> tuple[list[str], list[str]]:
+    """Columns that fit into ``width`` characters, and those left out, see ``Metric.dropped``."""
+    from blindsr.metrics.table import METRICS
+
+    order = {name: METRICS[name].dropped for name in names if name in METRICS}
+    spare = sorted((n for n, at in order.items() if at is not None), key=lambda n: order[n] or 0)
+    left: list[str] = []
+    while spare and sum(_column_width(n) + 3 for n in names if n not in left) > width:
+        left.append(spare.pop(0))
+    return [name for name in names if name not in left], left
+
+
+def _column_width(name: str) -> int:
+    """Of a column whose title is folded at its blanks; numbers have up to 7 characters."""
+    from blindsr.metrics.score_rows import title_of
+
+    return max(7, *map(len, title_of(name).split()))
 
 
 def _write(

@@ -39,9 +39,10 @@ KEYS = {
     | PATCH
     | ROOMS
     | {"sigma_max", "threshold", "operator", "steps_per_epoch", "general_batch_size"},
-    "LeafScenes": (EVERY - {"scale"}) | {"count", "val_count", "size", "scenes"},
+    "LeafScenes": (EVERY - {"scale"}) | {"count", "val_count", "size", "scenes", "blurred"},
     "RestorationScenes": EVERY
     | {
+        "blurred",
         "count",
         "pictures",
         "val_count",

@@ -39,7 +39,8 @@ KEYS = {
     | PATCH
     | ROOMS
     | {"sigma_max", "threshold", "operator", "steps_per_epoch", "general_batch_size"},
-    "LeafScenes": (EVERY - {"scale"}) | {"count", "val_count", "size", "scenes", "blurred"},
+    "LeafScenes": (EVERY - {"scale"})
+    | {"count", "val_count", "size", "scenes", "reduced", "reduced_pictures"},
     "RestorationScenes": EVERY
     | {
         "blurred",

@@ -40,7 +40,7 @@ class OwnPhotographs(RestorationPictures):
 
     def _blurred(self, rng: np.random.Generator, number: int) -> BlurredPicture:
         sharp = self._cut(rng, self._photograph(number % len(self.files)))
-        blur = draw_sigma(rng, relief(rng, self.size, self.size), self.sigma_max)
+        blur = draw_sigma(rng, relief(rng, self.size, self.size), self.sigma_max, self.widths)
         return BlurredPicture(blurred_photograph(sharp, blur, self.sigma_max), blur, sharp)
 
     def _cut(self, rng: np.random.Generator, picture: NDArray[np.float32]) -> NDArray[np.float32]:

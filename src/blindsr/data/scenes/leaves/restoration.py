@@ -15,6 +15,7 @@ from blindsr.data.scenes.leaves.numbered import NumberedPictures
 from blindsr.data.scenes.leaves.photographs import RESTORER_REDUCTION
 from blindsr.data.scenes.leaves.samples import (
     BlurredPicture,
+    Widths,
     defocused_photograph,
     defocused_room,
     defocused_scene,
@@ -58,6 +59,7 @@ class RestorationPictures(NumberedPictures):
         mixed: crops of half the pictures come from ``area`` and of half from ``bicubic``, whatever
             ``downsampler`` says: nobody knows what reduced a photograph.
         clean: LR is rounded to 8 bits and nothing else.
+        widths: how the largest sigma of a picture is drawn.
         blurred: samples hold ``blurred``, too, for an estimator that must not forget wide blur.
         held_out: no scene and no photograph that a training sees.
     """
@@ -78,9 +80,11 @@ class RestorationPictures(NumberedPictures):
         sharp: float = 0.0,
         mixed: bool = False,
         clean: bool = False,
+        widths: Widths = "octaves",
         blurred: bool = False,
         held_out: bool = False,
     ) -> None:
+        self.widths: Widths = widths
         self.blurred = blurred
         self.scale, self.sigma_max = scale, sigma_max
         self.downsampler: Downsampler = downsampler
@@ -149,17 +153,18 @@ class RestorationPictures(NumberedPictures):
             sigma_max *= _LESS_BLUR[1]
         if kind < _LEAVES:
             scene = self._scene(number // _PER_SCENE)
-            return defocused_scene(scene, rng, sigma_max, with_sharp=True)
+            return defocused_scene(scene, rng, sigma_max, self.widths, with_sharp=True)
         if kind < _LEAVES + _PHOTOGRAPHS:
             return defocused_photograph(
                 rng,
                 *size,
                 sigma_max,
+                self.widths,
                 held_out=self.held_out,
                 names=RESTORER,
                 reduction=RESTORER_REDUCTION,
             )
-        return defocused_room(rng, *size, sigma_max, held_out=self.held_out)
+        return defocused_room(rng, *size, sigma_max, self.widths, held_out=self.held_out)
 
     def _remember(self) -> None:
         super()._remember()

@@ -14,6 +14,7 @@ from blindsr.data.loading.checked_options import (
 )
 from blindsr.data.loading.datamodule import PairedDataModule
 from blindsr.data.scenes.leaves.restoration import RestorationPictures
+from blindsr.data.scenes.leaves.samples import Widths
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler
 
@@ -36,6 +37,8 @@ class RestorationScenes(PairedDataModule):
         sharp: share of the training samples that are not blurred at all.
         mixed: training samples come from ``area`` and ``bicubic`` reduction by turns; validation
             and test pictures from ``downsampler``.
+        widths: how the largest sigma of a training picture is drawn: ``octaves``, as often from 1
+            to 2 as from 4 to 8, or ``even``, which gives wider blur.
         blurred: training samples hold ``blurred``, too: the HR picture out of focus, for an
             estimator that learns with the restorer and must not forget wide blur.
         options: see the base class.
@@ -56,6 +59,7 @@ class RestorationScenes(PairedDataModule):
         sigma_max: float = 8.0,
         sharp: float = 0.0,
         mixed: bool = False,
+        widths: Widths = "octaves",
         blurred: bool = False,
         batch_size: int = 3,
         num_workers: int = 1,
@@ -74,6 +78,8 @@ class RestorationScenes(PairedDataModule):
         check_number("sharp", sharp, most=1)
         self.size, self.crop = size, crop
         check_flags(mixed=mixed, blurred=blurred)
+        check_choice("widths", widths, ("octaves", "even"))
+        self.widths: Widths = widths
         self.sharp, self.mixed, self.blurred = float(sharp), mixed, blurred
 
     def setup(self, stage: str | None = None) -> None:
@@ -101,6 +107,7 @@ class RestorationScenes(PairedDataModule):
             crop=crop,
             sharp=0.0 if held_out else self.sharp,
             mixed=self.mixed and not held_out,
+            widths="octaves" if held_out else self.widths,
             blurred=self.blurred and not held_out,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,15 @@ class BlurredPicture(NamedTuple):
     """The picture without blur, where it was asked for."""
 
 
+Widths = Literal["octaves", "even"]
+"""How the largest sigma of a picture is drawn: as often in every octave, or evenly (wider blur)."""
+
+
 def draw_sigma(
-    rng: np.random.Generator, depth: NDArray[np.float32], sigma_max: float = SIGMA_MAX
+    rng: np.random.Generator,
+    depth: NDArray[np.float32],
+    sigma_max: float = SIGMA_MAX,
+    widths: Widths = "octaves",
 ) -> NDArray[np.float32]:
     """Focus somewhere in a depth of [0, 1] with an aperture of any size.
 
@@ -39,31 +46,39 @@ def draw_sigma(
         rng: draws focus and aperture.
         depth: any shape.
         sigma_max: largest sigma, pixels.
+        widths: how the largest sigma of this picture is drawn.
 
     Returns:
         The same shape, in [0, sigma_max], from 0 where it is in focus.
     """
     if rng.random() < _EVEN:
         # as many sharp and slightly soft pictures as very soft ones
-        sigma = np.exp(rng.uniform(*np.log([0.03 * sigma_max, sigma_max])))
+        sigma = _drawn(rng, 0.03 * sigma_max, sigma_max, widths)
         even = 0.0 if rng.random() < 0.2 else sigma
         return np.full(depth.shape, even, np.float32)
     # focus on something that is there, not in empty space between
     focus = rng.choice(depth.ravel()) if rng.random() < 0.7 else rng.random()
     away = np.abs(depth - np.float32(focus))
-    widest = np.exp(rng.uniform(np.log(0.08 * sigma_max), np.log(1.2 * sigma_max)))
+    widest = _drawn(rng, 0.08 * sigma_max, 1.2 * sigma_max, widths)
     return np.minimum(away * (widest / max(float(away.max()), 0.25)), sigma_max)
+
+
+def _drawn(rng: np.random.Generator, least: float, most: float, widths: Widths) -> float:
+    if widths == "even":
+        return float(rng.uniform(least, most))
+    return float(np.exp(rng.uniform(np.log(least), np.log(most))))
 
 
 def defocused_scene(
     scene: LeafScene,
     rng: np.random.Generator,
     sigma_max: float = SIGMA_MAX,
+    widths: Widths = "octaves",
     *,
     with_sharp: bool = False,
 ) -> BlurredPicture:
     """Make one of the many pictures of a scene; its outermost 24 pixels are cut off."""
-    sigmas = draw_sigma(rng, scene.depths, sigma_max)
+    sigmas = draw_sigma(rng, scene.depths, sigma_max, widths)
     aperture: Aperture = "disc" if rng.random() < 0.5 else "gaussian"
     unit = np.float32(1 / 255)
     leaves = [leaf._replace(paint=leaf.paint * unit) for leaf in scene.leaves]
@@ -88,6 +103,7 @@ def defocused_photograph(
     height: int,
     width: int,
     sigma_max: float = SIGMA_MAX,
+    widths: Widths = "octaves",
     **choice: Any,
 ) -> BlurredPicture:
     """Blur a reduced photograph by a map of slopes and pieces that it knows nothing of.
@@ -95,7 +111,7 @@ def defocused_photograph(
     ``choice``: which photographs and how far they are reduced, see :func:`sharp_photograph`.
     """
     sharp = sharp_photograph(rng, height, width, **choice)
-    blur = draw_sigma(rng, relief(rng, height, width), sigma_max)
+    blur = draw_sigma(rng, relief(rng, height, width), sigma_max, widths)
     return BlurredPicture(blurred_photograph(sharp, blur, sigma_max), blur, sharp)
 
 
@@ -104,6 +120,7 @@ def defocused_room(
     height: int,
     width: int,
     sigma_max: float = SIGMA_MAX,
+    widths: Widths = "octaves",
     *,
     held_out: bool = False,
 ) -> BlurredPicture:
@@ -112,7 +129,7 @@ def defocused_room(
     frame = render_scene(7, series + int(rng.integers(1_000_000)), (height, width))
     near = 1 / frame.depth
     depth = (near - near.min()) / np.float32(max(float(near.max() - near.min()), 1e-6))
-    blur = np.round(draw_sigma(rng, depth, sigma_max) * 8) / np.float32(8)  # few layers
+    blur = np.round(draw_sigma(rng, depth, sigma_max, widths) * 8) / np.float32(8)  # few layers
     sharp = frame.rgb.astype(np.float32) / np.float32(255)
     picture = layered_blur(sharp, blur, frame.depth, sigma_max=2 * sigma_max, merge_coc=0.5)
     return BlurredPicture(picture, blur, sharp)

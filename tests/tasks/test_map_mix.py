@@ -162,6 +162,7 @@ SMALL = {
     "blur_sr": ({"restorer": RESTORER}, TINY | {"size": 64, "crop": 16, "pictures": 2}),
     "blur_lr": ({"width": 4}, TINY | {"size": 32, "scenes": 2, "reduced_pictures": 2}),
     "blind": ({"restorer": RESTORER}, TINY | {"size": 64, "crop": 16, "pictures": 2}),
+    "wide": ({}, TINY | {"size": 64, "crop": 16, "pictures": 2}),
 }
 """What is smaller than in the files of the model in the box, in the order of its recipe."""
 

@@ -52,6 +52,8 @@ KEYS = {
         "downsampler",
         "sigma_max",
         "sharp",
+        "widths",
+        "blurred",
         "mixed",
     },
 }

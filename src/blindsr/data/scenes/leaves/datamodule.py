@@ -25,7 +25,7 @@ class LeafScenes(PairedDataModule):
         val_count: held-out pictures, of scenes and a photograph that no training sees.
         size: of the square pictures, a multiple of 16.
         scenes: different scenes of leaves; each is seen with many focus planes.
-        reduced: share of pictures that are reduced by 4 as the LR pictures of
+        reduced: share of the training pictures that are reduced by 4 as the LR pictures of
             :class:`~blindsr.data.RestorationScenes`: they show more on each pixel.
         reduced_pictures: different ones of these; 1.7 MB each in every worker at 128 pixels.
         options: see the base class.
@@ -85,6 +85,4 @@ class LeafScenes(PairedDataModule):
             size=self.size,
             scenes=count,
             held_out=True,
-            reduced=self.reduced,
-            reduced_pictures=count,
         )

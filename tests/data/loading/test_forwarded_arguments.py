@@ -43,7 +43,6 @@ KEYS = {
     | {"count", "val_count", "size", "scenes", "reduced", "reduced_pictures"},
     "RestorationScenes": EVERY
     | {
-        "blurred",
         "count",
         "pictures",
         "val_count",

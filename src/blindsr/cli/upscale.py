@@ -246,6 +246,8 @@ def restore_all(
 
     learns = arguments.model == KERNELGAN
     model = None if learns else open_model(arguments, console)
+    if model is not None and _draws(arguments):
+        model.draw(1 if arguments.samples is None else arguments.samples, arguments.seed or 0)
     trained_for = "" if model is None else model.trained_for
     hint_at_prefilter(jobs, arguments.prefilter, trained_for, console)
 
@@ -300,9 +302,6 @@ def open_model(arguments: argparse.Namespace, console: Console) -> Restorer:
         precision=arguments.precision,
         layout=arguments.layout,
     )
-    if _draws(arguments):
-        samples = 1 if arguments.samples is None else arguments.samples
-        model.draw(samples, arguments.seed or 0)
     where = arguments.model or "--model"
     if not model.can_upscale:
         raise ConfigError(

@@ -61,6 +61,23 @@ def test_fit_logs_the_parts_and_the_validation_scores(tmp_path):
     assert {"val/blur_psnr", "val/blur_ssim", "val/miou"} <= set(logged)
 
 
+class SomeEven(Fake):
+    """Every other picture has one blur everywhere: no rank correlation can be told of it."""
+
+    def sample(self, index):
+        sample = super().sample(index)
+        return sample | ({"blur": torch.full((1, 64, 64), 0.3)} if index % 2 else {})
+
+
+def test_the_progress_bar_shows_scores_and_no_counts(tmp_path):
+    run = trainer(tmp_path)
+    run.fit(task(), datamodule=SomeEven())
+    counts = {name for name in run.callback_metrics if name.endswith("_undefined")}
+    assert counts
+    assert "val/blur_psnr" in run.progress_bar_metrics
+    assert not counts & set(run.progress_bar_metrics)
+
+
 def test_the_paper_preset_is_the_plain_sum_and_single_weights_can_be_changed():
     assert task(losses="paper").loss_weights == dict.fromkeys(
         ("blur", "seg", "aux_blur", "aux_seg"), 1.0

@@ -111,7 +111,7 @@ class EstimationTask(AnnealedTask):
         """Log ``val/<score>``: ``blur_psnr``, ``blur_ssim``, ``miou``."""
         for name, value in self.val_scores.compute().items():
             metric = metric_of(name)
-            self.log(f"val/{name}", value, prog_bar=metric is None or metric.in_progress)
+            self.log(f"val/{name}", value, prog_bar=metric is not None and metric.in_progress)
         self.val_scores.reset()
 
     def on_test_start(self) -> None:

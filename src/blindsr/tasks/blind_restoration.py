@@ -67,8 +67,13 @@ class BlindRestorerTask(L1RestorerTask):
         return EstimateScores(self.hparams.get("num_classes", 0), self.hparams["sigma_max"])
 
     def rivals(self, batch: Batch) -> dict[str, Tensor]:
-        """Bicubic, and the networks of ``compare``."""
-        return super().rivals(batch) | compared(self, self.others, batch)
+        """Bicubic, :meth:`told_rivals`, and the networks of ``compare``."""
+        others = self.told_rivals(batch) | compared(self, self.others, batch)
+        return super().rivals(batch) | others
+
+    def told_rivals(self, batch: Batch) -> dict[str, Tensor]:
+        """SR images of this restorer with other maps, where it can be told some."""
+        return {}
 
     def score_estimate(self, batch: Batch, estimate: Estimate) -> None:
         """Score the estimated maps of each image into its group."""

@@ -127,6 +127,21 @@ def sample(map_: torch.Tensor, scale: int, *, phase: float) -> torch.Tensor:
     return map_
 
 
+def blur_at_lr(blur: torch.Tensor, scale: int) -> torch.Tensor:
+    """Mean of a map over each LR pixel, as a length in LR pixels.
+
+    Args:
+        blur: (N, 1, s*h, s*w) sigma, or its error, in HR pixels.
+        scale: HR size over LR size.
+
+    Returns:
+        (N, 1, h, w) in LR pixels.
+    """
+    from torch.nn.functional import avg_pool2d
+
+    return avg_pool2d(blur, scale) / scale if scale > 1 else blur
+
+
 def upsample_rows(
     image: NDArray[Any],
     scale: int,

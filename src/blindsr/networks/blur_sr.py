@@ -6,10 +6,10 @@ import itertools
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, leaky_relu, pixel_shuffle
+from torch.nn.functional import leaky_relu, pixel_shuffle
 
 from blindsr.errors import ConfigError, DataError
-from blindsr.imaging.resize import upsample
+from blindsr.imaging.resize import blur_at_lr, upsample
 
 from .roles import RestorerNetwork
 
@@ -95,7 +95,7 @@ class BlurSR(RestorerNetwork):
 
     def code(self, blur: Tensor, blur_scale: Tensor) -> Tensor:
         """Maps (N, 1, s*h, s*w) in HR pixels -> (N, levels + 1, h, w)."""
-        blur, spread = (avg_pool2d(m, self.scale) / self.scale for m in (blur, blur_scale))
+        blur, spread = (blur_at_lr(map_, self.scale) for map_ in (blur, blur_scale))
         shares = [self._interpolated(blur + q * spread) for q in _QUANTILES]
         return torch.cat([sum(shares[1:], shares[0]) / len(shares), torch.log2(spread + 1)], dim=1)
 

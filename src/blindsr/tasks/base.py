@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
 
+from blindsr.degradation.kernels import window_size
 from blindsr.errors import ConfigError
 from blindsr.networks import kinds
 from blindsr.networks.roles import EstimatorNetwork, RestorerNetwork
@@ -100,6 +101,11 @@ class RestorationTask(LightningModule):
         Each image of a group was given to all of its collectors, one after the other.
         """
         return {}
+
+    def windows_of_data(self, name: str) -> int:
+        """Side of the kernels: the hyper-parameter ``name``, or that of the data's windows."""
+        side = self.hparams[name]
+        return window_size(self.hparams["sigma_max"]) if side is None else int(side)
 
     def setup(self, stage: str) -> None:
         """Take the facts of the data; refuse another scale, phase, class count or sigma range.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from blindsr.errors import ConfigError
+from blindsr.imaging.resize import blur_at_lr
 from blindsr.losses.pixel import laplace_nll
 from blindsr.networks import BlindSR, kinds
 from blindsr.networks.blur_unet import BlurUNet
@@ -17,10 +18,11 @@ from blindsr.weights.checkpoint import read_network
 from blindsr.weights.network_file import NetworkFile
 
 from .blind_restoration import BlindRestorerTask
-from .blur_unet import at_lr, log_target
+from .blur_unet import log_target
 from .class_path import by_kind
 from .map_mix import check_shares, mixed_maps
-from .rrdb_sft import CONSTANT, differ, with_constant_sigma, with_maps
+from .rrdb_sft import CONSTANT, with_constant_sigma, with_maps
+from .starting_weights import differ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +36,9 @@ ROLES: dict[str, kinds.Role] = {**{part: part for part in PARTS}, "blind": "pipe
 
 
 class BlindSRTask(BlindRestorerTask):
-    """Train and score :class:`blindsr.networks.BlindSR`: only the restorer learns.
+    """Train and score :class:`blindsr.networks.BlindSR`.
+
+    Only the restorer learns, unless ``estimator_loss`` is above 0.
 
     A test scores the SR image and the maps behind it, and has the rows bicubic (in the phase of the
     data), constant sigma and true maps (this restorer, told each image's mean sigma, or the truth,
@@ -218,7 +222,7 @@ class BlindSRTask(BlindRestorerTask):
         estimator = self.network.estimator
         assert isinstance(estimator, BlurUNet)
         code = estimator.log_sigma(batch["lr"])
-        loss = _likelihood(code, at_lr(batch["blur"], int(self.hparams["scale"])))
+        loss = _likelihood(code, blur_at_lr(batch["blur"], int(self.hparams["scale"])))
         if "blurred" in batch and self.global_step % _WIDE_EVERY == 0:
             # one of these has four times the pixels of a batch of LR
             wide = estimator.log_sigma(batch["blurred"][:1])

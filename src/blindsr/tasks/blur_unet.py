@@ -7,19 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
-from blindsr.errors import ConfigError
+from blindsr.imaging.resize import blur_at_lr
 from blindsr.losses.pixel import laplace_nll
-from blindsr.networks import kinds
 from blindsr.networks.blur_unet import SIGMA_OFFSET, BlurUNet
-from blindsr.networks.settings.build import build, network_settings
+from blindsr.networks.settings.build import build
 from blindsr.types import Batch, Estimate, counted
-from blindsr.weights.checkpoint import read_network
-from blindsr.weights.network_file import NetworkFile
 
 from .estimation import EstimationTask
-from .rrdb_sft import differ
+from .starting_weights import network_of_file
 
 SIGMA_SCALE = 10.0
 """Divides blur scores, pixels of the picture; true sigma goes up to it in the embedded scenes."""
@@ -84,19 +80,9 @@ class BlurUNetTask(EstimationTask):
             ConfigError: if it was made with another scale or width.
         """
         if stage == "fit" and self._start_from and not resumed:
-            self._start(read_network(self._start_from))
+            loaded = network_of_file(self._start_from, self.network, self.hparams, of_pipeline=True)
+            self.network.load_state_dict(loaded.state_dict())
             self._start_from = None
-
-    def _start(self, file: NetworkFile) -> None:
-        part = file.parts.get("estimator")
-        if part is None or part.kind.network is not BlurUNet:
-            raise ConfigError(
-                "model.weights", found=f"{file.path}, a {file.kind} network", expected="BlurUNet"
-            )
-        theirs = network_settings(BlurUNet, part.settings)
-        differ(file.path, theirs, network_settings(BlurUNet, self.hparams))
-        loaded = kinds.networks(file.network())["estimator"]
-        self.network.load_state_dict(loaded.state_dict())
 
     def random_parts(self) -> str:
         """Empty if ``weights`` names a file to start from."""
@@ -151,12 +137,7 @@ class BlurUNetTask(EstimationTask):
 
     def _sigma(self, batch: Batch) -> Tensor:
         """(N, 1, h, w) in pixels of the picture."""
-        return at_lr(batch["blur"], int(self.hparams["scale"]))
-
-
-def at_lr(blur: Tensor, scale: int) -> Tensor:
-    """Sigma (N, 1, s*h, s*w) in HR pixels -> (N, 1, h, w) in LR pixels."""
-    return avg_pool2d(blur, scale) / scale if scale > 1 else blur
+        return blur_at_lr(batch["blur"], int(self.hparams["scale"]))
 
 
 def log_target(blur: Tensor) -> Tensor:

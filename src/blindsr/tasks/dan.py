@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from torch import Tensor
 
 from blindsr.degradation.kernel_of_image import mean_kernel, median_kernel
@@ -13,14 +12,13 @@ from blindsr.losses.dan import Supervise, dan_losses
 from blindsr.networks import DAN
 from blindsr.networks.settings.build import build
 
+from .even_blur import evenly_blurred
 from .joint import JointTask
 
 if TYPE_CHECKING:
     from blindsr.types import Batch
 
 KernelRule = Literal["median", "mean", "invariant", "none"]
-INVARIANT = 0.05
-"""Range of sigma, HR pixels, up to which the blur of an image counts as the same everywhere."""
 
 
 class DANTask(JointTask):
@@ -83,11 +81,6 @@ class DANTask(JointTask):
         if kernel_rule == "none":  # nothing else teaches it
             self.network.Estimator.requires_grad_(False)
 
-    def start_files(self) -> dict[str, str]:
-        """The file of ``weights``."""
-        path = self.hparams["weights"]
-        return {} if path is None else {"weights": path}
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """``sr`` and, unless the rule is none, ``kernel``."""
         settings = self.hparams
@@ -98,8 +91,7 @@ class DANTask(JointTask):
             self.require(batch, "blur")
             target = self.target(batch["blur"])
         if settings["kernel_rule"] == "invariant":
-            low, high = torch.aminmax(batch["blur"].flatten(1), dim=1)
-            counts = (high - low <= INVARIANT).to(batch["blur"].dtype)
+            counts = evenly_blurred(batch["blur"]).to(batch["blur"].dtype)
         told = found.kernel or found.code
         supervise = settings["supervise"]
         return dan_losses(found.sr, told, batch["hr"], target, supervise=supervise, counts=counts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from torch import Tensor
 
 from blindsr.degradation.kernel_maps import kernel_map
@@ -15,7 +14,7 @@ from blindsr.losses import dcls_kernel_target, pixel_l1
 from blindsr.networks import DCLS
 from blindsr.networks.settings.build import build
 
-from .dan import INVARIANT
+from .even_blur import evenly_blurred
 from .joint import JointTask
 
 if TYPE_CHECKING:
@@ -78,11 +77,6 @@ class DCLSTask(JointTask):
         rule = target if train_kernel_on == "all" else f"{target}, invariant images"
         self.title = f"DCLS, kernel target {rule}"
 
-    def start_files(self) -> dict[str, str]:
-        """The file of ``weights``."""
-        path = self.hparams["weights"]
-        return {} if path is None else {"weights": path}
-
     def setup(self, stage: str) -> None:
         """Check the data, and that the true kernels can be told from them."""
         super().setup(stage)
@@ -98,8 +92,7 @@ class DCLSTask(JointTask):
         if self.hparams["train_kernel_on"] == "all":
             return {**parts, "kernel": apart.mean()}
         self.require(batch, "blur")
-        low, high = torch.aminmax(batch["blur"].flatten(1), dim=1)
-        counts = (high - low <= INVARIANT).to(apart.dtype)
+        counts = evenly_blurred(batch["blur"]).to(apart.dtype)
         return {**parts, "kernel": (apart * counts).sum() / counts.sum().clamp_min(1)}
 
     def target(self, batch: Batch) -> Tensor:

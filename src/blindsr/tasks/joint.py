@@ -6,28 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from blindsr.degradation.kernels import window_size
-from blindsr.errors import ConfigError
-from blindsr.networks import kinds
 from blindsr.networks.roles import JointNetwork
-from blindsr.networks.settings.build import network_settings
 from blindsr.types import Estimate, counted
-from blindsr.weights.checkpoint import read_network
 
 from .blind_restoration import BlindRestorerTask
-from .rrdb_sft import differ
+from .starting_weights import network_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from blindsr.types import Batch
 
 
 class JointTask(BlindRestorerTask):
     """Base: a subclass builds ``self.network`` and writes :meth:`losses`.
 
-    It has the hyper-parameters ``scale`` and ``sigma_max``. Validation scores the blur maps beside
-    the images.
+    It has the hyper-parameters ``scale``, ``sigma_max`` and ``weights``. Validation scores the blur
+    maps beside the images.
 
     Args:
         options: see the base classes.
@@ -46,8 +39,9 @@ class JointTask(BlindRestorerTask):
         raise NotImplementedError
 
     def start_files(self) -> dict[str, str]:
-        """Files that the weights start from, by what they are for; none by default."""
-        return {}
+        """Files that the weights start from, by what they are for: that of ``weights``, if any."""
+        path = self.hparams["weights"]
+        return {} if path is None else {"weights": path}
 
     def start_from(self, purpose: str, network: JointNetwork) -> None:
         """Take over weights of a file of :meth:`start_files`."""
@@ -67,7 +61,7 @@ class JointTask(BlindRestorerTask):
         super().preflight(stage, resumed=resumed)
         if not resumed and not self._started:
             for purpose, path in self.start_files().items():
-                self.start_from(purpose, read_joint(path, self.network, self.hparams))
+                self.start_from(purpose, network_of_file(path, self.network, self.hparams))
         self._started = True
 
     def forward(self, lr: Tensor) -> Any:
@@ -103,28 +97,3 @@ class JointTask(BlindRestorerTask):
             if not value.isnan():  # of a network without classes, say
                 self.log(f"val/{name}", value)
         self.val_map_scores.reset()
-
-    def windows_of_data(self, name: str) -> int:
-        """Side of the kernels: the hyper-parameter ``name``, or that of the data's windows."""
-        side = self.hparams[name]
-        return window_size(self.hparams["sigma_max"]) if side is None else int(side)
-
-
-def read_joint(path: str, network: JointNetwork, settings: Mapping[str, Any]) -> JointNetwork:
-    """The network of a file, which must be of the class and the settings of another.
-
-    Raises:
-        FileError, WeightsError: if the file is missing or holds no network.
-        ConfigError: if it holds another network, or one with other settings.
-    """
-    file, kind = read_network(path), kinds.kind_of(network)
-    assert kind is not None
-    if file.kind != kind.name:
-        raise ConfigError(
-            "model.weights", found=f"{path}, a {file.kind} network", expected=kind.name
-        )
-    found, wanted = (network_settings(kind.network, one) for one in (file.settings, settings))
-    differ(path, found, wanted)
-    loaded = file.network()
-    assert isinstance(loaded, JointNetwork)
-    return loaded

@@ -9,21 +9,19 @@ import torch
 from torch import Tensor
 
 from blindsr.degradation.kernel_maps import kernel_map
-from blindsr.degradation.kernels import window_size
 from blindsr.imaging.resize import sample
 from blindsr.losses import kernel_l1
 from blindsr.networks import RRDBSFTPCA, MANet
 from blindsr.networks.settings.build import build
 
 from .estimation import EstimationTask
+from .even_blur import evenly_blurred
 from .rrdb_sft import ToldRestorerTask
 
 if TYPE_CHECKING:
     from blindsr.types import Batch
 
 TrainOn = Literal["all", "invariant", "variant"]
-INVARIANT = 0.05
-"""Range of sigma, HR pixels, up to which the blur of an image counts as the same everywhere."""
 
 
 class MANetTask(EstimationTask):
@@ -72,8 +70,7 @@ class MANetTask(EstimationTask):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, betas=betas, **options)
-        if kernel_size is None:
-            self.hparams["kernel_size"] = window_size(sigma_max)
+        self.hparams["kernel_size"] = self.windows_of_data("kernel_size")
         self.network = build(MANet, self.hparams)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -98,8 +95,7 @@ class MANetTask(EstimationTask):
         """Which images (N,) of sigma maps (N, 1, H, W) are learnt from."""
         if self.hparams["train_on"] == "all":
             return torch.ones(len(blur), dtype=torch.bool, device=blur.device)
-        low, high = torch.aminmax(blur.flatten(1), dim=1)
-        return (high - low <= INVARIANT) == (self.hparams["train_on"] == "invariant")
+        return evenly_blurred(blur) == (self.hparams["train_on"] == "invariant")
 
 
 class RRDBSFTPCATask(ToldRestorerTask):
@@ -149,6 +145,5 @@ class RRDBSFTPCATask(ToldRestorerTask):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, **options)
-        if kernel_size is None:
-            self.hparams["kernel_size"] = window_size(sigma_max)
+        self.hparams["kernel_size"] = self.windows_of_data("kernel_size")
         self.network = build(RRDBSFTPCA, self.hparams)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from blindsr.errors import ConfigError
-from blindsr.networks import RRDBSFT, BlindSR, kinds
+from blindsr.networks import RRDBSFT, BlindSR
 from blindsr.networks.roles import EstimatorNetwork, JointNetwork, RestorerNetwork
-from blindsr.networks.settings.build import build, network_settings
+from blindsr.networks.settings.build import build
 from blindsr.weights.checkpoint import read_network
 
 from .restoration import L1RestorerTask, RestorerTask
+from .starting_weights import network_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,11 +57,13 @@ class ToldRestorerTask(L1RestorerTask):
         """Load the weights to start from and the networks to compare with, once.
 
         Raises:
-            FileError, WeightsError: if a file is missing or holds another network.
+            FileError, WeightsError: if a file is missing or holds no network.
+            ConfigError: if it holds another one, or one with other settings.
         """
         super().preflight(stage, resumed=resumed)
         if self._start_from and not resumed:
-            load_restorer(self._start_from, self.hparams, into=self.network)
+            loaded = network_of_file(self._start_from, self.network, self.hparams)
+            self.network.load_state_dict(loaded.state_dict())
             self._start_from = None
         if stage == "test" and not self.others:
             self.others = load_others(self.hparams["compare"])
@@ -204,41 +207,3 @@ def load_others(compare: Mapping[str, str] | None) -> dict[str, list[Rival]]:
             )
         others[name] = [network]
     return others
-
-
-def load_restorer(path: str, settings: Mapping[str, Any], *, into: RestorerNetwork) -> None:
-    """Load a restorer's weights into a network with ``settings``.
-
-    Raises:
-        FileError, WeightsError: if the file is missing or holds another network.
-        ConfigError: if it holds a restorer with other settings.
-    """
-    file, kind = read_network(path), kinds.kind_of(into)
-    if kind is None or file.kind != kind.name:
-        raise ConfigError(
-            "model.weights",
-            found=f"{path}, a {file.kind} network",
-            expected=type(into).__name__,
-        )
-    differ(path, *(network_settings(kind.network, one) for one in (file.settings, settings)))
-    loaded = file.network(settings["window_layout"] if file.has_windows and file.official else None)
-    into.load_state_dict(loaded.state_dict())
-
-
-def differ(path: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raise a ConfigError that names the first setting of a file that is not the wanted one."""
-    for name, value in found.items():
-        mine = wanted.get(name, value)
-        if _plain(mine) != _plain(value):
-            linked = name in (*RestorerTask.linked_with_data, "phase")
-            how = "Use such data (they decide it)," if linked else f"Set it to {value},"
-            raise ConfigError(
-                f"model.{name}",
-                found=f"{mine} in the configuration",
-                expected=f"{value} as in {path}",
-                fix=f"{how} or start from other weights.",
-            )
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

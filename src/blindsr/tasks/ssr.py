@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,23 +11,21 @@ from torch import Tensor
 from blindsr.degradation.linear.gather import BlurOperator
 from blindsr.degradation.paired import Operator
 from blindsr.diffusion.sampler import Constraint
-from blindsr.errors import ConfigError
 from blindsr.imaging.resize import Downsampler
 from blindsr.losses.pixel import mean_square
 from blindsr.metrics.collector import ScoreCollector
 from blindsr.metrics.consistency import ConsistentScores
-from blindsr.networks import SSR, SVKR
-from blindsr.networks.settings.build import build, network_settings
+from blindsr.networks import SSR
+from blindsr.networks.settings.build import build
 from blindsr.networks.ssr.amf import Fusion, Modalities
 from blindsr.networks.ssr.ssr import NOISE, known
 from blindsr.networks.ssr.svkr import KernelEstimate
 from blindsr.types import Batch, Estimate, counted
-from blindsr.weights.checkpoint import read_network
 
 from .depth_targets import relative_inverse_depth
 from .joint import JointTask
 from .map_mix import check_shares, mixed_maps
-from .rrdb_sft import differ
+from .starting_weights import network_of_file
 
 _UNROLLED_ITERATIONS = 2
 _LEAST_SCALE = 0.01  # HR pixels, of maps that are exact
@@ -120,11 +117,6 @@ class SSRTask(JointTask):
         self.network.svkr.requires_grad_(False)
         self._errors = torch.zeros(2, steps + 1, dtype=torch.float64)  # sums of squares, counts
 
-    def start_files(self) -> dict[str, str]:
-        """The file of ``weights``; that of ``svkr`` holds another network."""
-        path = self.hparams["weights"]
-        return {} if path is None else {"weights": path}
-
     def random_parts(self) -> str:
         """SVKR and the diffusion start at random without files."""
         if self.hparams["weights"]:
@@ -142,7 +134,10 @@ class SSRTask(JointTask):
         super().preflight(stage, resumed=resumed)
         path = self.hparams["svkr"]
         if path and not resumed and not started and not self.hparams["weights"]:
-            self.network.svkr.load_state_dict(_svkr(path, self.hparams).state_dict())
+            width, blocks = self.hparams["kernel_width"], self.hparams["kernel_blocks"]
+            mine = {**self.hparams, "width": width, "blocks": blocks}
+            loaded = network_of_file(path, self.network.svkr, mine, key="model.svkr")
+            self.network.svkr.load_state_dict(loaded.state_dict())
 
     def told(self, batch: Batch) -> KernelEstimate:
         """What SVKR says of a batch; no gradient."""
@@ -251,16 +246,3 @@ class SSRTask(JointTask):
 
 
 _CONSTRAINTS: dict[str, Constraint] = {UNCONSTRAINED: "none", LAST: "last"}
-
-
-def _svkr(path: str, settings: Mapping[str, Any]) -> SVKR:
-    """The SVKR of a file, which must have the settings of this task."""
-    file = read_network(path)
-    if file.kind != "svkr":
-        raise ConfigError("model.svkr", found=f"{path}, a {file.kind} network", expected="svkr")
-    mine = dict(settings)
-    mine["width"], mine["blocks"] = mine["kernel_width"], mine["kernel_blocks"]
-    differ(path, network_settings(SVKR, file.settings), network_settings(SVKR, mine))
-    network = file.network()
-    assert isinstance(network, SVKR)
-    return network

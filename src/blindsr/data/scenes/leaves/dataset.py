@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn.functional import avg_pool2d
 
 from blindsr.data.loading.samplers import Draw
 from blindsr.data.scenes.leaves.camera import photographed
@@ -16,6 +15,7 @@ from blindsr.data.scenes.leaves.samples import (
     defocused_room,
     defocused_scene,
 )
+from blindsr.imaging.resize import blur_at_lr
 from blindsr.types import Sample
 
 _LEAVES, _PHOTOGRAPHS = 0.52, 0.38  # shares; the rest are rooms
@@ -98,5 +98,5 @@ class BlurredPictures(NumberedPictures):
 
 def _at_lr(sample: Sample) -> Sample:
     """LR picture of a pair with sigma in its own pixels."""
-    blur = avg_pool2d(sample["blur"][None], _SCALE)[0] / _SCALE
+    blur = blur_at_lr(sample["blur"][None], _SCALE)[0]
     return {"lr": sample["lr"], "blur": blur, "name": sample["name"]}

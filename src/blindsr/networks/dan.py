@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ from blindsr.degradation.kernel_maps import kernel_map, sigma_of_kernels
 from blindsr.errors import ConfigError
 from blindsr.types import Estimate
 
+from .blocks.two_paths import GroupSkip, TwoPathGroup
 from .roles import JointNetwork
 
-GroupSkip = Literal["double", "residual"]
 SLOPE = 0.2  # of LeakyReLU on its negative side
 _PAPER_BLOCKS = {1: 40, 2: 10}
 _REDUCTION = 16  # of channel attention
@@ -251,7 +251,10 @@ class PairedRestorer(nn.Module):
         super().__init__()
         self.head1 = _conv(3, features)
         self.head2 = nn.Conv2d(code_length, features, 1)
-        self.body = nn.ModuleList(PairedGroup(features, blocks, 1, skip) for _ in range(groups))
+        self.body = nn.ModuleList(
+            TwoPathGroup((PairedBlock(features, 1) for _ in range(blocks)), skip)
+            for _ in range(groups)
+        )
         self.fusion = _conv(features, features)
         self.upscale = enlargement(scale, features)
 
@@ -272,7 +275,7 @@ class PairedEstimator(nn.Module):
         # in sequences of one, as the released names of tensors have it
         self.head_LR = nn.Sequential(nn.Conv2d(3, width, 5, padding=2))
         self.head_HR = nn.Sequential(nn.Conv2d(3, width, side, stride=scale, padding=2 * scale))
-        self.body = PairedGroup(width, _ESTIMATOR_BLOCKS, 3, skip)
+        self.body = TwoPathGroup((PairedBlock(width, 3) for _ in range(_ESTIMATOR_BLOCKS)), skip)
         self.tail = nn.Sequential(
             _conv(width, 2 * width),
             nn.AdaptiveAvgPool2d(1),
@@ -284,24 +287,6 @@ class PairedEstimator(nn.Module):
         """(N, 3, s*h, s*w) and (N, 3, h, w) -> (N, k*k) that sum to 1."""
         x, _ = self.body(self.head_LR(lr), self.head_HR(sr))
         return self.tail(x).flatten(1)
-
-
-class PairedGroup(nn.Module):
-    """Paired blocks in sequence, with a skip."""
-
-    def __init__(self, width: int, blocks: int, second_side: int, skip: GroupSkip) -> None:
-        super().__init__()
-        self.skip = skip
-        self.body = nn.ModuleList(PairedBlock(width, second_side) for _ in range(blocks))
-
-    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Two features -> two features of the same shapes."""
-        first, second = x, y
-        for block in self.body:
-            x, y = block(x, y)
-        if self.skip == "double":
-            first, second = x, y
-        return first + x, second + y
 
 
 class PairedBlock(nn.Module):

@@ -15,7 +15,8 @@ from blindsr.errors import ConfigError, DataError
 from blindsr.networks.blocks.padding import any_size
 from blindsr.types import Estimate
 
-from .dan import GroupSkip, enlargement
+from .blocks.two_paths import GroupSkip, TwoPathGroup
+from .dan import enlargement
 from .roles import JointNetwork
 
 SLOPE = 0.1  # of LeakyReLU on its negative side
@@ -230,7 +231,9 @@ class Restorer(nn.Module):
         )
         self.head1 = _conv(features, features // 4)
         self.head2 = Deconvolution(features, kernel_size)
-        self.body = nn.ModuleList(DualGroup(features, blocks, skip) for _ in range(groups))
+        self.body = nn.ModuleList(
+            TwoPathGroup((DualBlock(features) for _ in range(blocks)), skip) for _ in range(groups)
+        )
         self.fusion = _conv(features + features // 4, features)
         self.upscale = enlargement(scale, features)
 
@@ -289,24 +292,6 @@ def _transfer(filters: Tensor, height: int, width: int) -> Tensor:
     side = filters.shape[-1]
     placed = pad(filters, (0, width - side, 0, height - side))
     return rfft2(placed.roll((-(side // 2), -(side // 2)), dims=(2, 3)))
-
-
-class DualGroup(nn.Module):
-    """Dual blocks in sequence, with a skip."""
-
-    def __init__(self, features: int, blocks: int, skip: GroupSkip) -> None:
-        super().__init__()
-        self.skip = skip
-        self.body = nn.ModuleList(DualBlock(features) for _ in range(blocks))
-
-    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Two features -> two features of the same shapes."""
-        first, second = x, y
-        for block in self.body:
-            x, y = block(x, y)
-        if self.skip == "double":
-            first, second = x, y
-        return first + x, second + y
 
 
 class DualBlock(nn.Module):

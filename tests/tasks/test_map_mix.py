@@ -156,6 +156,11 @@ def test_an_estimator_learns_from_mixed_maps_alone():
         pipeline(estimator_loss=0.01, map_mix=None)
 
 
+def test_a_weight_below_zero_is_refused(tmp_path, data):
+    with pytest.raises(ConfigError, match=r"model\.estimator_loss: -1, expected 0 or more"):
+        trainer(tmp_path, max_steps=1).fit(pipeline(estimator_loss=-1), data)
+
+
 TINY = {"count": 3, "val_count": 1, "num_workers": 0}
 SMALL = {
     "blur": ({"width": 4}, TINY | {"size": 32, "scenes": 2}),

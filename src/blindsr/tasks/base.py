@@ -34,6 +34,7 @@ SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "warmup_steps": (lambda value: value >= 0, "0 or more"),
     "cosine_steps": (lambda value: value >= 1, "1 or more, or null"),
     "max_iterations": (lambda value: value >= 1, "1 or more, or null"),
+    "estimator_loss": (lambda value: 0 <= value < inf, "0 or more"),
     "gradient_clip": (lambda value: 0 < value < inf, "a number above 0, or null"),
 }
 """What the settings of a training may be."""

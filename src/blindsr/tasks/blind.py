@@ -8,7 +8,6 @@ from torch import Tensor
 
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import blur_at_lr
-from blindsr.losses.pixel import laplace_nll
 from blindsr.networks import BlindSR, kinds
 from blindsr.networks.blur_unet import BlurUNet
 from blindsr.networks.kinds import DEFAULTS, KIND
@@ -18,7 +17,7 @@ from blindsr.weights.checkpoint import read_network
 from blindsr.weights.network_file import NetworkFile
 
 from .blind_restoration import BlindRestorerTask
-from .blur_unet import log_target
+from .blur_unet import likelihood
 from .class_path import by_kind
 from .map_mix import check_shares, mixed_maps
 from .rrdb_sft import CONSTANT, with_constant_sigma, with_maps
@@ -222,11 +221,11 @@ class BlindSRTask(BlindRestorerTask):
         estimator = self.network.estimator
         assert isinstance(estimator, BlurUNet)
         code = estimator.log_sigma(batch["lr"])
-        loss = _likelihood(code, blur_at_lr(batch["blur"], int(self.hparams["scale"])))
+        loss = likelihood(code, blur_at_lr(batch["blur"], int(self.hparams["scale"])))
         if "blurred" in batch and self.global_step % _WIDE_EVERY == 0:
             # one of these has four times the pixels of a batch of LR
             wide = estimator.log_sigma(batch["blurred"][:1])
-            loss = loss + _likelihood(wide, batch["blur"][:1])
+            loss = loss + likelihood(wide, batch["blur"][:1])
         return self.network.at_hr(estimator.from_code(code)), loss
 
     def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
@@ -246,10 +245,6 @@ class BlindSRTask(BlindRestorerTask):
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Estimate]:
         """Restore without targets."""
         return self(batch["lr"])
-
-
-def _likelihood(code: Tensor, blur: Tensor) -> Tensor:
-    return laplace_nll(code[:, :1], code[:, 1:], log_target(blur))
 
 
 def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:

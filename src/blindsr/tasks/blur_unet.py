@@ -101,11 +101,11 @@ class BlurUNetTask(EstimationTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Negative log likelihood of log2(sigma + 0.25), sigma in pixels of the picture."""
         self.require(batch, "lr", "blur")
-        code, target = self.network.log_sigma(batch["lr"]), log_target(self._sigma(batch))
-        loss = laplace_nll(code[:, :1], code[:, 1:], target)
+        code, blur = self.network.log_sigma(batch["lr"]), self._sigma(batch)
+        loss = likelihood(code, blur)
         size = len(batch["lr"])
         self.log("train/loss", loss, prog_bar=True, batch_size=size)
-        error = (code[:, :1].detach() - target).abs().mean()
+        error = (code[:, :1].detach() - log_target(blur)).abs().mean()
         self.log("train/octaves", error, prog_bar=True, batch_size=size)
         return loss
 
@@ -138,6 +138,19 @@ class BlurUNetTask(EstimationTask):
     def _sigma(self, batch: Batch) -> Tensor:
         """(N, 1, h, w) in pixels of the picture."""
         return blur_at_lr(batch["blur"], int(self.hparams["scale"]))
+
+
+def likelihood(code: Tensor, blur: Tensor) -> Tensor:
+    """Negative log likelihood of a map under what :meth:`BlurUNet.log_sigma` says.
+
+    Args:
+        code: (N, 2, h, w).
+        blur: (N, 1, h, w) sigma in pixels of the network's picture.
+
+    Returns:
+        A scalar.
+    """
+    return laplace_nll(code[:, :1], code[:, 1:], log_target(blur))
 
 
 def log_target(blur: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 from PIL import Image
 from tests.helpers.benchmark_files import benchmark, write_benchmark
 
@@ -58,6 +59,24 @@ def test_the_same_line_again_trains_nothing(finished, capsys):
     assert "2 of 2 runs are finished already" in out
     assert "6 steps" in out
     assert "…" not in out
+
+
+def test_a_row_may_name_what_it_is_compared_with_and_needs_no_new_run(finished, capsys):
+    path = finished / "table.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["rows"][2]["against"] = "true maps"
+    other = finished / "other.yaml"
+    other.write_text(yaml.safe_dump(content, sort_keys=False))
+    assert benchmark(other) == 0
+    assert "2 of 2 runs are finished already" in capsys.readouterr().out
+    rows = json.loads((finished / "out" / "table.json").read_text())["rows"]
+    assert [row["against"] for row in rows] == ["no maps", "no maps", "true maps"]
+    first, true, bicubic = (row["scores"]["mean"]["psnr"] for row in rows)
+    assert "difference" not in first
+    assert bicubic["difference"] == pytest.approx(bicubic["mean"] - true["mean"], abs=1e-5)
+    text = (finished / "out" / "table.md").read_text()
+    assert "| bicubic (to 'true maps') |" in text
+    assert "'no maps' (or the row named in brackets)" in text
 
 
 def test_a_row_with_an_unknown_key_fails_in_one_line_and_the_others_go_on(tmp_path, capsys):

@@ -77,6 +77,14 @@ def test_a_rival_has_no_settings(tmp_path, capsys):
     assert "rows.2.max_steps: a setting of a rival" in refused(tmp_path, capsys, rows=found)
 
 
+def test_a_row_is_compared_with_one_that_is_there(tmp_path, capsys):
+    found = rows(tmp_path)
+    found[2]["against"] = "true map"
+    text = refused(tmp_path, capsys, rows=found)
+    assert "rows.2.against: 'true map', expected a row that is shown" in text
+    assert "Did you mean true maps?" in text
+
+
 def test_files_that_are_missing_or_no_yaml(tmp_path, capsys):
     assert benchmark(tmp_path / "nowhere.yaml") == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -41,6 +41,7 @@ class Row:
         tested: ``"best"`` (by the validation of the configuration) or ``"last"`` weights.
         rival: name of a row of the test table of another row, such as ``bicubic``.
         of: that other row.
+        against: the row that it is compared with, in place of the plan's reference.
         shown: in the table; ``False`` for a training that others only start from.
     """
 
@@ -58,6 +59,7 @@ class Row:
     tested: str = "best"
     rival: str | None = None
     of: str = ""
+    against: str = ""
     shown: bool = True
 
     @property
@@ -96,7 +98,7 @@ class Plan:
         path: of its file.
         title: of the table.
         out: folder of runs and table.
-        reference: row that the others are compared with.
+        reference: row that the others are compared with, unless they name another.
         choices: printed below the table.
         rows: in the order of the table.
     """
@@ -111,6 +113,10 @@ class Plan:
     def row(self, name: str) -> Row:
         """The row of a name."""
         return next(row for row in self.rows if row.name == name)
+
+    def compared_with(self, row: Row) -> str:
+        """Name of the row that one is compared with; its own for the reference."""
+        return row.against or self.reference
 
 
 def placeholders(value: Any) -> list[re.Match[str]]:

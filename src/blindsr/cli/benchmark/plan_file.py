@@ -19,7 +19,8 @@ FILES = ("config", "test_config")
 VALUES = ("overrides", "test_overrides")
 SINGLE = ("seeded", "max_steps", "max_time", "tested")
 SHARED = (*FILES, *VALUES, *SINGLE)
-ROW = (*("name", *SHARED), "seeds", "checkpoint", "train", "rival", "of", "shown")
+OWN = ("checkpoint", "train", "against", "shown")
+ROW = (*("name", *SHARED), "seeds", "rival", "of", *OWN)
 
 
 def _texts(value: Any) -> bool:
@@ -40,7 +41,7 @@ def _text(value: Any) -> bool:
 
 
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("title", "out", "reference", "name", "of"), (_text, "a text")),
+    **dict.fromkeys(("title", "out", "reference", "name", "of", "against"), (_text, "a text")),
     **dict.fromkeys(("checkpoint", "rival"), (_text, "a text")),
     **dict.fromkeys(FILES, (lambda v: _text(v) or _texts(v), "a configuration or a list of some")),
     **dict.fromkeys(VALUES, (lambda v: isinstance(v, dict), "values by dotted key")),
@@ -80,13 +81,15 @@ def read_plan(word: str, out: Path | None = None) -> Plan:
     for number, one in enumerate(content["rows"]):
         rows.append(_row(path, f"rows.{number}.", one, shared, content["seeds"], rows))
     names = [row.name for row in rows if row.shown]
-    if content["reference"] not in names:
-        raise ConfigError(
-            f"{path}: reference",
-            found=repr(content["reference"]),
-            expected=f"a row that is shown ({', '.join(names)})",
-            fix=did_you_mean(content["reference"], names),
-        )
+    others = {f"rows.{i}.against": row.against for i, row in enumerate(rows) if row.against}
+    for key, name in {"reference": content["reference"], **others}.items():
+        if name not in names:
+            raise ConfigError(
+                f"{path}: {key}",
+                found=repr(name),
+                expected=f"a row that is shown ({', '.join(names)})",
+                fix=did_you_mean(name, names),
+            )
     return Plan(
         path=path,
         title=content.get("title", path.stem),
@@ -151,7 +154,11 @@ def _row(
     if "config" not in content:
         raise ConfigError(f"{path}: {place[:-1]}", found="no config", expected="config or rival")
     settings: dict[str, Any] = {
-        **{key: content[key] for key in ("checkpoint", "train", "shown") if key in content},
+        **{
+            key: content[key]
+            for key in ("checkpoint", "train", "against", "shown")
+            if key in content
+        },
         **{key: source[key] for source in (shared, content) for key in SINGLE if key in source},
         **{key: {**shared.get(key, {}), **content.get(key, {})} for key in VALUES},
         **{key: _files(path, place, content, shared, key) for key in FILES},
@@ -180,7 +187,7 @@ def _rival(path: Path, place: str, content: Mapping[str, Any], before: list[Row]
     """A row of the test table of an earlier row, by default of the first."""
     tested = [row for row in before if row.rival is None]
     of = content.get("of", tested[0].name if tested else None)
-    others = set(content) - {"name", "rival", "of"}
+    others = set(content) - {"name", "rival", "of", "against"}
     if others:
         raise ConfigError(
             f"{path}: {place}{min(others)}",
@@ -194,7 +201,8 @@ def _rival(path: Path, place: str, content: Mapping[str, Any], before: list[Row]
             expected=f"a row before it ({', '.join(row.name for row in tested) or 'none'})",
         )
     seeds = next(row.seeds for row in tested if row.name == of)
-    return Row(name=content["name"], rival=content["rival"], of=of, seeds=seeds)
+    against = content.get("against", "")
+    return Row(name=content["name"], rival=content["rival"], of=of, seeds=seeds, against=against)
 
 
 def _files(

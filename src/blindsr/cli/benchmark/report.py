@@ -75,14 +75,14 @@ def make_report(plan: Plan, jobs: Sequence[Job]) -> Report:
     }
     pictures = {key: PictureScores.of_plain(one["pictures"]) for key, one in results.items()}
     runs = {row.name: _runs(row, pictures) for row in plan.rows}
-    reference = runs[plan.reference]
     rows = []
     for row in plan.rows:
         own = runs[row.name]
         of = [job for job in jobs if job.row.name == (row.of or row.name)]
         failed = {job.seed: why for job in of if (why := _failure(job))}
         ended = {*own.pictures, *failed} if own else set(failed)
-        compared = None if row.name == plan.reference else reference
+        other = plan.compared_with(row)
+        compared = None if other == row.name else runs[other]
         report = RowReport(
             row,
             tuple(own.pictures) if own else (),
@@ -137,6 +137,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "rows": [
             {
                 "name": one.row.name,
+                "against": report.plan.compared_with(one.row),
                 "seeds": list(one.seeds),
                 "failed": {str(seed): why for seed, why in one.failed.items()},
                 "missing": list(one.missing),

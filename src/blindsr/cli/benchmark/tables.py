@@ -52,15 +52,21 @@ def _signed(name: str, value: float) -> str:
     return f"+{text}" if value >= 0 else text
 
 
+def name_of(one: RowReport) -> str:
+    """A row's name, and what it is compared with where it is not the table's reference."""
+    return f"{one.row.name} (to {one.row.against!r})" if one.row.against else one.row.name
+
+
 def head_of(one: RowReport) -> list[str]:
-    """Name, seeds and training."""
+    """Name (and what it is compared with, if that is its own choice), seeds and training."""
+    name = name_of(one)
     count = len(one.seeds)
     seeds = f"{count} of {len(one.row.seeds)}" if one.failed or one.missing else str(count)
     if "steps" not in one.costs:
-        return [one.row.name, seeds, one.row.budget or DASH]
+        return [name, seeds, one.row.budget or DASH]
     time = datetime.timedelta(seconds=round(one.costs["training_seconds"]))
     limit = f", {one.row.max_time} given" if one.row.max_time else ""
-    return [one.row.name, seeds, f"{one.costs['steps']:.0f} steps, {time}{limit}"]
+    return [name, seeds, f"{one.costs['steps']:.0f} steps, {time}{limit}"]
 
 
 def costs_of(one: RowReport) -> list[str]:
@@ -78,10 +84,11 @@ def notes_of(report: Report) -> list[str]:
     lower = [
         title(n) for n in names if (m := METRICS.get(split_region(n)[1])) and m.better == "lower"
     ]
+    own = " (or the row named in brackets)" if any(r.against for r in plan.rows) else ""
     counts = [c.pictures for row in report.rows for c in row.cells.get(MEAN, {}).values()]
     notes = [
-        f"± is the standard deviation over seeds; second line: difference to {plan.reference!r} "
-        "with its 95 % interval, a paired bootstrap over pictures and seeds. Better and worse are "
+        f"± is the standard deviation over seeds; second line: difference to {plan.reference!r}"
+        f"{own} with its 95 % interval, a paired bootstrap over pictures and seeds. Better and worse are "
         "said where it excludes zero."
     ]
     if lower:
@@ -202,4 +209,4 @@ def as_picture(report: Report) -> Figure | None:
     above = (
         f"{report.plan.title}: difference to {report.plan.reference}, 95 %; filled: excludes zero"
     )
-    return draw_intervals(above, [row.row.name for row in rows], panels)
+    return draw_intervals(above, [name_of(row) for row in rows], panels)

@@ -88,8 +88,8 @@ def notes_of(report: Report) -> list[str]:
     counts = [c.pictures for row in report.rows for c in row.cells.get(MEAN, {}).values()]
     notes = [
         f"± is the standard deviation over seeds; second line: difference to {plan.reference!r}"
-        f"{own} with its 95 % interval, a paired bootstrap over pictures and seeds. Better and worse are "
-        "said where it excludes zero."
+        f"{own} with its 95 % interval, a paired bootstrap over pictures and seeds. Better and "
+        "worse are said where it excludes zero."
     ]
     if lower:
         notes.append(f"Lower is better: {', '.join(lower)}.")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from blindsr.metrics import PreservationScores, psnr_y, ssim_y, texture_ratio
+from blindsr.metrics import PreservationScores, psnr_y, ssim_y, texture_log2, texture_ratio
 from blindsr.metrics.regions import psnr_y_by_sigma, psnr_y_inside, ssim_y_inside
 
 
@@ -83,6 +83,29 @@ def test_texture_tells_invented_from_lost_texture(images) -> None:
     assert (texture_ratio(hr, hr, blurred) == 1).all()
     assert (texture_ratio(noisy(hr, 1 - mask, 0.2), hr, blurred) > 1.5).all()
     assert (texture_ratio(smooth, hr, blurred) < 0.8).all()
+
+
+def test_the_mean_of_log_ratios_is_decided_by_no_single_picture(images) -> None:
+    hr, mask = images
+    blurred = mask < 0.5
+    sr = torch.stack([2 * hr[0] - hr[0].mean(), hr[1] / 2 + 0.25])  # contrast doubled, halved
+    sr = sr.clamp(0, 1)
+    expected = texture_ratio(sr, hr, blurred).log2()
+    assert expected[0] > 1.5
+    assert expected[1] == pytest.approx(-2, abs=0.05)
+    torch.testing.assert_close(texture_log2(sr, hr, blurred), expected)
+    flat = torch.full_like(hr, 0.5)  # no texture is left: no number
+    assert texture_log2(flat, hr, blurred).isnan().all()
+
+
+def test_log_ratios_are_scored_in_both_regions(images) -> None:
+    hr, mask = images
+    scores = PreservationScores()
+    scores.update(noisy(hr, 1 - mask, 0.2), hr, mask)  # texture in the blurred half alone
+    found = scores.compute()
+    assert float(found["blurred_texture_log2"]) > 0.5
+    assert float(found["sharp_texture_log2"]) == pytest.approx(0, abs=1e-6)
+    assert "texture_log2" not in found
 
 
 def test_without_masks_there_are_only_scores_of_whole_images(images) -> None:

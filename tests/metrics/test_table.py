@@ -89,7 +89,7 @@ def test_every_metric_class_knows_its_direction():
             assert isinstance(score, TorchMetric)
             found.setdefault(split_region(name)[1], set()).add(score.higher_is_better)
     expected = {name: {True} for name in HIGHER} | {name: {False} for name in LOWER}
-    assert found == {**expected, "texture": {None}}
+    assert found == {**expected, "texture": {None}, "texture_log2": {None}}
     assert set(found) == set(METRICS)
 
 
@@ -191,6 +191,7 @@ def test_names_split_into_region_and_score():
     assert split_region("blurred_psnr") == ("blurred", "psnr")
     assert split_region("sharp_psnr_exact") == ("sharp", "psnr_exact")
     assert split_region("texture") == ("blurred", "texture")
+    assert split_region("sharp_texture_log2") == ("sharp", "texture_log2")
     assert split_region("blur_psnr") == ("", "blur_psnr")
     assert metric_of("test/Group1/bicubic/blurred_gmsd") is METRICS["gmsd"]
     assert metric_of("train/loss") is None
@@ -209,6 +210,7 @@ def test_scores_are_shown_with_their_decimals():
         ("val/lpips_or_gmsd", "min"),
         ("val/psnr_or_gmsd", None),
         ("val/blur/texture", None),
+        ("val/blur/sharp_texture_log2", None),
         ("train/loss", None),
     ],
 )

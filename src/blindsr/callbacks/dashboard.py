@@ -75,7 +75,7 @@ def best_of(trainer: Trainer) -> dict[str, str]:
     best = {
         f"{place}{region}{name}": "max" if metric.better == "higher" else "min"
         for name, metric in METRICS.items()
-        if metric.better != "one"
+        if metric.higher_is_better is not None
         for place in places
         for region in ("", *(f"{region}_" for region in REGIONS))
     }

@@ -28,7 +28,7 @@ from .quality import (
     ssim_y,
     vif,
 )
-from .regions import texture_ratio
+from .regions import texture_log2, texture_ratio
 from .restoration import RestorationScores
 from .table import METRICS, Metric, checkpoint_mode
 
@@ -62,6 +62,7 @@ __all__ = [
     "psnr_y",
     "ssim",
     "ssim_y",
+    "texture_log2",
     "texture_ratio",
     "vif",
     "vif_wavelet",

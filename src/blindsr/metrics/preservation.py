@@ -23,7 +23,8 @@ class PreservationScores(ScoreCollector):
     shrink with its share of the image: compare
     them between networks, not between regions. ``texture`` is
     :func:`~blindsr.metrics.texture_ratio`: 1 keeps the blur as it is, more invents texture in it,
-    less smooths it.
+    less smooths it; ``blurred_texture_log2`` and ``sharp_texture_log2`` are the logarithms of that
+    ratio, 0 for kept.
 
     Args:
         crop: border in pixels left out on every side.
@@ -52,7 +53,8 @@ class PreservationScores(ScoreCollector):
                     score = mean_over_images(metric, partial(metric.inside, crop=crop), crop=crop)
                     regional[f"{region}_{name}"] = score
         for name, metric in metrics_of("region").items():
-            regional[name] = mean_over_images(metric, metric.score)
+            places = (name,) if metric.only_in else tuple(f"{place}_{name}" for place in REGIONS)
+            regional |= {place: mean_over_images(metric, metric.score) for place in places}
         means = {**whole, **regional, **pasted}
         super().__init__(means)
         self._means = means

@@ -35,11 +35,12 @@ class Metric:
         compares: what ``score`` is called with, and its result:
             ``"image"``: ``score(sr, hr, crop=pixels) -> (N,)``, with ``network=`` too if ``load``
             or ``needs_network`` is given; ``"region"``: ``score(sr, hr, inside) -> (N,)`` for the
-            pixels of the region ``only_in``; ``"blur"``: ``score(estimate, blur, sigma_max=pixels)
+            pixels of a region; ``"blur"``: ``score(estimate, blur, sigma_max=pixels)
             -> (N,)``; ``"seg"``: ``score(confusion matrix) -> ()``;
             ``"lr"``: ``score(degraded SR, lr) -> (N,)``.
             NaN is undefined, ``+inf`` an exact match; no mean holds either.
-        better: ``"higher"``, ``"lower"``, or ``"one"`` where 1 is right and no direction is better.
+        better: ``"higher"``, ``"lower"``, or ``"one"`` or ``"zero"`` where that is right and no
+            direction is better.
         unit: of the score, e.g. ``"dB"``.
         decimals: in tables.
         least_size: of the shorter side in pixels, without the cropped border; the score of a
@@ -55,7 +56,8 @@ class Metric:
             ``--model.metrics all``.
         inside: ``inside(sr, hr, mask, crop=pixels) -> (N,)``, the score over a region's pixels.
             ``None``: ``score`` of the SR image with HR pasted outside the region.
-        only_in: the only region that has the score, whose logged name then has no prefix.
+        only_in: the only region that has the score, whose logged name then has no prefix; empty
+            for all.
         every_epoch: validations of restorers score it too, not tests alone.
         in_progress: validations show it beside the progress bar.
         dropped: narrow terminals drop columns with a number, lowest number first.
@@ -64,7 +66,7 @@ class Metric:
     title: str
     compares: Literal["image", "region", "blur", "seg", "lr"]
     score: Callable[..., Tensor]
-    better: Literal["higher", "lower", "one"] = "higher"
+    better: Literal["higher", "lower", "one", "zero"] = "higher"
     unit: str = ""
     decimals: int = 4
     least_size: int = 1
@@ -228,6 +230,13 @@ METRICS: dict[str, Metric] = {
         compares="region",
         score=regions.texture_ratio,
         only_in="blurred",
+    ),
+    "texture_log2": Metric(
+        title="log2 of texture (0 = kept)",
+        better="zero",
+        decimals=2,
+        compares="region",
+        score=regions.texture_log2,
     ),
 }
 """All metrics by logged name, in the order of columns."""

@@ -12,7 +12,7 @@ from tests.helpers.benchmark_files import benchmark, write_benchmark
 def finished(tmp_path_factory):
     """Folder of a benchmark that was run."""
     folder = tmp_path_factory.mktemp("benchmark")
-    assert benchmark(write_benchmark(folder, shared={})) == 0
+    assert benchmark(write_benchmark(folder, shared={}, curves=["train/loss", "train/none"])) == 0
     return folder
 
 
@@ -46,6 +46,10 @@ def test_markdown_and_picture(finished):
     assert "| row | seeds | training | PSNR [dB] |" in text
     assert "no difference seen" in text or "better" in text or "worse" in text
     assert "## Group1" in text
+    assert "| train/loss | true maps | " in text
+    assert "train/none" not in text
+    with Image.open(finished / "out" / "curves.png") as picture:
+        assert min(picture.size) > 200
     with Image.open(finished / "out" / "table.png") as picture:
         assert min(picture.size) > 200
     assert not list(finished.rglob("*.partial*"))

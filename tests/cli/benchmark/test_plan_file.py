@@ -36,6 +36,7 @@ CASES = [
     ({"shared": {"max_steps": True}}, "shared.max_steps: True, expected a whole number above 0"),
     ({"shared": {"name": "a"}}, "shared.name: an unknown key"),
     ({"choices": [{"choice": "rate", "split": "test"}]}, "choices.0.split: 'test', expected valid"),
+    ({"curves": "train/loss"}, "curves: 'train/loss', expected a list of logged names"),
     ({"choices": [{"choice": "rate"}]}, "choices.0: {'choice': 'rate'}, expected the keys"),
 ]
 

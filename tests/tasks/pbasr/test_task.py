@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
-from tests.helpers.pbasr_task import data, state, task, trainer
+from tests.helpers.pbasr_task import TINY, data, state, task, trainer
 
 import blindsr
 from blindsr.callbacks import EMA, SkipNonFinite, WeightInterpolation
@@ -18,7 +18,8 @@ from blindsr.data import PBaSRScenes
 from blindsr.errors import ConfigError, FileError, WeightsError
 from blindsr.networks import UNetDiscriminator
 from blindsr.tasks import PBaSRTask
-from blindsr.weights import average_branches, read_anchor
+from blindsr.weights import average_branches, build_anchor, read_anchor
+from blindsr.weights.anchors.classes import as_released
 
 
 def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
@@ -139,6 +140,27 @@ def test_interpolation_draws_the_branches_together(tmp_path: Path) -> None:
 
     assert distance(apart) > 0
     assert distance(together) < 1e-10  # lambda 0.5 makes both equal after every step
+
+
+def saved_branch(path: Path, seed: int) -> Path:
+    """A file of the anchor's network with other weights."""
+    torch.manual_seed(seed)
+    network = build_anchor(class_path="esrgan", init_args=TINY["init_args"]).network
+    torch.save(as_released(network.state_dict()), path)
+    return path
+
+
+def test_the_average_of_two_trainings_can_be_scored(tmp_path: Path) -> None:
+    files = [saved_branch(tmp_path / f"{seed}.pth", seed) for seed in (1, 2)]
+    model = task(anchor={"weights": str(files[0])}, blur_weights=str(files[1]))
+    one, other = state(model.general), state(model.blur)
+    assert not torch.equal(one["model.0.weight"], other["model.0.weight"])
+    for name, tensor in model.average().state_dict().items():
+        torch.testing.assert_close(tensor, (one[name] + other[name]) / 2)
+    with pytest.raises(ConfigError, match="blur_weights"):
+        task(branches="unified", blur_weights=str(files[1]))
+    with pytest.raises(WeightsError, match=r"2\.pth"):
+        task(anchor={"arch": "compact", "init_args": {"num_feat": 4}}, blur_weights=str(files[1]))
 
 
 def test_unified_training_has_one_branch_and_sees_both_streams(tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def _write(plan: Plan, jobs: Sequence[Job], console: Console) -> bool:
     from blindsr.errors import DataError, printable
     from blindsr.imaging.files import atomic_path
 
+    from .curves import curves_markdown, curves_picture
     from .report import as_json, make_report
     from .tables import as_markdown, as_picture, as_tables, notes_of
 
@@ -139,15 +140,17 @@ def _write(plan: Plan, jobs: Sequence[Job], console: Console) -> bool:
     for note in notes_of(report):
         console.print(printable(note))
     files = {
-        "table.md": as_markdown(report),
+        "table.md": as_markdown(report) + curves_markdown(plan, jobs),
         "table.json": json.dumps(as_json(report), indent=2) + "\n",
     }
     for name, text in files.items():
         with atomic_path(plan.out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    figure = as_picture(report)
-    if figure is not None:
-        with atomic_path(plan.out / "table.png") as temporary:
+    figures = {"table.png": as_picture(report), "curves.png": curves_picture(plan, jobs)}
+    drawn = {name: figure for name, figure in figures.items() if figure is not None}
+    for name, figure in drawn.items():
+        with atomic_path(plan.out / name) as temporary:
             figure.savefig(temporary)
-    console.print(f"written to {plan.out / 'table.md'} (also .json{', .png' if figure else ''})")
+    also = ", ".join(["table.json", *drawn])
+    console.print(f"written to {plan.out / 'table.md'} (also {also})")
     return report.failed

@@ -101,6 +101,7 @@ class Plan:
         reference: row that the others are compared with, unless they name another.
         choices: printed below the table.
         rows: in the order of the table.
+        curves: names that trainings log, which are drawn over their iterations.
     """
 
     path: Path
@@ -109,6 +110,7 @@ class Plan:
     reference: str
     choices: tuple[Choice, ...]
     rows: tuple[Row, ...]
+    curves: tuple[str, ...] = ()
 
     def row(self, name: str) -> Row:
         """The row of a name."""

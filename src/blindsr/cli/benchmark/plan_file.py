@@ -14,7 +14,7 @@ from blindsr.errors import ConfigError, FileError
 
 from .plan import SPLITS, Choice, Plan, Row
 
-TOP = ("title", "out", "seeds", "reference", "choices", "shared", "rows")
+TOP = ("title", "out", "seeds", "reference", "choices", "curves", "shared", "rows")
 FILES = ("config", "test_config")
 VALUES = ("overrides", "test_overrides")
 SINGLE = ("seeded", "max_steps", "max_time", "tested")
@@ -48,6 +48,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("train", "shown"), (lambda v: isinstance(v, bool), "true or false")),
     "seeds": (_seeds, "a list of different whole numbers, such as [0, 1, 2]"),
     "seeded": (_texts, "a list of dotted keys"),
+    "curves": (_texts, "a list of logged names, such as train/loss"),
     "max_steps": (lambda v: _whole(v, 1), "a whole number above 0"),
     "max_time": (
         lambda v: isinstance(v, str) and bool(re.fullmatch(r"\d+:\d\d:\d\d:\d\d", v)),
@@ -97,6 +98,7 @@ def read_plan(word: str, out: Path | None = None) -> Plan:
         reference=content["reference"],
         choices=tuple(_choice(path, i, one) for i, one in enumerate(content["choices"])),
         rows=tuple(rows),
+        curves=tuple(content.get("curves", ())),
     )
 
 

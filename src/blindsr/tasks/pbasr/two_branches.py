@@ -16,6 +16,7 @@ from blindsr.metrics.table import split_region
 from blindsr.networks.blocks.padding import any_size
 from blindsr.types import HasValidationGroups, counted
 from blindsr.weights import average_branches, build_anchor, read_anchor
+from blindsr.weights.anchors.classes import load_strictly
 
 from ..batches import datamodule, group_names
 from ..restoration import RestorerTask
@@ -43,6 +44,9 @@ class TwoBranchTask(RestorerTask):
         scale: the anchor must have this scale.
         branches: ``"two"``, or ``"unified"``: one network and one discriminator learn from both
             streams joined, the paper's baseline.
+        blur_weights: file that the branch ``blur`` starts from, where that is not the anchor's: a
+            run, or anything that spandrel reads, with the anchor's tensors. With ``branches: two``
+            it also scores the average of any two trainings of one network.
         compare: files to score beside it in a test, by the name of their row: runs of this task,
             or any file that spandrel reads.
         score_branches: validate each branch as well as their average.
@@ -50,7 +54,8 @@ class TwoBranchTask(RestorerTask):
         options: see the base classes.
 
     Raises:
-        ConfigError: if the anchor has another scale.
+        ConfigError: if the anchor has another scale, or ``blur_weights`` no branch.
+        FileError, WeightsError: if a file is missing or holds no such network.
     """
 
     linked_with_data = ("scale",)
@@ -61,6 +66,7 @@ class TwoBranchTask(RestorerTask):
         scale: int,
         *,
         branches: Literal["two", "unified"] = "two",
+        blur_weights: str | None = None,
         compare: dict[str, str] | None = None,
         score_branches: bool = True,
         crop_border: int = 4,
@@ -77,11 +83,23 @@ class TwoBranchTask(RestorerTask):
         self.general = built.network
         if not self.unified:
             self.blur = copy.deepcopy(built.network)
+        if blur_weights is not None:
+            self._start_blur(blur_weights)
         self.multiple, self.minimum = built.multiple, built.minimum
         self.anchor_facts = built.description()
         self.val_groups: dict[str, dict[str, PreservationScores]] = {}
         self.others: dict[str, list[nn.Module]] = {}
         self._average: list[nn.Module] = []  # in a list: no part of the task's own weights
+
+    def _start_blur(self, path: str) -> None:
+        """Give the branch ``blur`` the weights of a file of its own."""
+        if self.unified:
+            raise ConfigError(
+                "model.blur_weights",
+                found=f"{path} with branches: unified",
+                expected="two branches",
+            )
+        load_strictly(self.blur, read_anchor(path).network.state_dict(), path)
 
     @property
     def branches(self) -> tuple[BranchName, ...]:

@@ -54,6 +54,7 @@ from .agreement import (
 )
 from .config_errors import explain
 from .predictions import PredictionFiles
+from .process_group import part_at_exit
 from .quiet import quiet
 from .refused import refused
 from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
@@ -249,6 +250,7 @@ def main(args: Sequence[str] | None = None) -> int:
         Exit status: 0, or 2 after an error of input or configuration, which is printed as one line.
     """
     quiet()
+    part_at_exit()
     if "" not in sys.path:
         sys.path.append("")  # class_path may name a module of the current folder
     words = [RANDOM.get(word, word) for word in (sys.argv[1:] if args is None else args)]

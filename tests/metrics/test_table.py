@@ -21,6 +21,7 @@ from blindsr.metrics import (
     gmsd,
 )
 from blindsr.metrics.consistency import ConsistentScores
+from blindsr.metrics.depth import DepthScores
 from blindsr.metrics.table import metric_of, show, split_region
 from blindsr.types import Estimate
 
@@ -38,7 +39,7 @@ HIGHER = {
     "blur_rank",
     "miou",
 }
-LOWER = {"gmsd", "gmsd_full", "lpips", "dists", "niqe"}
+LOWER = {"gmsd", "gmsd_full", "lpips", "dists", "niqe", "depth_mae"}
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SIZES = (1, 2, 5, 6, 10, 11, 30, 31, 32, 40, 41)
 LARGER = (71, 72, 160, 161, 191, 192)  # for the metrics that are asked for apart
@@ -79,6 +80,7 @@ def collectors():
         PreservationScores(**ALL),
         EstimateScores(3, 5.0),
         ConsistentScores(),
+        DepthScores(5.0),
     )
 
 

@@ -87,6 +87,34 @@ def test_fit_and_test(kind, tmp_path):
         )
 
 
+def test_svkr_is_scored_by_depth_where_it_estimates_some(tmp_path):
+    task, run = make(SVKRTask), trainer(tmp_path)
+    run.test(task, datamodule=Deep(count=2), verbose=False)
+    data = batch(count=2)
+    errors = task.network.iterate(data["lr"])[-1].depth - relative_inverse_depth(data["depth"])
+    assert float(run.callback_metrics["test/depth_mae"]) == pytest.approx(
+        float(errors.abs().mean()), abs=1e-5
+    )
+    without = make(SVKRTask, use_depth=False)
+    run.test(without, datamodule=Deep(count=2, without=("depth",)), verbose=False)
+    assert "test/depth_mae" not in run.callback_metrics
+
+
+def test_without_a_deblurred_preview_the_kernel_does_not_reach_depth():
+    lr = batch()["lr"]
+    for deblurred in (True, False):
+        network = make(SVKRTask, deblurred=deblurred).network.eval()
+        before = network.iterate(lr)[-1].depth
+        network.kernel_net.last.bias.data += 1.0  # another kernel
+        assert torch.equal(network.iterate(lr)[-1].depth, before) != deblurred
+
+
+def test_ssr_refuses_svkr_without_a_deblurred_preview(tmp_path):
+    path = saved(make(SVKRTask, deblurred=False), tmp_path / "svkr.ckpt")
+    with pytest.raises(ConfigError, match=r"model\.deblurred"):
+        make(SSRTask, svkr=str(path)).preflight("fit", resumed=False)
+
+
 def test_missing_depth_is_said_in_one_line(tmp_path):
     with pytest.raises(ConfigError, match="also depth for SVKRTask"):
         trainer(tmp_path).fit(make(SVKRTask), datamodule=Deep(without=("depth",)))

@@ -217,6 +217,12 @@ def vif(sr: Tensor, hr: Tensor, crop: int = 0) -> Tensor:
     return visual_information_fidelity(first, second, reduction="none").double()
 
 
+def depth_mae(estimate: Tensor, depth: Tensor) -> Tensor:
+    """Mean distance of two maps of relative inverse depth (N, 1, H, W) in [0, 1] -> (N,)."""
+    require_same_shape("depth_mae", estimate, depth)
+    return (estimate.double() - depth.double()).abs().mean(dim=(1, 2, 3))
+
+
 def psnr_of_lr(degraded: Tensor, lr: Tensor) -> Tensor:
     """PSNR over all colours of two LR images (N, 3, h, w) in [0, 1] -> (N,) dB."""
     error = (degraded.double() - lr.double()).square().mean(dim=(1, 2, 3))

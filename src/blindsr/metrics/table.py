@@ -37,7 +37,8 @@ class Metric:
             or ``needs_network`` is given; ``"region"``: ``score(sr, hr, inside) -> (N,)`` for the
             pixels of a region; ``"blur"``: ``score(estimate, blur, sigma_max=pixels)
             -> (N,)``; ``"seg"``: ``score(confusion matrix) -> ()``;
-            ``"lr"``: ``score(degraded SR, lr) -> (N,)``.
+            ``"lr"``: ``score(degraded SR, lr) -> (N,)``; ``"depth"``: ``score(estimate, depth) ->
+            (N,)``.
             NaN is undefined, ``+inf`` an exact match; no mean holds either.
         better: ``"higher"``, ``"lower"``, or ``"one"`` or ``"zero"`` where that is right and no
             direction is better.
@@ -64,7 +65,7 @@ class Metric:
     """
 
     title: str
-    compares: Literal["image", "region", "blur", "seg", "lr"]
+    compares: Literal["image", "region", "blur", "seg", "lr", "depth"]
     score: Callable[..., Tensor]
     better: Literal["higher", "lower", "one", "zero"] = "higher"
     unit: str = ""
@@ -221,6 +222,14 @@ METRICS: dict[str, Metric] = {
         score=quality.blur_rank,
         in_progress=False,
         dropped=0,
+    ),
+    "depth_mae": Metric(
+        title="depth error",
+        better="lower",
+        decimals=3,
+        compares="depth",
+        score=quality.depth_mae,
+        in_progress=False,
     ),
     "miou": Metric(title="mIoU", compares="seg", score=mean_iou),
     "texture": Metric(

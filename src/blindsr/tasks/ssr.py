@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from blindsr.degradation.linear.gather import BlurOperator
+from blindsr.degradation.linear.layered import LayeredOperator
+from blindsr.degradation.linear.operator import LinearOperator
 from blindsr.degradation.paired import Operator
 from blindsr.diffusion.sampler import Constraint
 from blindsr.imaging.resize import Downsampler
@@ -22,9 +23,11 @@ from blindsr.networks.ssr.ssr import NOISE, known
 from blindsr.networks.ssr.svkr import KernelEstimate
 from blindsr.types import Batch, Estimate, counted
 
+from .batches import datamodule
 from .depth_targets import relative_inverse_depth
 from .joint import JointTask
 from .map_mix import check_shares, mixed_maps
+from .ssr_variants import Variant
 from .starting_weights import network_of_file
 
 _UNROLLED_ITERATIONS = 2
@@ -35,8 +38,8 @@ UNCONSTRAINED, LAST, TRUE_MAPS = "no constraint", "last step only", "true maps"
 class SSRTask(JointTask):
     """Train and score :class:`blindsr.networks.SSR`: AMF and the denoiser learn.
 
-    A test has the rows bicubic, no constraint, last step only, true maps (this network, told true
-    sigma) and those of ``compare``: there a regression of the same network (``steps: 1``,
+    A test has the rows bicubic, those of ``variants`` (by default no constraint, last step only,
+    and true maps) and those of ``compare``: there a regression of the same network (``steps: 1``,
     ``kappa: 0``) belongs. Samples lie below it in PSNR; what they offer is another sharpness, and
     that they do not contradict LR: the column ``consistency`` is the PSNR of SR, degraded by the
     *true* operator, against LR.
@@ -69,6 +72,8 @@ class SSRTask(JointTask):
         map_mix: shares of training pictures told ``estimated``, ``truth`` and ``disturbed`` sigma.
         unrolled: learn through the data step (stage 3), so that the network spends itself on what
             LR does not tell.
+        variants: other ways to restore with the same weights, by the name of their row in a test:
+            settings of :class:`~blindsr.tasks.ssr_variants.Variant`.
         learning_rate: of Adam after warm-up.
         options: see the base classes.
 
@@ -107,12 +112,15 @@ class SSRTask(JointTask):
         expected_noise: float = NOISE,
         map_mix: dict[str, float] | None = None,
         unrolled: bool = False,
+        variants: dict[str, dict[str, Any]] | None = None,
         learning_rate: float = 1e-3,
         **options: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, **options)
         self.mix = map_mix or {"truth": 0.5, "estimated": 0.3, "disturbed": 0.2}
         check_shares(self.mix)
+        content = _VARIANTS if variants is None else variants
+        self.variants = {name: Variant.read(name, one) for name, one in content.items()}
         self.network = build(SSR, self.hparams)
         self.network.svkr.requires_grad_(False)
         self._errors = torch.zeros(2, steps + 1, dtype=torch.float64)  # sums of squares, counts
@@ -135,7 +143,7 @@ class SSRTask(JointTask):
         path = self.hparams["svkr"]
         if path and not resumed and not started and not self.hparams["weights"]:
             width, blocks = self.hparams["kernel_width"], self.hparams["kernel_blocks"]
-            mine = {**self.hparams, "width": width, "blocks": blocks}
+            mine = {**self.hparams, "width": width, "blocks": blocks, "deblurred": True}
             loaded = network_of_file(path, self.network.svkr, mine, key="model.svkr")
             self.network.svkr.load_state_dict(loaded.state_dict())
 
@@ -176,18 +184,12 @@ class SSRTask(JointTask):
     def rivals(self, batch: Batch) -> dict[str, Tensor]:
         """See the class."""
         results = super().rivals(batch)
-        lr, told = batch["lr"], self.told(batch)
-        for name, constraint in _CONSTRAINTS.items():
-            if constraint != self.hparams["constraint"]:
-                results[name] = self.network.sample(lr, told, constraint=constraint)
-        if "blur" in batch:
-            results[TRUE_MAPS] = self.network.sample(lr, self.true_maps(batch, told))
+        told = self.told(batch)
+        for name, variant in self.variants.items():
+            told_nothing = variant.maps == "truth" and "blur" not in batch
+            if not told_nothing and variant != Variant(constraint=self.hparams["constraint"]):
+                results[name] = variant.restore(self.network, batch, told)
         return results
-
-    def true_maps(self, batch: Batch, told: KernelEstimate) -> KernelEstimate:
-        """True sigma, and true depth where the batch has it."""
-        depth = relative_inverse_depth(batch["depth"]) if "depth" in batch else told.depth
-        return known(batch["blur"], depth)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score a batch, and measure the denoiser's error at each step."""
@@ -232,17 +234,30 @@ class SSRTask(JointTask):
         assert isinstance(scores, ConsistentScores)
         if "blur" in batch:
             one = slice(index, index + 1)
-            options: dict[str, Any] = {
-                "scale": self.network.scale,
-                "sigma_max": self.network.sigma_max,
-                "downsampler": self.network.downsampler,
-            }
-            degraded = BlurOperator(batch["blur"][one], **options)(sr.float()).clamp(0, 1)
+            degraded = self.true_operator(batch, one)(sr.float()).clamp(0, 1)
             scores.update_lr(degraded, batch["lr"][one])
+
+    def true_operator(self, batch: Batch, images: slice) -> LinearOperator:
+        """What made LR of some images of a batch."""
+        network, blur = self.network, batch["blur"][images]
+        if getattr(datamodule(self), "operator", "gather") == "gather":
+            return Variant(operator="gather").varied(network).operator_of(known(blur))
+        self.require(batch, "depth")
+        return LayeredOperator(
+            blur,
+            1 / (relative_inverse_depth(batch["depth"][images]) + 0.1),  # their order counts
+            scale=network.scale,
+            sigma_max=network.sigma_max,
+            downsampler=network.downsampler,
+        )
 
     def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
         """One sample, and the blur behind it."""
         return self.network.restore(batch["lr"])
 
 
-_CONSTRAINTS: dict[str, Constraint] = {UNCONSTRAINED: "none", LAST: "last"}
+_VARIANTS: dict[str, dict[str, Any]] = {
+    UNCONSTRAINED: {"constraint": "none"},
+    LAST: {"constraint": "last"},
+    TRUE_MAPS: {"maps": "truth"},
+}

@@ -12,10 +12,12 @@ from torch.nn.functional import l1_loss
 from blindsr.degradation.gather import gather_blur
 from blindsr.imaging.resize import Downsampler, downsample
 from blindsr.losses.pixel import laplace_nll
+from blindsr.metrics import EstimateScores
+from blindsr.metrics.depth import DepthScores
 from blindsr.networks import SVKR
 from blindsr.networks.settings.build import build
 from blindsr.networks.ssr.svkr import KernelEstimate
-from blindsr.types import Batch
+from blindsr.types import Batch, Estimate, counted
 
 from .depth_targets import relative_inverse_depth
 from .estimation import EstimationTask
@@ -40,6 +42,7 @@ class SVKRTask(EstimationTask):
         width: channels at LR size.
         blocks: depth-aware blocks.
         use_depth: ``False`` estimates the kernel from LR alone.
+        deblurred: ``False``: the kernel does not help depth; an ablation, SSR refuses it.
         downsampler: that of the data; another is refused.
         depth_weight: of the error of depth.
         effect_weight: of the error of the kernel's effect.
@@ -62,6 +65,7 @@ class SVKRTask(EstimationTask):
         width: int = 32,
         blocks: int = 8,
         use_depth: bool = True,
+        deblurred: bool = True,
         downsampler: Downsampler = "bicubic",
         depth_weight: float = 0.5,
         effect_weight: float = 0.5,
@@ -71,6 +75,33 @@ class SVKRTask(EstimationTask):
     ) -> None:
         super().__init__(learning_rate=learning_rate, betas=betas, **options)
         self.network = build(SVKR, self.hparams)
+
+    def _new_scores(self) -> EstimateScores:
+        if not self.hparams["use_depth"]:
+            return super()._new_scores()
+        return DepthScores(self.sigma_max)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
+        """Score a batch, depth too."""
+        self._score_depth(batch, [self.val_scores] * len(batch["lr"]))
+        return super().validation_step(batch, batch_idx)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score each image into its test group, depth too."""
+        groups = batch.get("group", ["test"] * len(batch["lr"]))
+        self._score_depth(batch, [self.test_scores[group] for group in groups])
+        super().test_step(batch, batch_idx)
+
+    def _score_depth(self, batch: Batch, scores: list[EstimateScores]) -> None:
+        """Score the depth of each image of a batch, where both have one."""
+        if self.network.depth_net is None or "depth" not in batch:
+            return
+        found = self.network.iterate(batch["lr"])[-1].depth
+        true = relative_inverse_depth(batch["depth"])
+        for index in counted(batch):
+            one = scores[index]
+            assert isinstance(one, DepthScores)
+            one.update_depth(found[index : index + 1], true[index : index + 1])
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted sum over iterations."""

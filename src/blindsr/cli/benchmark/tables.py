@@ -54,7 +54,8 @@ def _signed(name: str, value: float) -> str:
 
 def name_of(one: RowReport) -> str:
     """A row's name, and what it is compared with where it is not the table's reference."""
-    return f"{one.row.name} (to {one.row.against!r})" if one.row.against else one.row.name
+    name, other = one.row.name, one.row.against
+    return f"{name} (to {other!r})" if other not in ("", name) else name
 
 
 def head_of(one: RowReport) -> list[str]:

@@ -49,6 +49,8 @@ class SVKR(EstimatorNetwork):
         width: channels at LR size.
         blocks: depth-aware blocks.
         use_depth: ``False`` estimates the kernel from LR alone.
+        deblurred: depth is estimated again from LR deblurred by the kernel; ``False``: from LR
+            enlarged, so that the kernel does not help depth.
         downsampler: of the data; decides the phase of the preview.
 
     Raises:
@@ -67,6 +69,7 @@ class SVKR(EstimatorNetwork):
         width: int = 32,
         blocks: int = 8,
         use_depth: bool = True,
+        deblurred: bool = True,
         downsampler: Downsampler = "bicubic",
     ) -> None:
         super().__init__()
@@ -80,6 +83,7 @@ class SVKR(EstimatorNetwork):
                 raise ConfigError(name, found=str(value), expected=f"at least {least}")
         self.scale, self.sigma_max = scale, float(sigma_max)
         self.iterations = iterations if use_depth else 0
+        self.deblurred = deblurred
         self.downsampler: Downsampler = downsampler
         self.depth_net = DepthNet(scale=scale, width=width) if use_depth else None
         self.kernel_net = DKENet(scale=scale, width=width, blocks=blocks)
@@ -102,7 +106,8 @@ class SVKR(EstimatorNetwork):
         for _ in range(self.iterations):
             assert self.depth_net is not None
             last = found[-1]
-            depth = self.depth_net(lr, self.preview(lr, enlarged, last.blur), last.depth)
+            seen = self.preview(lr, enlarged, last.blur) if self.deblurred else enlarged
+            depth = self.depth_net(lr, seen, last.depth)
             certainty = (-2 * last.log_scale.detach()).exp()
             lens = fit_thin_lens(depth, last.blur, certainty).sigma(depth)
             lens = lens.clamp(max=self.sigma_max)

@@ -172,7 +172,7 @@ def test_gmsd_refuses_what_no_window_fits():
 def test_exact_matches_are_counted_in_all_collectors():
     sr, hr = pair(48)
     sr[1] = hr[1]
-    whole, regions, maps, _ = collectors()
+    whole, regions, maps, *_ = collectors()
     whole.update(sr, hr)
     assert float(whole.compute()["psnr_exact"]) == 1
     regions.update(sr, hr, halves(hr))

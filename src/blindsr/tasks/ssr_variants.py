@@ -126,21 +126,21 @@ class Variant:
         return varied
 
 
-def with_error(sigma: Tensor, rmse: float, seed: int) -> Tensor:
-    """Add a smooth error to sigma (1, 1, H, W), of a given root mean square though none is below 0.
+def with_error(blur: Tensor, rmse: float, seed: int) -> Tensor:
+    """Add a smooth error of a given size to a map (1, 1, H, W); no sigma is below zero.
 
     Args:
-        sigma: in HR pixels.
-        rmse: of the result.
+        blur: sigma in HR pixels.
+        rmse: root mean square of the error, in HR pixels.
         seed: of the error's shape.
     """
     draw = torch.Generator().manual_seed(seed)
-    coarse = torch.randn(1, 1, _GRID, _GRID, generator=draw).to(sigma)
-    field = interpolate(coarse, sigma.shape[-2:], mode="bicubic", align_corners=True)
-    gain, moved = 1.0, sigma
+    coarse = torch.randn(1, 1, _GRID, _GRID, generator=draw).to(blur)
+    field = interpolate(coarse, blur.shape[-2:], mode="bicubic", align_corners=True)
+    gain, moved = 1.0, blur
     for _ in range(_ROUNDS):  # what is cut off at zero is made up for elsewhere
-        moved = (sigma + gain * field).clamp_min(0)
-        gain *= rmse / float((moved - sigma).square().mean().sqrt().clamp_min(1e-9))
+        moved = (blur + gain * field).clamp_min(0)
+        gain *= rmse / float((moved - blur).square().mean().sqrt().clamp_min(1e-9))
     return moved
 
 

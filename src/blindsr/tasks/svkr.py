@@ -81,6 +81,7 @@ class SVKRTask(EstimationTask):
             return super()._new_scores()
         return DepthScores(self.sigma_max)
 
+    # as in the base class
     def validation_step(self, batch: Batch, batch_idx: int) -> Estimate:  # type: ignore[override]
         """Score a batch, depth too."""
         self._score_depth(batch, [self.val_scores] * len(batch["lr"]))

@@ -61,14 +61,15 @@ def scored(task, kind, tmp_path):
 
 
 @pytest.mark.parametrize("rmse", [0.25, 0.5, 1.0])
-def test_the_error_of_a_map_has_its_size_though_no_sigma_is_negative(rmse):
+def test_the_error_of_a_map_has_its_size_though_sigma_stays_in_its_range(rmse):
     sigma = torch.zeros(1, 1, 32, 48)
-    sigma[..., 20:] = 2.0
-    moved = with_error(sigma, rmse, seed=3)
+    sigma[..., 20:] = 2.8
+    moved = with_error(sigma, rmse, 3.0, seed=3)
     assert moved.min() >= 0
+    assert moved.max() <= 3
     assert float((moved - sigma).square().mean().sqrt()) == pytest.approx(rmse, rel=0.01)
-    assert torch.equal(moved, with_error(sigma, rmse, seed=3))
-    assert not torch.equal(moved, with_error(sigma, rmse, seed=4))
+    assert torch.equal(moved, with_error(sigma, rmse, 3.0, seed=3))
+    assert not torch.equal(moved, with_error(sigma, rmse, 3.0, seed=4))
 
 
 def test_rows_are_those_that_were_asked_for(tmp_path):
@@ -106,12 +107,12 @@ def test_a_variant_leaves_the_network_as_it_was():
 def test_what_the_network_and_the_data_step_are_told():
     task, data = make(), batch()
     told = task.told(data)
-    half = Variant(caution=0.5).told(data, told)
+    half = Variant(caution=0.5).told(data, told, 5.0)
     torch.testing.assert_close(half.blur, told.blur / 2)
-    true = Variant(maps="truth").told(data, told)
+    true = Variant(maps="truth").told(data, told, 5.0)
     assert torch.equal(true.blur, data["blur"])
     assert torch.equal(true.depth, relative_inverse_depth(data["depth"]))
-    wrong = Variant(maps="truth", map_error=0.5).told(data, told)
+    wrong = Variant(maps="truth", map_error=0.5).told(data, told, 5.0)
     assert torch.equal(wrong.lens, wrong.blur)
     torch.testing.assert_close(wrong.log_scale.exp() * 2**0.5, torch.full_like(wrong.blur, 0.5))
 

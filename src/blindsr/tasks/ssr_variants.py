@@ -75,7 +75,7 @@ class Variant:
 
     def restore(self, network: SSR, batch: Batch, estimated: KernelEstimate) -> Tensor:
         """SR of a batch, (N, 3, H, W) in [0, 1]."""
-        told, lr = self.told(batch, estimated), batch["lr"]
+        told, lr = self.told(batch, estimated, network.sigma_max), batch["lr"]
         varied = self.varied(network)
         if not self.denoised:
             start, operator = varied.enlarged(lr), varied.operator_of(told)
@@ -83,7 +83,7 @@ class Variant:
         drawn = [varied.sample(lr, told, number=number) for number in range(self.samples)]
         return torch.stack(drawn).mean(dim=0)
 
-    def told(self, batch: Batch, estimated: KernelEstimate) -> KernelEstimate:
+    def told(self, batch: Batch, estimated: KernelEstimate, sigma_max: float) -> KernelEstimate:
         """Kernel and depth that it restores with."""
         told = estimated
         if self.maps == "truth":
@@ -93,7 +93,7 @@ class Variant:
             names = batch.get("name", [str(index) for index in range(len(told.blur))])
             blur = torch.cat(
                 [
-                    with_error(one[None], self.map_error, zlib.crc32(name.encode()))
+                    with_error(one[None], self.map_error, sigma_max, zlib.crc32(name.encode()))
                     for one, name in zip(told.blur, names, strict=True)
                 ]
             )
@@ -126,20 +126,21 @@ class Variant:
         return varied
 
 
-def with_error(blur: Tensor, rmse: float, seed: int) -> Tensor:
-    """Add a smooth error of a given size to a map (1, 1, H, W); no sigma is below zero.
+def with_error(blur: Tensor, rmse: float, sigma_max: float, seed: int) -> Tensor:
+    """Add a smooth error of a given size to a map (1, 1, H, W), which stays in 0..``sigma_max``.
 
     Args:
         blur: sigma in HR pixels.
         rmse: root mean square of the error, in HR pixels.
+        sigma_max: largest sigma.
         seed: of the error's shape.
     """
     draw = torch.Generator().manual_seed(seed)
     coarse = torch.randn(1, 1, _GRID, _GRID, generator=draw).to(blur)
     field = interpolate(coarse, blur.shape[-2:], mode="bicubic", align_corners=True)
     gain, moved = 1.0, blur
-    for _ in range(_ROUNDS):  # what is cut off at zero is made up for elsewhere
-        moved = (blur + gain * field).clamp_min(0)
+    for _ in range(_ROUNDS):  # what is cut off is made up for elsewhere
+        moved = (blur + gain * field).clamp(0, sigma_max)
         gain *= rmse / float((moved - blur).square().mean().sqrt().clamp_min(1e-9))
     return moved
 

@@ -18,6 +18,8 @@ from blindsr.degradation.kernels import trimmed_window
 from blindsr.degradation.levels import Levels
 from blindsr.errors import DataError
 
+_STRIP, _LEAST_ROWS = 4_000_000, 64  # values and rows of a strip
+
 
 def gather_torch(image: Tensor, sigma: Tensor, levels: Levels) -> Tensor:
     """Blur (N, C, H, W) with the sigma maps (N, 1, H, W); see ``gather_blur``."""
@@ -58,29 +60,41 @@ class LevelBlend:
 
     def blur(self, image: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""
-        padded = pad_symmetric(image, self._pad)
-        result = torch.zeros_like(image)
-        for weight, window in self._weighted():
+        strips = _strips(image)
+        if len(strips) == 1:
+            return self._blur_rows(image, strips[0])
+        result = torch.empty_like(image)
+        for rows in strips:
+            result[:, :, rows] = self._blur_rows(image, rows)
+        return result
+
+    def _blur_rows(self, image: Tensor, rows: slice) -> Tensor:
+        padded = pad_symmetric(image, self._pad, rows)
+        result = torch.zeros_like(image[:, :, rows])
+        for weight, window in self._weighted(rows):
             result = result + weight * _correlate(padded, window, self._pad)
         return result
 
     def adjoint(self, image: Tensor) -> Tensor:
         """Spread every pixel by its windows, the transpose of :meth:`blur`."""
-        padded = torch.zeros_like(torch.nn.functional.pad(image, [self._pad] * 4))
-        for weight, window in self._weighted():
-            margin = len(window) // 2
-            inner = padded[
-                ...,
-                self._pad - margin : padded.shape[2] - self._pad + margin,
-                self._pad - margin : padded.shape[3] - self._pad + margin,
-            ]
-            inner += _spread(weight * image, window)
+        padded = torch.nn.functional.pad(torch.zeros_like(image), [self._pad] * 4)
+        for rows in _strips(image):
+            for weight, window in self._weighted(rows):
+                margin = len(window) // 2
+                before = self._pad - margin
+                inner = padded[
+                    ...,
+                    before + rows.start : before + rows.stop + 2 * margin,
+                    before : padded.shape[3] - before,
+                ]
+                inner += _spread(weight * image[:, :, rows], window)
         return fold_symmetric(padded, self._pad)
 
-    def _weighted(self) -> Iterator[tuple[Tensor, np.ndarray]]:
-        """Weight (N, 1, H, W) or (N, 1, 1, 1) and window of each level."""
+    def _weighted(self, rows: slice) -> Iterator[tuple[Tensor, np.ndarray]]:
+        """Weight (N, 1, rows, W) or (N, 1, 1, 1) and window of each level."""
+        position = self._position[:, :, rows]
         for index, window in self._levels:
-            yield (1 - (self._position - index).abs()).clamp(min=0), window
+            yield (1 - (position - index).abs()).clamp(min=0), window
         yield from self._uniform
 
     def _take_out_uniform(self, sigma: Tensor, position: Tensor, sigma_max: float) -> Tensor:
@@ -103,10 +117,25 @@ def _level_position(sigma: Tensor, levels: Levels) -> Tensor:
     return low + (scaled - index) * (table[index + 1] - low)
 
 
-def pad_symmetric(image: Tensor, pad: int) -> Tensor:
-    """Repeat the edge pixel and mirror on, as often as a side shorter than the window needs."""
-    for axis in (2, 3):
+def _strips(image: Tensor) -> list[slice]:
+    """Rows that are computed together, so that what is made of them stays small."""
+    height = image.shape[2]
+    step = max(_LEAST_ROWS, _STRIP * height // max(1, image.numel()))
+    return [slice(top, min(top + step, height)) for top in range(0, height, step)]
+
+
+def pad_symmetric(image: Tensor, pad: int, rows: slice | None = None) -> Tensor:
+    """Repeat the edge pixel and mirror on, as often as a side shorter than the window needs.
+
+    Args:
+        image: (N, C, H, W).
+        pad: at each side.
+        rows: what to return, with ``pad`` rows of context; ``None`` for all.
+    """
+    for axis, wanted in ((2, rows), (3, None)):
         index = np.pad(np.arange(image.shape[axis]), pad, mode="symmetric")
+        if wanted is not None:
+            index = index[wanted.start : wanted.stop + 2 * pad]
         image = image.index_select(axis, torch.from_numpy(index).to(image.device))
     return image
 
@@ -135,9 +164,11 @@ def fold_symmetric(padded: Tensor, pad: int) -> Tensor:
     for axis in (2, 3):
         length = padded.shape[axis] - 2 * pad
         index = torch.from_numpy(np.pad(np.arange(length), pad, mode="symmetric"))
-        shape = [*padded.shape[:axis], length, *padded.shape[axis + 1 :]]
-        folded = padded.new_zeros(shape)
-        padded = folded.index_add(axis, index.to(padded.device), padded)
+        folded = padded.narrow(axis, pad, length).clone()
+        for start in (0, pad + length):
+            mirrored = index[start : start + pad].to(padded.device)
+            folded.index_add_(axis, mirrored, padded.narrow(axis, start, pad))
+        padded = folded
     return padded
 
 

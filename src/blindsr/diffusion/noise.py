@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,22 +36,22 @@ class PositionNoise:
             rows: start and stop in the picture, 0 or more.
             columns: the same.
         """
-        top, left = rows.start // CELL, columns.start // CELL
-        bottom, right = -(-rows.stop // CELL), -(-columns.stop // CELL)
-        drawn = np.concatenate(
-            [
-                np.concatenate([self._cell(step, i, j) for j in range(left, right)], axis=2)
-                for i in range(top, bottom)
-            ],
-            axis=1,
-        )
-        inside = drawn[
-            :,
-            rows.start - CELL * top : rows.stop - CELL * top,
-            columns.start - CELL * left : columns.stop - CELL * left,
-        ]
-        return torch.from_numpy(np.ascontiguousarray(inside))
+        size = rows.stop - rows.start, columns.stop - columns.start
+        drawn = np.empty((self._channels, *size), np.float32)
+        for row, inside_rows, cell_rows in _cells(rows):
+            for column, inside_columns, cell_columns in _cells(columns):
+                cell = self._cell(step, row, column)
+                drawn[:, inside_rows, inside_columns] = cell[:, cell_rows, cell_columns]
+        return torch.from_numpy(drawn)
 
     def _cell(self, step: int, row: int, column: int) -> np.ndarray:
         rng = np.random.default_rng([*self._key, step, row, column])
         return rng.standard_normal((self._channels, CELL, CELL), dtype=np.float32)
+
+
+def _cells(span: slice) -> Iterator[tuple[int, slice, slice]]:
+    """Cells along one axis: number, where it lies in the window, and which part of it."""
+    for number in range(span.start // CELL, -(-span.stop // CELL)):
+        first, last = max(span.start, CELL * number), min(span.stop, CELL * (number + 1))
+        inside = slice(first - span.start, last - span.start)
+        yield number, inside, slice(first - CELL * number, last - CELL * number)

@@ -65,10 +65,11 @@ class ResidualShift:
 
     def start(self, y: Tensor, noise: Tensor) -> Tensor:
         """Where sampling starts: x_T as if the picture were ``y``."""
-        return y + self.kappa * math.sqrt(self.eta[-1]) * noise
+        return y.add(noise, alpha=self.kappa * math.sqrt(self.eta[-1]))
 
     def posterior(self, x_t: Tensor, x0: Tensor, t: int, noise: Tensor) -> Tensor:
         """Draw x_{t-1} given x_t and x_0; x_0 itself for t = 1."""
         before, now = self.eta[t - 1], self.eta[t]
-        mean = (before / now) * x_t + ((now - before) / now) * x0
-        return mean + self.kappa * math.sqrt(before * (now - before) / now) * noise
+        drawn = (before / now) * x_t  # and added to in place: pictures are large
+        drawn.add_(x0, alpha=(now - before) / now)
+        return drawn.add_(noise, alpha=self.kappa * math.sqrt(before * (now - before) / now))

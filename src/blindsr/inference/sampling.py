@@ -21,8 +21,8 @@ class SampledRun:
         seed: of their noise.
 
     Attributes:
-        spread: (H, W) standard deviation of the last picture's samples, mean over the colours;
-            ``None`` before the first.
+        spread: (H, W) standard deviation of the last picture's samples, root of its mean square
+            over the colours; ``None`` before the first.
     """
 
     def __init__(self, network: SSR, *, samples: int = 1, seed: int = 0) -> None:
@@ -32,12 +32,12 @@ class SampledRun:
     def __call__(self, lr: Tensor) -> Tensor:
         """(1, 3, h, w) -> the mean (1, 3, s*h, s*w), computed as samples come."""
         told = self.network.estimate_all(lr)
-        mean = square = torch.zeros((), device=lr.device)
-        for number in range(self.samples):
+        mean = self.network.sample(lr, told, seed=self.seed).float()
+        square = torch.zeros_like(mean[:, :1])
+        for number in range(1, self.samples):  # in place: pictures are large
             one = self.network.sample(lr, told, seed=self.seed, number=number).float()
             away = one - mean
-            mean = mean + away / (number + 1)
-            square = square + away * (one - mean)
-        variance = square / max(self.samples - 1, 1)
-        self.spread = variance.sqrt().mean(dim=1)[0].cpu().numpy()
+            mean.add_(away, alpha=1 / (number + 1))
+            square += one.sub_(mean).mul_(away).mean(dim=1, keepdim=True)
+        self.spread = (square / max(self.samples - 1, 1)).sqrt_()[0, 0].cpu().numpy()
         return mean

@@ -27,7 +27,7 @@ from .svkr import SVKR, KernelEstimate
 
 NOISE = 1 / 255
 """Standard deviation of the noise of LR: rounding to 8 bit and as much again."""
-TILE = 512
+TILE = 768
 _RMSE = 0.06
 
 
@@ -144,7 +144,7 @@ class SSR(JointNetwork):
 
     def estimate_all(self, lr: Tensor) -> KernelEstimate:
         """Kernel and depth, the last iteration."""
-        return self.svkr.iterate(lr)[-1]
+        return self.svkr.last(lr)
 
     def enlarged(self, lr: Tensor) -> Tensor:
         """(N, 3, h, w) -> (N, 3, H, W), where sampling starts."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -90,7 +92,7 @@ class SVKR(EstimatorNetwork):
 
     def forward(self, lr: Tensor) -> Estimate:
         """(N, 3, h, w) in [0, 1] -> ``blur`` and ``blur_scale`` (N, 1, H, W)."""
-        return self.iterate(lr)[-1].as_estimate()
+        return self.last(lr).as_estimate()
 
     def iterate(self, lr: Tensor) -> list[KernelEstimate]:
         """All iterations, the first estimate first.
@@ -98,22 +100,33 @@ class SVKR(EstimatorNetwork):
         Args:
             lr: (N, 3, h, w) in [0, 1].
         """
+        return list(self._iterations(lr))
+
+    def last(self, lr: Tensor) -> KernelEstimate:
+        """The last iteration alone, others are not kept.
+
+        Args:
+            lr: (N, 3, h, w) in [0, 1].
+        """
+        return deque(self._iterations(lr), maxlen=1).pop()
+
+    def _iterations(self, lr: Tensor) -> Iterator[KernelEstimate]:
         enlarged = upsample(lr, self.scale, phase=phase(self.downsampler, self.scale))
         zero = torch.zeros_like(enlarged[:, :1])
         depth = zero + 0.5 if self.depth_net is None else self.depth_net(lr, enlarged)
         sigma, log_scale = self.kernel_net(lr, depth, zero)
-        found = [KernelEstimate(sigma, log_scale, depth, zero)]
+        last = KernelEstimate(sigma, log_scale, depth, zero)
+        yield last
         for _ in range(self.iterations):
             assert self.depth_net is not None
-            last = found[-1]
             seen = self.preview(lr, enlarged, last.blur) if self.deblurred else enlarged
             depth = self.depth_net(lr, seen, last.depth)
             certainty = (-2 * last.log_scale.detach()).exp()
             lens = fit_thin_lens(depth, last.blur, certainty).sigma(depth)
             lens = lens.clamp(max=self.sigma_max)
             sigma, log_scale = self.kernel_net(lr, depth, lens)
-            found.append(KernelEstimate(sigma, log_scale, depth, lens))
-        return found
+            last = KernelEstimate(sigma, log_scale, depth, lens)
+            yield last
 
     def preview(self, lr: Tensor, enlarged: Tensor, blur: Tensor) -> Tensor:
         """What a better kernel gives to depth: HR deblurred a little, no gradient to sigma."""

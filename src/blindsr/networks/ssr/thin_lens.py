@@ -8,6 +8,7 @@ two agree on. A picture that is blurred evenly (IVA) has no such law: it is a co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 _GRID = 32  # focal planes that are tried
 _REFITS = 6
 _EPS = 1e-8
+_PIXELS = 1 << 20  # in double precision at a time
 
 
 class ThinLens(NamedTuple):
@@ -45,49 +47,72 @@ def fit_thin_lens(depth: Tensor, blur: Tensor, weight: Tensor | None = None) -> 
         blur: (N, 1, H, W) sigma to explain.
         weight: (N, 1, H, W), 0 or more; ``None`` weighs all pixels alike.
     """
-    d, k = (m.flatten(1).double() for m in (depth, blur))
-    w = torch.ones_like(k) if weight is None else weight.flatten(1).double()
-    w = w / w.sum(dim=1, keepdim=True).clamp_min(_EPS)
-    focus = _best_plane(d, k, w)
-    best, slope, offset = _fitted(d, k, w, focus)
+    pixels = _Pixels(depth, blur, weight)
+    focus = _best_plane(pixels)
+    best, slope, offset = _fitted(pixels, focus)
     for _ in range(_REFITS):
         plane = torch.where(slope.abs() > _EPS, -offset / slope.where(slope.abs() > _EPS, 1), focus)
-        error, new_slope, new_offset = _fitted(d, k, w, plane)
+        error, new_slope, new_offset = _fitted(pixels, plane)
         better = error < best
         slope, offset = (
             torch.where(better, new, old) for new, old in ((new_slope, slope), (new_offset, offset))
         )
         best = torch.where(better, error, best)
-    mean = (w * k).sum(dim=1)
-    spread = (w * (k - mean[:, None]).square()).sum(dim=1)
+    mean = pixels.mean(lambda d, k: k)
+    spread = pixels.mean(lambda d, k: (k - mean).square())
     even = spread <= best + 1e-9 * (1 + mean.square())
     slope, offset = slope.masked_fill(even, 0), torch.where(even, mean, offset)
     slope, offset, even = (v.view(-1, 1, 1, 1) for v in (slope, offset, even))
     return ThinLens(slope.to(blur.dtype), offset.to(blur.dtype), even)
 
 
-def _best_plane(d: Tensor, k: Tensor, w: Tensor) -> Tensor:
-    """(N,) focal plane of the grid with the least error."""
-    low, high = torch.aminmax(d, dim=1)
+class _Pixels:
+    """Weighted means over all pixels in double precision, some rows at a time."""
+
+    def __init__(self, depth: Tensor, blur: Tensor, weight: Tensor | None) -> None:
+        weight = torch.ones_like(blur) if weight is None else weight
+        self._maps = tuple(map_.flatten(1) for map_ in (depth, blur, weight))
+        self._total: Tensor | float = 1.0
+        self._total = self.mean(lambda d, k: torch.ones_like(k)).clamp_min(_EPS)
+
+    def range(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest depth, (N, 1)."""
+        low, high = torch.aminmax(self._maps[0], dim=1, keepdim=True)
+        return low.double(), high.double()
+
+    def mean(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """(N, 1) mean of a function of depth and blur, (N, pixels) each."""
+        parts = zip(*(map_.split(_PIXELS, dim=1) for map_ in self._maps), strict=True)
+        sums = []
+        for part in parts:
+            d, k, w = (map_.double() for map_ in part)
+            sums.append((w * of(d, k)).sum(dim=1, keepdim=True))
+        return torch.stack(sums).sum(dim=0) / self._total
+
+
+def _best_plane(pixels: _Pixels) -> Tensor:
+    """(N, 1) focal plane of the grid with the least error."""
+    low, high = pixels.range()
     best, found = torch.full_like(low, torch.inf), low.clone()
     for share in torch.linspace(0, 1, _GRID).tolist():
         focus = low + share * (high - low)
-        u = (d - focus[:, None]).abs()
-        slope = (w * u * k).sum(dim=1) / (w * u * u).sum(dim=1).clamp_min(_EPS)
-        error = (w * (k - slope[:, None] * u).square()).sum(dim=1)
+        product = pixels.mean(lambda d, k, f=focus: (d - f).abs() * k)
+        square = pixels.mean(lambda d, k, f=focus: (d - f).square())
+        error = -product.square() / square.clamp_min(_EPS)  # and the same square of blur for all
         found, best = torch.where(error < best, focus, found), torch.minimum(error, best)
     return found
 
 
-def _fitted(d: Tensor, k: Tensor, w: Tensor, focus: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Error, slope and offset (N,) with the signs of ``focus``: k = sign (slope d + offset)."""
-    sign = torch.where(d >= focus[:, None], 1.0, -1.0)
-    target = sign * k
-    mean_d, mean_t = (w * d).sum(dim=1), (w * target).sum(dim=1)
-    away = d - mean_d[:, None]
-    variance = (w * away.square()).sum(dim=1)
-    slope = (w * away * target).sum(dim=1) / variance.clamp_min(_EPS)
+def _fitted(pixels: _Pixels, focus: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Error, slope and offset (N, 1) with the signs of ``focus``: k = sign (slope d + offset)."""
+
+    def signed(d: Tensor, k: Tensor) -> Tensor:
+        return torch.where(d >= focus, k, -k)
+
+    mean_d, mean_t = pixels.mean(lambda d, k: d), pixels.mean(signed)
+    variance = pixels.mean(lambda d, k: (d - mean_d).square())
+    slope = pixels.mean(lambda d, k: (d - mean_d) * signed(d, k)) / variance.clamp_min(_EPS)
     slope = slope.clamp_min(0)
     offset = mean_t - slope * mean_d
-    error = (w * ((slope[:, None] * d + offset[:, None]).abs() - k).square()).sum(dim=1)
+    error = pixels.mean(lambda d, k: ((slope * d + offset).abs() - k).square())
     return error, slope, offset

@@ -41,7 +41,7 @@ setup: .venv/ready
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
-		--editable '.[dev,docs,metrics,arches,onnx,serve,shards]'
+		--editable '.[dev,docs,metrics,arches,onnx,diffusion,serve,shards]'
 	@touch $@
 
 demo: setup

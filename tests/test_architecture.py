@@ -130,6 +130,17 @@ def test_lower_layers_do_not_know_lightning():
     assert not wrong
 
 
+def test_one_file_knows_diffusers_and_loads_it_when_it_is_used():
+    found = {}
+    for parts, tree in modules():
+        names = imported_names(parts, tree)
+        if any(name.split(".")[0] == "diffusers" for name in names):
+            top = ast.Module(body=[n for n in tree.body if not hasattr(n, "body")], type_ignores=[])
+            found["/".join(parts)] = {name.split(".")[0] for name in imported_names(parts, top)}
+    assert set(found) == {"networks/ssr/frozen_diffusion"}
+    assert "diffusers" not in found["networks/ssr/frozen_diffusion"]
+
+
 def test_only_command_lines_and_callbacks_touch_the_console():
     wrong = []
     for parts, tree in modules():

@@ -27,7 +27,7 @@ TRAININGS = (
     *("rrdb_sft_nyu.yaml", "rrdb_sft_nyu_released.yaml"),
     *("small_blind.yaml", "small_blur.yaml", "small_blur_lr.yaml", "small_blur_sr.yaml"),
     "small_wide.yaml",
-    *("ssr_demo.yaml", "svkr_demo.yaml"),
+    *("ssr_demo.yaml", "ssr_sd21.yaml", "svkr_demo.yaml", "svkr_nyu.yaml"),
 )
 SWEEPS = (
     *("sweeps/cmos_demo.yaml", "sweeps/cmos_nyu.yaml", "sweeps/pbasr_realesrgan.yaml"),

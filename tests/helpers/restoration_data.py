@@ -45,6 +45,21 @@ class Fake(LightningDataModule):
     val_dataloader = test_dataloader = predict_dataloader = train_dataloader
 
 
+class WithDepth(Fake):
+    """With depth, as bicubic data."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.facts = DataFacts(4, 1.5, "bicubic", 5.0, 21)
+
+    def sample(self, index):
+        sample = super().sample(index)
+        draw = torch.Generator().manual_seed(100 + index)
+        sample["depth"] = 1 + 4 * torch.rand(1, 64, 64, generator=draw)
+        sample["lr"] = torch.nn.functional.avg_pool2d(sample["hr"], 4)
+        return {key: value for key, value in sample.items() if key not in self.without}
+
+
 def trainer(folder, **options):
     settings = {"max_epochs": 1, "accelerator": "cpu", "logger": False}
     return Trainer(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from tests.helpers.restoration_data import Fake, trainer
+from tests.helpers.restoration_data import WithDepth, trainer
 from tests.helpers.saved_checkpoint import saved
 
 import blindsr
@@ -12,7 +12,6 @@ from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import SSR, SVKR
 from blindsr.tasks import SSRTask, SVKRTask
 from blindsr.tasks.depth_targets import relative_inverse_depth
-from blindsr.types import DataFacts
 from blindsr.weights import read_network, save_safetensors
 from blindsr.weights.onnx.model import onnx_model
 
@@ -20,23 +19,8 @@ KERNEL = {"width": 8, "blocks": 1, "iterations": 1}
 SMALL = {"kernel_width": 8, "kernel_blocks": 1, "iterations": 1, "width": 8, "blocks": 1}
 
 
-class Deep(Fake):
-    """With depth, as bicubic data."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.facts = DataFacts(4, 1.5, "bicubic", 5.0, 21)
-
-    def sample(self, index):
-        sample = super().sample(index)
-        draw = torch.Generator().manual_seed(100 + index)
-        sample["depth"] = 1 + 4 * torch.rand(1, 64, 64, generator=draw)
-        sample["lr"] = torch.nn.functional.avg_pool2d(sample["hr"], 4)
-        return {key: value for key, value in sample.items() if key not in self.without}
-
-
 def batch(**options):
-    return next(iter(Deep(**options).train_dataloader()))
+    return next(iter(WithDepth(**options).train_dataloader()))
 
 
 def make(kind, **options):
@@ -67,14 +51,14 @@ def test_fit_and_test(kind, tmp_path):
     task = make(kind)
     before = {name: value.clone() for name, value in task.network.state_dict().items()}
     run = trainer(tmp_path)
-    run.fit(task, datamodule=Deep())
+    run.fit(task, datamodule=WithDepth())
     moved = {n for n, v in task.network.state_dict().items() if not torch.equal(v, before[n])}
     assert moved
     if kind is SSRTask:
         assert not [name for name in moved if name.startswith("svkr.")], "SVKR is frozen"
         assert "rmse" in moved
         assert (task.network.rmse[1:] != 0.06).all()
-    run.test(task, datamodule=Deep(count=2), verbose=False)
+    run.test(task, datamodule=WithDepth(count=2), verbose=False)
     found = run.callback_metrics
     assert "test/blur_psnr" in found
     if kind is SSRTask:
@@ -117,13 +101,13 @@ def test_ssr_refuses_svkr_without_a_deblurred_preview(tmp_path):
 
 def test_missing_depth_is_said_in_one_line(tmp_path):
     with pytest.raises(ConfigError, match="also depth for SVKRTask"):
-        trainer(tmp_path).fit(make(SVKRTask), datamodule=Deep(without=("depth",)))
+        trainer(tmp_path).fit(make(SVKRTask), datamodule=WithDepth(without=("depth",)))
 
 
 @pytest.mark.parametrize("kind", [SVKRTask, SSRTask])
 def test_data_of_another_downsampler_are_refused(kind, tmp_path):
     with pytest.raises(ConfigError, match=r"model.downsampler: sfold, expected bicubic"):
-        trainer(tmp_path).fit(make(kind, downsampler="sfold"), datamodule=Deep())
+        trainer(tmp_path).fit(make(kind, downsampler="sfold"), datamodule=WithDepth())
 
 
 def test_ssr_starts_from_svkr(tmp_path):

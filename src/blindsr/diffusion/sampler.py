@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol, get_args
+from typing import Generic, Literal, Protocol, TypeVar, get_args
 
 from torch import Tensor
 
 from blindsr.errors import ConfigError
-
-from .shifting import ResidualShift
 
 Constraint = Literal["every", "last", "none"]
 """At which steps the data step is taken."""
@@ -24,7 +22,22 @@ class ProximalOperator(Protocol):
         """The picture nearest to ``image`` that explains ``lr``."""
 
 
-class ConstrainedSampler:
+class Schedule(Protocol):
+    """A diffusion: of its state x_t the sampler knows nothing else."""
+
+    steps: int
+
+    def start(self, y: Tensor, noise: Tensor) -> Tensor:
+        """x_T, made of the enlarged LR picture."""
+
+    def posterior(self, x_t: Tensor, x0: Tensor, t: int, noise: Tensor) -> Tensor:
+        """x_{t-1}, given x_t and the estimate x_0 of the picture."""
+
+
+ScheduleT = TypeVar("ScheduleT", bound=Schedule)
+
+
+class ConstrainedSampler(Generic[ScheduleT]):
     """Alternate between a network's estimate of the picture and the picture that explains LR.
 
         x_0 = denoise(x_t, t)
@@ -34,7 +47,8 @@ class ConstrainedSampler:
     It knows no network: ``denoise`` may run in tiles. The result is clipped to [0, 1] at the end.
 
     Args:
-        schedule: of the diffusion.
+        schedule: of the diffusion, such as
+            :class:`~blindsr.diffusion.shifting.ResidualShift`.
         constraint: take the data step at ``"every"`` step, at the ``"last"`` alone, which keeps
             nearly all of its gain for a fraction of the time, or at ``"none"``.
         iterations: conjugate gradients of one data step.
@@ -45,7 +59,7 @@ class ConstrainedSampler:
 
     def __init__(
         self,
-        schedule: ResidualShift,
+        schedule: ScheduleT,
         *,
         constraint: Constraint = "every",
         iterations: int = 4,

@@ -7,6 +7,7 @@ from .dan import DANTask
 from .dcls import DCLSTask
 from .estimation import EstimationTask
 from .koalanet import KOALAnetTask
+from .latent_ssr import LatentSSRTask
 from .manet import MANetTask, RRDBSFTPCATask
 from .pbasr import PBaSRTask
 from .rrdb_sft import RRDBSFTTask
@@ -21,6 +22,7 @@ __all__ = [
     "DCLSTask",
     "EstimationTask",
     "KOALAnetTask",
+    "LatentSSRTask",
     "MANetTask",
     "PBaSRTask",
     "RRDBSFTPCATask",

@@ -18,8 +18,8 @@ from blindsr.metrics.collector import ScoreCollector
 from blindsr.metrics.consistency import ConsistentScores
 from blindsr.networks import SSR
 from blindsr.networks.settings.build import build
-from blindsr.networks.ssr.amf import Fusion, Modalities
-from blindsr.networks.ssr.ssr import NOISE, known
+from blindsr.networks.ssr.amf import Fusion
+from blindsr.networks.ssr.constrained import NOISE, ConstrainedNetwork, known
 from blindsr.networks.ssr.svkr import KernelEstimate
 from blindsr.types import Batch, Estimate, counted
 
@@ -81,7 +81,7 @@ class SSRTask(JointTask):
         ConfigError: if an option has an unknown value.
     """
 
-    network: SSR
+    network: ConstrainedNetwork
     title = "SSR"
     architecture = tuple(inspect.signature(SSR).parameters)
     linked_with_data = ("scale", "sigma_max", "downsampler")
@@ -121,9 +121,13 @@ class SSRTask(JointTask):
         check_shares(self.mix)
         content = _VARIANTS if variants is None else variants
         self.variants = {name: Variant.read(name, one) for name, one in content.items()}
-        self.network = build(SSR, self.hparams)
+        self.network = self.new_network()
         self.network.svkr.requires_grad_(False)
         self._errors = torch.zeros(2, steps + 1, dtype=torch.float64)  # sums of squares, counts
+
+    def new_network(self) -> ConstrainedNetwork:
+        """The network of these settings."""
+        return build(SSR, self.hparams)
 
     def random_parts(self) -> str:
         """SVKR and the diffusion start at random without files."""
@@ -156,17 +160,18 @@ class SSRTask(JointTask):
         """Mean squared error of the picture at a step drawn for each sample."""
         self.require(batch, "lr", "hr", "blur")
         told = self.mixed(batch)
-        schedule = self.network.sampler.schedule
         lr, hr = batch["lr"], batch["hr"]
-        t = torch.randint(1, schedule.steps + 1, (len(lr),)).to(lr.device)
-        noise = torch.randn(hr.shape).to(hr)
-        start = self.network.enlarged(lr)
-        x = schedule.add(hr, start, t, noise)
-        given = Modalities(lr, told.depth, told.blur, told.log_scale)
-        x0 = self.network.conditioned(x, start, given, t)
+        t, noise = self.drawn(hr)
+        x0 = self.network.renoised(hr, lr, told, t, noise)
         if self.hparams["unrolled"]:
             x0 = self.constrained(batch, x0.float(), told)
         return {"mse": mean_square(x0.float(), hr)}
+
+    def drawn(self, hr: Tensor) -> tuple[Tensor, Tensor]:
+        """A step (N,), and noise of it, for each sample."""
+        t = torch.randint(1, self.network.sampler.schedule.steps + 1, (len(hr),))
+        noise = torch.randn(len(hr), *self.network.noise_size(hr))
+        return t.to(hr.device), noise.to(hr)
 
     def mixed(self, batch: Batch) -> KernelEstimate:
         """SVKR's depth, with sigma as ``map_mix`` says."""
@@ -194,16 +199,14 @@ class SSRTask(JointTask):
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score a batch, and measure the denoiser's error at each step."""
         outputs = super().validation_step(batch, batch_idx)
-        told = self.told(batch)
-        given = Modalities(batch["lr"], told.depth, told.blur, told.log_scale)
-        start, schedule = self.network.enlarged(batch["lr"]), self.network.sampler.schedule
+        told, hr = self.told(batch), batch["hr"]
         draw = torch.Generator().manual_seed(batch_idx)
         kept = counted(batch)
-        for step in range(1, schedule.steps + 1):
-            noise = torch.randn(start.shape, generator=draw).to(start)
-            x = schedule.add(batch["hr"], start, step, noise)
-            t = torch.full((len(x),), step, device=x.device)
-            error = self.network.conditioned(x, start, given, t) - batch["hr"]
+        for step in range(1, self.network.sampler.schedule.steps + 1):
+            size = len(hr), *self.network.noise_size(hr)
+            noise = torch.randn(size, generator=draw).to(hr)
+            t = torch.full((len(hr),), step, device=hr.device)
+            error = self.network.renoised(hr, batch["lr"], told, t, noise) - hr
             square = error.float().square().mean(dim=(1, 2, 3))[kept].sum()
             self._errors[:, step] += torch.tensor([float(square), len(kept)], dtype=torch.float64)
         return outputs

@@ -10,7 +10,7 @@ from blindsr.errors import ConfigError
 from blindsr.networks import SSR, SVKR
 from blindsr.networks.ssr.amf import AMF, Modalities
 from blindsr.networks.ssr.conditioned import ConditionedDenoiser
-from blindsr.networks.ssr.ssr import known
+from blindsr.networks.ssr.constrained import known
 
 SMALL = {"kernel_width": 8, "kernel_blocks": 2, "width": 8, "blocks": 1}
 

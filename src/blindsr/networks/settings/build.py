@@ -21,8 +21,13 @@ def network_settings(kind: type[nn.Module], settings: Mapping[str, Any]) -> dict
     return {name: value for name, value in settings.items() if name in names}
 
 
-def build(kind: type[Network], settings: Mapping[str, Any]) -> Network:
+def build(kind: type[Network], settings: Mapping[str, Any], *parts: nn.Module) -> Network:
     """Construct ``kind`` from settings, of which those of other classes are ignored.
+
+    Args:
+        kind: of the network.
+        settings: plain values by argument.
+        parts: networks that its constructor takes first.
 
     Raises:
         ConfigError: if an option has an unknown value, another type, or is out of bounds.
@@ -34,4 +39,4 @@ def build(kind: type[Network], settings: Mapping[str, Any]) -> Network:
     except WeightsError as error:
         key, _, value = error.found.partition(" ")
         raise ConfigError(key, found=value, expected=error.expected) from error
-    return kind(**own)
+    return kind(*parts, **own)

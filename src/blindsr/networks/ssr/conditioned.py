@@ -56,8 +56,8 @@ class ConditionedDenoiser(nn.Module):
         """
         height, width = x.shape[2:]
         lr_multiple = MULTIPLE // self.scale
-        told = Modalities(_padded(told.lr, lr_multiple), *(_padded(m, MULTIPLE) for m in told[1:]))
-        x, start = _padded(x, MULTIPLE), _padded(start, MULTIPLE)
+        told = Modalities(padded(told.lr, lr_multiple), *(padded(m, MULTIPLE) for m in told[1:]))
+        x, start = padded(x, MULTIPLE), padded(start, MULTIPLE)
         whole = self.denoiser(x, start, t, self.amf(told, t))
         return whole[..., :height, :width]
 
@@ -102,7 +102,7 @@ def _span(start: int, side: int, length: int) -> tuple[slice, slice]:
     return slice(start, stop), slice(max(start - REACH, 0), min(stop + REACH, length))
 
 
-def _padded(image: Tensor, multiple: int) -> Tensor:
+def padded(image: Tensor, multiple: int) -> Tensor:
     """Repeat the last row and column until the sides are multiples."""
     missing = [-size % multiple for size in image.shape[2:]]
     return pad(image, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else image

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from blindsr.degradation.linear.gather import BlurOperator
-from blindsr.degradation.linear.layered import LayeredOperator
-from blindsr.degradation.linear.operator import LinearOperator
 from blindsr.degradation.paired import Operator
-from blindsr.diffusion.noise import PositionNoise
 from blindsr.diffusion.sampler import ConstrainedSampler, Constraint
 from blindsr.diffusion.shifting import ResidualShift
-from blindsr.diffusion.uncertainty import data_weight, measurement_variance
-from blindsr.errors import ConfigError
-from blindsr.imaging.resize import Downsampler, phase, upsample
-from blindsr.networks.roles import JointNetwork
-from blindsr.types import Estimate
+from blindsr.imaging.resize import Downsampler
 
 from .amf import Fusion, Modalities
 from .conditioned import ConditionedDenoiser
-from .svkr import SVKR, KernelEstimate
-
-NOISE = 1 / 255
-"""Standard deviation of the noise of LR: rounding to 8 bit and as much again."""
-TILE = 768
-_RMSE = 0.06
+from .constrained import NOISE, ConstrainedNetwork
+from .svkr import KernelEstimate
 
 
-class SSR(JointNetwork):
+class SSR(ConstrainedNetwork):
     """After Lin et al. (ECCV 2024), our reading; not the authors' code (docs/methods/ssr.md).
 
     Args:
@@ -60,8 +48,7 @@ class SSR(JointNetwork):
         ConfigError: an option has an unknown value or is out of range.
     """
 
-    estimates = ("blur", "blur_scale")
-    rmse: Tensor
+    sampler: ConstrainedSampler[ResidualShift]
     limits: ClassVar = {
         "iterations": (0, 8),
         "kernel_width": (1, 1024),
@@ -94,27 +81,18 @@ class SSR(JointNetwork):
         uncertainty: bool = True,
         expected_noise: float = NOISE,
     ) -> None:
-        super().__init__()
-        if operator not in ("gather", "layered"):
-            raise ConfigError("operator", found=repr(operator), expected="gather or layered")
-        if operator == "layered" and not (use_depth and iterations):
-            raise ConfigError(
-                "operator",
-                found="layered without depth or without a thin lens",
-                expected="use_depth: true and iterations of at least 1",
-            )
-        self.scale, self.sigma_max = scale, float(sigma_max)
-        self.downsampler: Downsampler = downsampler
-        self.operator: Operator = operator
-        self.uncertainty, self.expected_noise = uncertainty, float(expected_noise)
-        self.svkr = SVKR(
+        super().__init__(
             scale=scale,
             sigma_max=sigma_max,
-            iterations=iterations,
-            width=kernel_width,
-            blocks=kernel_blocks,
-            use_depth=use_depth,
             downsampler=downsampler,
+            iterations=iterations,
+            kernel_width=kernel_width,
+            kernel_blocks=kernel_blocks,
+            use_depth=use_depth,
+            steps=steps,
+            operator=operator,
+            uncertainty=uncertainty,
+            expected_noise=expected_noise,
         )
         self.sampler = ConstrainedSampler(ResidualShift(steps, kappa=kappa), constraint=constraint)
         told = {"lr": tell_lr, "depth": tell_depth, "kernel": tell_kernel}
@@ -126,105 +104,29 @@ class SSR(JointNetwork):
             modalities=tuple(name for name, used in told.items() if used),
             fusion=fusion,
         )
-        # of x_0 at each step, measured on validation pictures
-        self.register_buffer("rmse", torch.full((steps + 1,), _RMSE))
 
-    def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
-        """As :meth:`restore`."""
-        return self.restore(lr)
+    def noise_size(self, picture: Tensor) -> tuple[int, int, int]:
+        """That of the picture."""
+        channels, height, width = picture.shape[1:]
+        return channels, height, width
 
-    def restore(self, lr: Tensor) -> tuple[Tensor, Estimate]:
-        """One sample of seed 0, and the blur behind it."""
-        told = self.estimate_all(lr)
-        return self.sample(lr, told), Estimate(told.blur, blur_scale=told.log_scale.exp())
-
-    def estimate(self, lr: Tensor) -> Estimate:
-        """The blur alone."""
-        return self.svkr(lr)
-
-    def estimate_all(self, lr: Tensor) -> KernelEstimate:
-        """Kernel and depth, the last iteration."""
-        return self.svkr.last(lr)
-
-    def enlarged(self, lr: Tensor) -> Tensor:
-        """(N, 3, h, w) -> (N, 3, H, W), where sampling starts."""
-        return upsample(lr, self.scale, phase=phase(self.downsampler, self.scale))
-
-    def sample(
-        self,
-        lr: Tensor,
-        told: KernelEstimate,
-        *,
-        seed: int = 0,
-        number: int = 0,
-        constraint: Constraint | None = None,
-        tile: int = TILE,
-    ) -> Tensor:
-        """Draw pictures that LR may come from, one for each of the batch, all with the same noise.
-
-        Args:
-            lr: (N, 3, h, w) in [0, 1].
-            told: kernel and depth, estimated or known (:func:`known`).
-            seed: of the noise.
-            number: of the sample; others of the same seed differ.
-            constraint: another than the network's own.
-            tile: side of the tiles of the denoiser in HR pixels; of no effect on the result.
-
-        Returns:
-            (N, 3, H, W) in [0, 1].
-        """
-        start = self.enlarged(lr)
-        height, width = start.shape[2:]
-        source = PositionNoise(seed, number)
+    def denoiser(
+        self, lr: Tensor, start: Tensor, told: KernelEstimate, tile: int
+    ) -> Callable[[Tensor, int], Tensor]:
+        """See the base class; in tiles."""
         given = Modalities(lr, told.depth, told.blur, told.log_scale)
 
         def denoise(x: Tensor, t: int) -> Tensor:
             step = torch.full((len(x),), t, device=x.device)
             return self.conditioned.in_tiles(x, start, given, step, tile=tile)
 
-        def noise(t: int) -> Tensor:
-            return source.window(t, slice(0, height), slice(0, width)).to(start)
+        return denoise
 
-        sampler = self.sampler
-        if constraint is not None:
-            sampler = ConstrainedSampler(sampler.schedule, constraint=constraint)
-        operator = self.operator_of(told)
-        weight = self.weight_of(told, operator)
-        return sampler.sample(
-            lr, start, operator=operator, denoise=denoise, noise=noise, weight=weight
-        )
-
-    def operator_of(self, told: KernelEstimate, *, shift: float = 0.0) -> LinearOperator:
-        """What made LR, with sigma moved by so many Laplace scales of its error."""
-        options: dict[str, Any] = {
-            "scale": self.scale,
-            "sigma_max": self.sigma_max,
-            "downsampler": self.downsampler,
-        }
-        error = shift * told.log_scale.exp()
-        if self.operator == "layered":  # one error for a picture: sigma stays a function of depth
-            error = error.mean(dim=(1, 2, 3), keepdim=True)
-            sigma = (told.lens + error).clamp(0, self.sigma_max)
-            return LayeredOperator(sigma, 1 / (told.depth + 0.1), merge_coc=0.5, **options)
-        return BlurOperator((told.blur + error).clamp(0, self.sigma_max), **options)
-
-    def weight_of(
-        self, told: KernelEstimate, operator: LinearOperator
-    ) -> Callable[[Tensor, int], Tensor | float]:
-        """Weight of the data step for x_0 and step t: noise, and what sigma's error does."""
-        noise = self.expected_noise**2
-        moved = self.operator_of(told, shift=1.0) if self.uncertainty else None
-
-        def weight(x0: Tensor, t: int) -> Tensor | float:
-            rmse = float(self.rmse[t])
-            if moved is None:
-                return data_weight(noise, rmse)
-            return data_weight(noise + measurement_variance(x0, operator, moved), rmse)
-
-        return weight
-
-
-def known(blur: Tensor, depth: Tensor | None = None) -> KernelEstimate:
-    """A true map of sigma (N, 1, H, W), and inverse depth in [0, 1], as an exact estimate."""
-    depth = torch.full_like(blur, 0.5) if depth is None else depth
-    return KernelEstimate(blur, torch.full_like(blur, -5.0), depth, blur)
+    def renoised(
+        self, hr: Tensor, lr: Tensor, told: KernelEstimate, t: Tensor, noise: Tensor
+    ) -> Tensor:
+        """See the base class."""
+        start = self.enlarged(lr)
+        x = self.sampler.schedule.add(hr, start, t, noise)
+        given = Modalities(lr, told.depth, told.blur, told.log_scale)
+        return self.conditioned(x, start, given, t)

@@ -9,6 +9,7 @@ two agree on. A picture that is blurred evenly (IVA) has no such law: it is a co
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -58,8 +59,8 @@ def fit_thin_lens(depth: Tensor, blur: Tensor, weight: Tensor | None = None) -> 
             torch.where(better, new, old) for new, old in ((new_slope, slope), (new_offset, offset))
         )
         best = torch.where(better, error, best)
-    mean = pixels.mean(lambda d, k: k)
-    spread = pixels.mean(lambda d, k: (k - mean).square())
+    mean = pixels.mean(lambda _, k: k)
+    spread = pixels.mean(lambda _, k: (k - mean).square())
     even = spread <= best + 1e-9 * (1 + mean.square())
     slope, offset = slope.masked_fill(even, 0), torch.where(even, mean, offset)
     slope, offset, even = (v.view(-1, 1, 1, 1) for v in (slope, offset, even))
@@ -73,7 +74,7 @@ class _Pixels:
         weight = torch.ones_like(blur) if weight is None else weight
         self._maps = tuple(map_.flatten(1) for map_ in (depth, blur, weight))
         self._total: Tensor | float = 1.0
-        self._total = self.mean(lambda d, k: torch.ones_like(k)).clamp_min(_EPS)
+        self._total = self.mean(lambda _, k: torch.ones_like(k)).clamp_min(_EPS)
 
     def range(self) -> tuple[Tensor, Tensor]:
         """Smallest and largest depth, (N, 1)."""
@@ -96,11 +97,20 @@ def _best_plane(pixels: _Pixels) -> Tensor:
     best, found = torch.full_like(low, torch.inf), low.clone()
     for share in torch.linspace(0, 1, _GRID).tolist():
         focus = low + share * (high - low)
-        product = pixels.mean(lambda d, k, f=focus: (d - f).abs() * k)
-        square = pixels.mean(lambda d, k, f=focus: (d - f).square())
+        product = pixels.mean(partial(_product, focus))
+        square = pixels.mean(partial(_square, focus))
         error = -product.square() / square.clamp_min(_EPS)  # and the same square of blur for all
         found, best = torch.where(error < best, focus, found), torch.minimum(error, best)
     return found
+
+
+def _product(focus: Tensor, d: Tensor, k: Tensor) -> Tensor:
+    return (d - focus).abs() * k
+
+
+def _square(focus: Tensor, d: Tensor, k: Tensor) -> Tensor:
+    del k
+    return (d - focus).square()
 
 
 def _fitted(pixels: _Pixels, focus: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -109,8 +119,8 @@ def _fitted(pixels: _Pixels, focus: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     def signed(d: Tensor, k: Tensor) -> Tensor:
         return torch.where(d >= focus, k, -k)
 
-    mean_d, mean_t = pixels.mean(lambda d, k: d), pixels.mean(signed)
-    variance = pixels.mean(lambda d, k: (d - mean_d).square())
+    mean_d, mean_t = pixels.mean(lambda d, _: d), pixels.mean(signed)
+    variance = pixels.mean(lambda d, _: (d - mean_d).square())
     slope = pixels.mean(lambda d, k: (d - mean_d) * signed(d, k)) / variance.clamp_min(_EPS)
     slope = slope.clamp_min(0)
     offset = mean_t - slope * mean_d

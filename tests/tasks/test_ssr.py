@@ -73,14 +73,14 @@ def test_fit_and_test(kind, tmp_path):
 
 def test_svkr_is_scored_by_depth_where_it_estimates_some(tmp_path):
     task, run = make(SVKRTask), trainer(tmp_path)
-    run.test(task, datamodule=Deep(count=2), verbose=False)
+    run.test(task, datamodule=WithDepth(count=2), verbose=False)
     data = batch(count=2)
     errors = task.network.iterate(data["lr"])[-1].depth - relative_inverse_depth(data["depth"])
     assert float(run.callback_metrics["test/depth_mae"]) == pytest.approx(
         float(errors.detach().abs().mean()), abs=1e-5
     )
     without = make(SVKRTask, use_depth=False)
-    run.test(without, datamodule=Deep(count=2, without=("depth",)), verbose=False)
+    run.test(without, datamodule=WithDepth(count=2, without=("depth",)), verbose=False)
     assert "test/depth_mae" not in run.callback_metrics
 
 

@@ -15,8 +15,7 @@ from torch.nn.functional import interpolate
 from blindsr.degradation.paired import Operator
 from blindsr.diffusion.sampler import ConstrainedSampler, Constraint
 from blindsr.errors import ConfigError
-from blindsr.networks import SSR
-from blindsr.networks.ssr.ssr import known
+from blindsr.networks.ssr.constrained import ConstrainedNetwork, known
 from blindsr.networks.ssr.svkr import KernelEstimate
 from blindsr.types import Batch
 
@@ -73,7 +72,9 @@ class Variant:
                 raise ConfigError(place, found=repr(value), expected=expected)
         return cls(**content)
 
-    def restore(self, network: SSR, batch: Batch, estimated: KernelEstimate) -> Tensor:
+    def restore(
+        self, network: ConstrainedNetwork, batch: Batch, estimated: KernelEstimate
+    ) -> Tensor:
         """SR of a batch, (N, 3, H, W) in [0, 1]."""
         told, lr = self.told(batch, estimated, network.sigma_max), batch["lr"]
         varied = self.varied(network)
@@ -102,7 +103,7 @@ class Variant:
         share = self.caution
         return told._replace(blur=share * told.blur, lens=share * told.lens)
 
-    def varied(self, network: SSR) -> SSR:
+    def varied(self, network: ConstrainedNetwork) -> ConstrainedNetwork:
         """The same weights with other settings.
 
         Raises:

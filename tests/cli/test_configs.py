@@ -1,5 +1,6 @@
 """Configurations that come with the package: found anywhere, listed, copied, all valid."""
 
+import json
 import os
 import shutil
 
@@ -9,6 +10,7 @@ from tests.conftest import REPOSITORY
 
 from blindsr.cli import configs
 from blindsr.cli.app import main
+from blindsr.cli.benchmark.plan import filled
 from blindsr.cli.benchmark.plan_file import read_plan
 
 TRAININGS = (
@@ -35,7 +37,10 @@ SWEEPS = (
 )
 """Of Weights & Biases, with a training inside; test_sweeps.py has a test of each."""
 CAMVID = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml")
-TABLES = ("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml")
+TABLES = (
+    *("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml"),
+    *("tables/what_helps_blur.yaml", "tables/what_helps_gia.yaml", "tables/what_helps_maps.yaml"),
+)
 """Of `blindsr benchmark`; read below."""
 SSR_ABLATIONS = (
     "concat",
@@ -107,6 +112,29 @@ def test_a_benchmark_is_found_anywhere_and_is_valid(name, elsewhere):
     assert all(path.is_file() for row in plan.rows for path in row.config)
     assert plan.choices
     assert not any(elsewhere.iterdir())
+
+
+@pytest.mark.slow  # a third of a second for each of some thirty rows
+@pytest.mark.parametrize("name", TABLES)
+def test_every_row_of_a_benchmark_is_a_valid_training(name, elsewhere, capsys):
+    seen = set()
+    for row in read_plan(name).rows:
+        values = {**row.overrides, **row.test_overrides}
+        content = str((row.config, filled(values, Words())))
+        if row.rival or content in seen:
+            continue
+        seen.add(content)
+        words = [word for path in row.config for word in ("-c", str(path))]
+        for key, value in filled(values, Words()).items():
+            words.append(f"--{key}={value if isinstance(value, str) else json.dumps(value)}")
+        parsed(capsys, *words)
+
+
+class Words(dict):
+    """A file for any weights that a row starts from."""
+
+    def __missing__(self, key):
+        return "weights.ckpt"
 
 
 @pytest.mark.parametrize("name", [name for name in ON_TOP if name.startswith("overlays")])

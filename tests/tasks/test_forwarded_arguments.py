@@ -16,7 +16,7 @@ DATA = {"num_classes", "scale", "sigma_max"}
 EVERY = {"weight_decay", "warmup_steps"}
 ANNEALED = EVERY | {"learning_rate", "betas", "cosine_steps", "min_learning_rate", "restart"}
 ANNEALED |= {"schedule", "halve_at"}
-SCORED = {"crop_border", "lpips", "dists", "pyiqa", "metrics"}
+SCORED = {"crop_border", "lpips", "dists", "pyiqa", "unsharp", "metrics"}
 KEYS = {
     "CMOSTask": DATA
     | ANNEALED

@@ -1,5 +1,7 @@
 """Stage 2: what is trained, scored and compared."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from tests.helpers.restoration_data import RESTORER, Fake, trainer
@@ -29,6 +31,26 @@ def test_fit_lowers_the_loss_and_logs_the_scores(tmp_path):
     run.fit(model, datamodule=Fake())
     assert error(model, batch) < 0.9 * before
     assert {"train/loss", "val/psnr", "val/ssim"} <= set(run.callback_metrics)
+
+
+def test_an_unsharp_mask_is_a_row_where_it_is_asked_for(tmp_path):
+    data = Fake(groups=("test",))
+    run = trainer(tmp_path)
+    run.test(task(unsharp=0.7), datamodule=data, verbose=False)
+    logged = {name: float(value) for name, value in run.callback_metrics.items()}
+    scores = []
+    for s in (data.sample(i) for i in range(4)):
+        hr = s["hr"].numpy().transpose(1, 2, 0)
+        lr = s["lr"][None]
+        bicubic = upsample(lr, 4, phase=0.0, method="bicubic")[0].numpy().transpose(1, 2, 0)
+        soft = cv2.GaussianBlur(bicubic, (13, 13), 2.0, borderType=cv2.BORDER_REPLICATE)
+        sharp = np.clip(bicubic + 0.7 * (bicubic - soft), 0, 1)
+        planes = [torch.from_numpy(x.transpose(2, 0, 1).copy())[None] for x in (sharp, hr)]
+        scores.append(psnr_y(*planes).item())
+    assert logged["test/mean/unsharp mask/psnr"] == pytest.approx(sum(scores) / 4, abs=1e-3)
+    run = trainer(tmp_path)
+    run.test(task(), datamodule=data, verbose=False)
+    assert not any("unsharp" in name for name in run.callback_metrics)
 
 
 def test_a_test_has_the_rows_of_the_paper(tmp_path):

@@ -31,6 +31,7 @@ SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "min_learning_rate": (lambda value: 0 <= value < inf, "0 or more"),
     "betas": (lambda pair: all(0 <= beta < 1 for beta in pair), "two numbers in 0..1, 1 excluded"),
     "weight_decay": (lambda value: 0 <= value < inf, "0 or more"),
+    "unsharp": (lambda value: 0 <= value < inf, "0 or more"),
     "warmup_steps": (lambda value: value >= 0, "0 or more"),
     "cosine_steps": (lambda value: value >= 1, "1 or more, or null"),
     "max_iterations": (lambda value: value >= 1, "1 or more, or null"),

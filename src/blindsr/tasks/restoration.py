@@ -13,6 +13,7 @@ from blindsr.losses import picture_rmse, pixel_l1
 from blindsr.metrics import RestorationScores, mean_over_groups
 from blindsr.metrics.collector import ScoreCollector
 from blindsr.metrics.restoration import load_networks
+from blindsr.networks.blocks.gradient_energy import gaussian
 from blindsr.types import counted
 
 from .annealed import AnnealedTask
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from blindsr.types import Batch, PictureSample
 
-BICUBIC = "bicubic"
+BICUBIC, UNSHARP = "bicubic", "unsharp mask"
+UNSHARP_SIGMA = 2.0  # HR pixels
 LOSSES = {"l1": pixel_l1, "rmse": picture_rmse}
 RESTORED = "SR"
 CROPS = 2
@@ -47,6 +49,8 @@ class RestorerTask(RestorationTask):
         lpips: torchvision's AlexNet file, to score LPIPS; ``None`` goes without.
         dists: torchvision's VGG16 file, to score DISTS; ``None`` goes without.
         pyiqa: metrics of pyiqa by name (``ahiq``, ``musiq``), where it is installed.
+        unsharp: strength of an unsharp mask after bicubic enlargement, to score it as the row
+            ``unsharp mask``; 0 goes without.
         metrics: ``"all"`` scores a test by the metrics of other conventions too, which takes
             several times as long; see the guide to metrics.
         options: see the base class.
@@ -59,6 +63,7 @@ class RestorerTask(RestorationTask):
         lpips: str | None = None,
         dists: str | None = None,
         pyiqa: tuple[str, ...] = (),
+        unsharp: float = 0.0,
         metrics: Literal["usual", "all"] = "usual",
         **options: Any,
     ) -> None:
@@ -73,7 +78,15 @@ class RestorerTask(RestorationTask):
 
     def rivals(self, batch: Batch) -> dict[str, Tensor]:
         """SR images of other ways to restore the batch, for the rows of the test table."""
-        return {} if self.facts is None else {BICUBIC: self.bicubic(batch["lr"])}
+        if self.facts is None:
+            return {}
+        bicubic = self.bicubic(batch["lr"])
+        found = {BICUBIC: bicubic}
+        if strength := self.hparams["unsharp"]:
+            planes = bicubic.flatten(0, 1)[:, None]
+            detail = (planes - gaussian(planes, UNSHARP_SIGMA)).view_as(bicubic)
+            found[UNSHARP] = (bicubic + strength * detail).clamp(0, 1)
+        return found
 
     def bicubic(self, lr: Tensor) -> Tensor:
         """(N, 3, h, w) enlarged in the phase of the data's down-sampler."""

@@ -11,6 +11,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from blindsr.errors import ConfigError
 
+from .split_weights import require_whole_weights
+
 
 class EMA(WeightAveraging):
     """Lightning's weight averaging with average <- average + (1 - decay) (weights - average).
@@ -23,13 +25,19 @@ class EMA(WeightAveraging):
         decay: share of the average that each step keeps, 0..1.
 
     Raises:
-        ConfigError: for another decay.
+        ConfigError: for another decay; before a training, for a strategy that splits weights.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
         if not 0 <= decay <= 1:
             raise ConfigError("decay", found=str(decay), expected="0..1")
         super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Make the average; refuse strategies of which no process has the whole weights."""
+        if stage == "fit":
+            require_whole_weights(trainer, type(self).__name__)
+        super().setup(trainer, pl_module, stage)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

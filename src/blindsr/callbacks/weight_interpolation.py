@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from torch import nn
 
 from blindsr.errors import ConfigError
@@ -18,6 +17,8 @@ from blindsr.networks.mixing import (
     paired_statistics,
     paired_weights,
 )
+
+from .split_weights import require_whole_weights
 
 CosineForm = Literal["global", "per_tensor"]
 CoefficientForm = Literal["paper", "released", "constant"]
@@ -93,13 +94,7 @@ class WeightInterpolation(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse branches that cannot be mixed before the first batch."""
-        if isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy, DeepSpeedStrategy)):
-            raise ConfigError(
-                "trainer.strategy",
-                found=type(trainer.strategy).__name__,
-                expected="a strategy that keeps whole weights on each rank",
-                fix="Use --trainer.strategy ddp, or leave WeightInterpolation out.",
-            )
+        require_whole_weights(trainer, type(self).__name__)
         branches, names = self._branches(pl_module), (self.first, self.second)
         paired_weights(*branches, names)
         paired_statistics(*branches, names)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lightning.pytorch import LightningModule
+from lightning.pytorch.strategies import FSDPStrategy
 from lightning.pytorch.utilities import rank_zero_info
 from torch import nn
+from torch.optim import Optimizer
 
 from blindsr.degradation.kernels import window_size
 from blindsr.errors import ConfigError
@@ -23,6 +25,8 @@ from blindsr.weights.checkpoint import NETWORK_KEY, stored
 from .batches import datamodule, facts_of
 
 if TYPE_CHECKING:
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
     from blindsr.metrics.collector import ScoreCollector
 
 SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -191,6 +195,30 @@ class RestorationTask(LightningModule):
     def stored_settings(self, kind: kinds.NetworkKind) -> dict[str, Any]:
         """Arguments of the network's constructor, for files of weights."""
         return network_settings(kind.network, self.hparams)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip gradients, also where FSDP has split them: Lightning refuses their norm there.
+
+        Args:
+            optimizer: about to step.
+            gradient_clip_val: of the trainer; ``None`` or 0 clips nothing.
+            gradient_clip_algorithm: ``"norm"`` (default) or ``"value"``.
+        """
+        by_norm = gradient_clip_algorithm != "value"
+        if gradient_clip_val and by_norm and isinstance(self.trainer.strategy, FSDPStrategy):
+            root = cast("FullyShardedDataParallel", self.trainer.strategy.model)  # after setup
+            root.clip_grad_norm_(gradient_clip_val)
+            return
+        self.clip_gradients(
+            optimizer,
+            gradient_clip_val=gradient_clip_val,
+            gradient_clip_algorithm=gradient_clip_algorithm,
+        )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the facts of the data that the weights were trained on, stored in a checkpoint.

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.accelerators import CPUAccelerator
 
 from blindsr.errors import ConfigError, FileError, WeightsError
 from blindsr.tasks.base import DECIDED_BY_DATA, RestorationTask
@@ -156,25 +155,6 @@ def refuse_trainer_values(trainer: Mapping[str, Any]) -> None:
         value = trainer.get(name)
         if isinstance(value, (int, float)) and not value >= least:
             raise ConfigError(f"trainer.{name}", found=str(value), expected=f"{least} or more")
-
-
-def refuse_shared_statistics(trainer: Trainer, asked: Any) -> None:
-    """Refuse shared statistics of batch normalisation where torch cannot share them.
-
-    Args:
-        trainer: as made.
-        asked: ``sync_batchnorm`` of the configuration.
-
-    Raises:
-        ConfigError: several processes would compute on CPUs.
-    """
-    if asked and trainer.world_size > 1 and isinstance(trainer.accelerator, CPUAccelerator):
-        raise ConfigError(
-            "trainer.sync_batchnorm",
-            found="true on CPUs",
-            expected="GPUs: torch shares statistics between them alone",
-            fix="Set --trainer.sync_batchnorm false.",
-        )
 
 
 def allow_open_files(workers: int) -> None:

@@ -48,13 +48,13 @@ from .agreement import (
     compare_hyper_parameters,
     refuse_contradictions,
     refuse_random_weights,
-    refuse_shared_statistics,
     refuse_trainer_values,
     refuse_used_folder,
 )
 from .config_errors import explain
 from .predictions import PredictionFiles
 from .process_group import part_at_exit
+from .processes import refuse_shared_statistics, refuse_split_weights, warn_of_own_statistics
 from .quiet import quiet
 from .refused import refused
 from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
@@ -147,7 +147,11 @@ class BlindSRCLI(LightningCLI):
         if isinstance(self.model, RestorationTask):
             self.model.check_settings()
         asked_trainer = self.config[command]["trainer"]
-        refuse_shared_statistics(self.trainer, asked_trainer.get("sync_batchnorm"))
+        shared = asked_trainer.get("sync_batchnorm")
+        refuse_shared_statistics(self.trainer, shared)
+        if command == "fit":
+            refuse_split_weights(self.trainer, self.model)
+            warn_of_own_statistics(self.trainer, self.model, shared)
         refuse_used_folder(self.trainer)
         data = self.config[command].get("data") or {}
         allow_open_files(int((data.get("init_args") or {}).get("num_workers") or 0))

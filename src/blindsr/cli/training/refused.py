@@ -30,6 +30,12 @@ _REWRITTEN = (
         "Use --trainer.accelerator cpu.",
     ),
     (
+        r"`fsdp` requires a GPU",
+        "trainer.strategy",
+        "fsdp without a GPU that can be used",
+        "Use --trainer.strategy ddp.",
+    ),
+    (
         r"No API key|wandb login|[Aa]pi.?[Kk]ey|not logged in",
         "trainer.logger",
         "no login of Weights & Biases",

@@ -1,0 +1,81 @@
+"""What several processes cannot do with a task: refused before a run starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import nn
+
+from blindsr.callbacks import WeightInterpolation, callbacks_of
+from blindsr.callbacks.split_weights import require_whole_weights
+from blindsr.errors import ConfigError
+
+from .resume import say
+
+
+def refuse_shared_statistics(trainer: Trainer, asked: Any) -> None:
+    """Refuse shared statistics of batch normalisation where torch cannot share them.
+
+    Args:
+        trainer: as made.
+        asked: ``sync_batchnorm`` of the configuration.
+
+    Raises:
+        ConfigError: several processes would compute on CPUs.
+    """
+    if asked and trainer.world_size > 1 and isinstance(trainer.accelerator, CPUAccelerator):
+        raise ConfigError(
+            "trainer.sync_batchnorm",
+            found="true on CPUs",
+            expected="GPUs: torch shares statistics between them alone",
+            fix="Set --trainer.sync_batchnorm false.",
+        )
+
+
+def refuse_split_weights(trainer: Trainer, model: LightningModule) -> None:
+    """Refuse to split the weights of a training over processes where something needs them whole.
+
+    Args:
+        trainer: as made.
+        model: to be trained.
+
+    Raises:
+        ConfigError: the task steps its optimisers itself, a callback averages or mixes weights, or
+            the strategy leaves the splitting to the task.
+    """
+    if not model.automatic_optimization:
+        require_whole_weights(trainer, type(model).__name__)
+    for callback in callbacks_of(trainer):
+        if isinstance(callback, (WeightAveraging, WeightInterpolation)):
+            require_whole_weights(trainer, type(callback).__name__)
+    by_itself = is_overridden("configure_model", model, LightningModule)
+    if isinstance(trainer.strategy, ModelParallelStrategy) and not by_itself:
+        raise ConfigError(
+            "trainer.strategy",
+            found=type(trainer.strategy).__name__,
+            expected=f"one that needs no method configure_model of {type(model).__name__}",
+            fix="Use --trainer.strategy fsdp.",
+        )
+
+
+def warn_of_own_statistics(trainer: Trainer, model: LightningModule, asked: Any) -> None:
+    """Say that processes will differ: DDP hands the first one's buffers round, FSDP does not.
+
+    Args:
+        trainer: as made.
+        model: to be trained.
+        asked: ``sync_batchnorm`` of the configuration.
+    """
+    layers = (m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
+    learns = any(p.requires_grad for layer in layers for p in layer.parameters())
+    several = isinstance(trainer.strategy, FSDPStrategy) and trainer.world_size > 1
+    if several and learns and not asked and trainer.is_global_zero:
+        say(
+            "each process has its own statistics of batch normalisation under FSDP, and the "
+            "first one's are saved; --trainer.sync_batchnorm true shares them"
+        )

@@ -207,7 +207,11 @@ for words in (
     'prepare nyuv2 --mat nowhere --splits nowhere --classes nowhere --out out',
     'prepare check nowhere', 'fit -c nowhere.yaml', 'score nowhere.png there.png',
     'train nowhere -o my.safetensors', 'convert ncnn nowhere.param -o out.pth',
-    'benchmark nowhere.yaml',
+    'benchmark nowhere.yaml', 'upscale', 'upscale photo.jpg -o out --modle small',
+    'upscale photo.jpg -o out --tile none', 'upscale photo.jpg -o out --precision half',
+    'upscale photo.jpg -o out --format gif', 'estimate small photo.jpg', 'demo --full --foo',
+    'train photos -o my.pt', 'convert', 'score one.png', 'models --all', 'fti -c demo.yaml',
+    'doctor photo.jpg', 'serve --port none',
 ):
     assert app.main(words.split()) == 2
     check(words)

@@ -131,9 +131,9 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] in TRAINING:
             importlib.import_module("blindsr.cli.configs").located(words)  # before torch is loaded
-            from blindsr.cli.training.command import main as train
+            from blindsr.cli.training.loaded import training_main
 
-            return train(words)
+            return training_main()(words)
         arguments = build_parser(chosen).parse_args(words)
         import_modules(getattr(arguments, "modules", []))
         command = importlib.import_module(f"blindsr.cli.{arguments.command}")

@@ -23,7 +23,7 @@ HELP = """usage: lightning {fit,validate,test,predict} -c CONFIG [-c OVERLAY ...
   predict    write pictures and maps of a checkpoint for the test pictures of a data set
              (for pictures of yours: blindsr upscale, blindsr estimate)
 
-  lightning fit --help        every argument (slow to print: it loads the library)
+  lightning fit --help        every argument
   lightning fit -c CONFIG --print_config
                               the configuration with all defaults filled in
 
@@ -79,9 +79,9 @@ def main(args: Sequence[str] | None = None) -> int:
         from .terminal import print_error
 
         return print_error(error)
-    from blindsr.cli.training.command import main as train
+    from blindsr.cli.training.loaded import training_main
 
-    return train(words)
+    return training_main()(words)
 
 
 def run() -> None:

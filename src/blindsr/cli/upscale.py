@@ -138,7 +138,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("auto", "float32", "bf16", "fp16"),
         default="auto",
-        help="of the computation [auto]",
+        help="of the computation; auto is float32, but bf16 where the processor has it and the "
+        "network loses less than 0.05 dB [auto]",
     )
     add(
         "--tile",

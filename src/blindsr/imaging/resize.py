@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Upsampler = Literal["bicubic", "bilinear", "nearest"]
 DOWNSAMPLERS: tuple[Downsampler, ...] = ("sfold", "bicubic", "area")
 UPSAMPLERS: tuple[Upsampler, ...] = ("bicubic", "bilinear", "nearest")
+_OPENCV = (np.float32, np.float64)  # what its filters take
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", NDArray[np.floating], "torch.Tensor")
 
@@ -94,7 +95,10 @@ def upsample(
     _check_choice("method", method, UPSAMPLERS)
     _check_scale(scale)
     image = _as_float(image)
-    for axis in _axes(image):
+    rows, columns = _axes(image)
+    if isinstance(image, np.ndarray) and image.dtype in _OPENCV:
+        return _upsample_array(image, scale, phase, method)
+    for axis in (rows, columns):
         image = _upsample_axis(image, scale, phase, method, axis)
     return image
 
@@ -176,7 +180,7 @@ def _downsample_axis(
         blocks = (_slice(image, axis, offset, length, scale) for offset in range(scale))
         return reduce(add, blocks) / scale
     taps, pad = downsampler_taps(method, scale)
-    return _weighted_sum(_pad_symmetric(image, pad, axis), taps, 0, length, scale, axis)
+    return _weighted_sum(pad_symmetric(image, pad, axis), taps, 0, length, scale, axis)
 
 
 def downsampler_taps(method: Downsampler, scale: int) -> tuple[tuple[float, ...], int]:
@@ -193,13 +197,43 @@ def downsampler_taps(method: Downsampler, scale: int) -> tuple[tuple[float, ...]
     return taps, (len(taps) - scale) // 2
 
 
+def _upsample_array(
+    image: NDArray[np.floating], scale: int, phase: float, method: Upsampler
+) -> NDArray[np.floating]:
+    """As the axes one by one: columns first, then all HR rows of a residue where they belong."""
+    import cv2
+
+    height, width, *more = image.shape
+    taps = [_centred_taps((residue - phase) / scale, method) for residue in range(scale)]
+    one, mirrored = np.ones(1), cv2.BORDER_REFLECT  # the edge pixel is repeated
+    wide = np.empty((height, width, scale, *more), image.dtype)
+    for residue, weights in enumerate(taps):
+        part = cv2.sepFilter2D(image, -1, weights, one, borderType=mirrored)
+        wide[:, :, residue] = part.reshape(image.shape)  # OpenCV drops a single channel
+    wide = wide.reshape(height, scale * width, *more)
+    high = np.empty((height, scale, scale * width, *more), image.dtype)
+    for residue, weights in enumerate(taps):
+        part = cv2.sepFilter2D(wide, -1, one, weights, borderType=mirrored)
+        high[:, residue] = part.reshape(wide.shape)
+    return high.reshape(scale * height, scale * width, *more)
+
+
+def _centred_taps(coordinate: float, method: Upsampler) -> NDArray[np.float64]:
+    """:func:`_interpolation_taps` with zeros, so that the current pixel is in the middle."""
+    first, taps = _interpolation_taps(coordinate, method)
+    reach = max(-first, first + len(taps) - 1)
+    weights = np.zeros(2 * reach + 1)
+    weights[reach + first : reach + first + len(taps)] = taps
+    return weights
+
+
 def _upsample_axis(
     image: ArrayOrTensor, scale: int, phase: float, method: Upsampler, axis: int
 ) -> ArrayOrTensor:
     """Filter once for each residue of the HR coordinate modulo ``scale``, then interleave."""
     length = image.shape[axis]
     pad = math.ceil((abs(phase) + scale) / scale) + 2
-    padded = _pad_symmetric(image, pad, axis)
+    padded = pad_symmetric(image, pad, axis)
     parts = []
     for residue in range(scale):
         coordinate = (residue - phase) / scale
@@ -262,7 +296,7 @@ def _slice(image: ArrayOrTensor, axis: int, start: int, length: int, step: int) 
     return image[tuple(index)]
 
 
-def _pad_symmetric(image: ArrayOrTensor, pad: int, axis: int) -> ArrayOrTensor:
+def pad_symmetric(image: ArrayOrTensor, pad: int, axis: int) -> ArrayOrTensor:
     """Mirror both ends with the edge pixel repeated, as often as a short side needs."""
     length = image.shape[axis]
     if not isinstance(image, np.ndarray):  # in torch, so that an export keeps the length open

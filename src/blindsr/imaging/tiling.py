@@ -17,6 +17,7 @@ from torch import Tensor
 
 from blindsr.errors import ConfigError
 
+ALL_COLUMNS = slice(None)
 Planes = dict[str, Tensor]
 """Results by name, each (rows, columns, channels), all of one height and width."""
 
@@ -221,15 +222,19 @@ def _add_blended(
 ) -> None:
     """Add a weighted tile to a buffer that begins at row ``done``."""
     rows, columns = tile
-    down = fade(rows, grid.size[0], grid.ramp, scale).to(result.device)
-    right = fade(columns, grid.size[1], grid.ramp, scale).to(result.device)
     # Rows before `done` have been handed out; this tile's weight there is zero.
     skip = max(0, scale * (done - rows.start))
-    weighted = result[skip:] * down[skip:, None, None]
-    weighted *= right[:, None]
-    top = scale * rows.start + skip - scale * done
-    target = buffer[top : top + len(weighted), scale * columns.start : scale * columns.stop]
-    target += weighted
+    top, left = scale * rows.start + skip - scale * done, scale * columns.start
+    part = result[skip:]
+    target = buffer[top : top + len(part), left : left + part.shape[1]]
+    if len(grid.columns) > 1:
+        part = part * fade(columns, grid.size[1], grid.ramp, scale).to(part.device)[:, None]
+    down = fade(rows, grid.size[0], grid.ramp, scale)[skip:]
+    whole = (down == 1).nonzero()  # between the two ramps there is nothing to weigh
+    first, last = (int(whole[0]), int(whole[-1]) + 1) if len(whole) else (len(down), len(down))
+    target[first:last] += part[first:last]
+    for ramp in (slice(0, first), slice(last, None)):
+        target[ramp] += part[ramp] * down[ramp, None, None].to(part.device)
 
 
 class RollingRows:
@@ -243,7 +248,7 @@ class RollingRows:
         self._strips = ((top, top + _height(planes), planes) for top, planes in strips)
         self._held: list[tuple[int, int, Planes]] = []
 
-    def rows(self, start: int, stop: int) -> Planes:
+    def rows(self, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
         """Rows ``start`` to ``stop`` of every result; drops what lies before ``start``.
 
         Rows must be asked for in order: ``start`` may not decrease.
@@ -253,7 +258,10 @@ class RollingRows:
             self._held.append(next(self._strips))
             self._drop(start)
         pieces = [
-            {name: plane[max(0, start - top) : stop - top] for name, plane in planes.items()}
+            {
+                name: plane[max(0, start - top) : stop - top, columns]
+                for name, plane in planes.items()
+            }
             for top, _, planes in self._held
             if top < stop
         ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from blindsr.errors import ConfigError
 
-from .model import Model
+from .model import HALF, Model
 
 if TYPE_CHECKING:
     from blindsr.types import DataFacts
@@ -38,6 +38,8 @@ def describe(model: Model) -> str:
         line += f", {model.num_classes} classes"
     if model.facts is not None:
         line += f", {_of_data(model.facts)}"
+    if model.upscaler is not None and model.precision_of(model.upscaler) in HALF:
+        line += f", computed in {model.precision_of(model.upscaler)}"
     return f"{line}; trained for {model.trained_for}" if model.trained_for else line
 
 

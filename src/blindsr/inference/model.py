@@ -16,7 +16,8 @@ from blindsr.networks.tile_needs import TileNeeds
 from blindsr.types import DataFacts, Estimate
 
 Precision = Literal["auto", "float32", "bf16", "fp16"]
-_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""Names of what is not float32."""
 BUDGET = 1_000_000_000
 """Bytes that a tile, and the strip that it belongs to, may take on a CPU."""
 GPU_BUDGET = 8_000_000_000
@@ -33,6 +34,9 @@ class Estimator:
     """The parts of :class:`~blindsr.types.Estimate` that it has."""
     sees_blur: bool = False
     """It estimates its own error and covers wide blur, so that it may decide which blur is kept."""
+    enlarged: float | None = None
+    """Where LR pixel 0 lies in HR pixels, if its maps have the size and the pixels of the picture,
+    which take 1 / scale^2 of the memory; they are enlarged where they are used."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Upscaler:
     """Its part that takes means over the whole picture, run alone to collect them."""
     samples: SampledRun | None = None
     """It draws samples: ``run`` is this."""
+    auto: Precision = "float32"
+    """What precision ``"auto"`` is, on the device where it is."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Model:
         origin: where the weights were read.
         scale: HR size over LR size.
         device: where the networks are.
-        precision: resolved, not ``"auto"``.
+        precision: of the computation; ``"auto"`` leaves it to each network.
         estimator: or ``None``.
         upscaler: or ``None``.
         sigma_max: largest sigma of the training data in HR pixels, where it is known.
@@ -76,7 +82,7 @@ class Model:
     origin: str
     scale: int
     device: torch.device
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     estimator: Estimator | None = None
     upscaler: Upscaler | None = None
     sigma_max: float | None = None
@@ -86,14 +92,21 @@ class Model:
     facts: DataFacts | None = None
     untrusted_maps: str = ""
 
-    def running(self, frame: Frame | None) -> ExitStack:
+    def running(self, network: Estimator | Upscaler, frame: Frame | None) -> ExitStack:
         """Context of one forward pass: no gradients, the precision, the place of the tile."""
         stack = ExitStack()
         stack.enter_context(torch.inference_mode())
         stack.enter_context(framed(frame))
-        if self.precision in _HALF:
-            stack.enter_context(torch.autocast(self.device.type, _HALF[self.precision]))
+        precision = self.precision_of(network)
+        if precision in HALF:
+            stack.enter_context(torch.autocast(self.device.type, HALF[precision]))
         return stack
+
+    def precision_of(self, network: Estimator | Upscaler) -> Precision:
+        """The precision that a network computes in, not ``"auto"``; maps need many digits."""
+        if self.precision != "auto":
+            return self.precision
+        return network.auto if isinstance(network, Upscaler) else "float32"
 
     def budget(self) -> int:
         """Bytes that a tile may take."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import accelerate, kinds
 from blindsr.networks.blocks.padding import any_size
+from blindsr.networks.fast.bf16 import processor_has_bf16
 from blindsr.networks.ssr.ssr import SSR
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
@@ -106,7 +107,14 @@ def engine_parts(
         kinds.trim(named["estimator"], copies["estimator"])
         own = named["estimator"]
         sees = "blur_scale" in own.estimates
-        estimator = Estimator(fast.estimate, kinds.tile_needs(own), own.estimates, sees)
+        small = getattr(network, "enlarges", False) and "seg" not in own.estimates
+        estimator = Estimator(
+            copies["estimator"].estimate if small else fast.estimate,
+            kinds.tile_needs(own),
+            own.estimates,
+            sees,
+            enlarged=getattr(network, "phase", None) if small else None,
+        )
     if "joint" in named:
         own, copy = named["joint"], copies["joint"]
         needs = kinds.tile_needs(own)
@@ -119,8 +127,16 @@ def engine_parts(
     if "restorer" in named:
         needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
         condition = copy.encode if needs.picture_means else None
-        upscaler = Upscaler(copy, needs, copy.needs, getattr(network, "told_max", None), condition)
+        told_max, auto = getattr(network, "told_max", None), _auto(named["restorer"], device)
+        upscaler = Upscaler(copy, needs, copy.needs, told_max, condition, auto=auto)
     return estimator, upscaler
+
+
+def _auto(restorer: kinds.Network, device: torch.device) -> Precision:
+    """bfloat16 for networks that lose nothing by it, on processors that compute with it."""
+    kind = kinds.kind_of(restorer)
+    good = kind is not None and kind.bf16
+    return "bf16" if good and device.type == "cpu" and processor_has_bf16() else "float32"
 
 
 def _of_anchor(
@@ -198,12 +214,12 @@ def devices_here() -> list[str]:
 
 
 def pick_precision(name: str) -> Precision:
-    """Check the name; ``"auto"`` is float32, which is exact on every device.
+    """Check the name.
 
     Raises:
         ConfigError: if it is another.
     """
     for known in get_args(Precision):
         if name == known:
-            return "float32" if name == "auto" else known
+            return known
     raise ConfigError("precision", found=repr(name), expected="auto, float32, bf16 or fp16")

@@ -15,7 +15,8 @@ from .roles import RestorerNetwork
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.1, 1.6, 2.3, 3.2)
 """Sigma in LR pixels of each channel of the code of the blur map."""
-_SLOPE = 0.1  # of the activation on its negative side
+SLOPE = 0.1
+"""Of the activation on its negative side."""
 _BRIGHTNESS = 4.0  # LR is brought to [-2, 2], the size of all features
 _BRANCH = 0.3  # what a block adds at first, compared with what it is given
 _QUANTILES = (-1.61, -0.51, 0.0, 0.51, 1.61)
@@ -87,11 +88,23 @@ class BlurSR(RestorerNetwork):
             if map_ is not None and tuple(map_.shape) != size:
                 raise DataError(name, found=f"shape {tuple(map_.shape)}", expected=f"{size}")
         code = self.code(blur, torch.zeros_like(blur) if blur_scale is None else blur_scale)
-        feature = self.first(torch.cat([_BRIGHTNESS * (lr - 0.5), code], dim=1))
+        return self.enlarge(lr, self.trunk(lr, code))
+
+    def enlarge(self, lr: Tensor, detail: Tensor) -> Tensor:
+        """LR (N, 3, h, w) and detail (N, 3 s^2, h, w) -> (N, 3, s*h, s*w)."""
+        cubic = upsample(lr, self.scale, phase=self.phase, method="bicubic")
+        return pixel_shuffle(detail, self.scale) + cubic
+
+    def trunk(self, lr: Tensor, code: Tensor) -> Tensor:
+        """(N, 3, h, w) and the code (N, K, h, w) -> detail (N, 3 s^2, h, w)."""
+        feature = self.start(lr, code)
         for block in self.blocks:
             feature = block(feature, code)
-        detail = pixel_shuffle(self.last(feature), self.scale)
-        return detail + upsample(lr, self.scale, phase=self.phase, method="bicubic")
+        return self.last(feature)
+
+    def start(self, lr: Tensor, code: Tensor) -> Tensor:
+        """(N, 3, h, w) and the code (N, K, h, w) -> first feature (N, C, h, w)."""
+        return self.first(torch.cat([_BRIGHTNESS * (lr - 0.5), code], dim=1))
 
     def code(self, blur: Tensor, blur_scale: Tensor) -> Tensor:
         """Maps (N, 1, s*h, s*w) in HR pixels -> (N, levels + 1, h, w)."""
@@ -119,15 +132,15 @@ class ModulatedBlock(nn.Module):
         self.before = nn.Conv2d(features, features, 3, padding=1)
         self.modulation = nn.Conv2d(code, 2 * features, 1)
         self.after = nn.Conv2d(features, features, 3, padding=1)
-        _start(self.before, slope=_SLOPE)
-        _start(self.after, slope=_SLOPE, gain=_BRANCH)
+        _start(self.before, slope=SLOPE)
+        _start(self.after, slope=SLOPE, gain=_BRANCH)
         _start(self.modulation, gain=0.0)
 
     def forward(self, feature: Tensor, code: Tensor) -> Tensor:
         """(N, C, h, w) and (N, K, h, w) -> (N, C, h, w)."""
         gain, shift = self.modulation(code).chunk(2, dim=1)
         between = self.before(feature) * (1 + gain) + shift
-        return feature + self.after(leaky_relu(between, _SLOPE))
+        return feature + self.after(leaky_relu(between, SLOPE))
 
 
 def _start(conv: nn.Conv2d, *, slope: float = 0.0, gain: float = 1.0) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from blindsr.networks.fast.blur_sr import FastBlurSR
+from blindsr.networks.fast.blur_unet import fast_blur_unet
 from blindsr.networks.fast.rrdb_sft import fast_rrdb_sft
 
 from .blur_sr import BlurSR
@@ -72,6 +74,7 @@ ROWS = (
         "BlurUNet",
         marks=("spread", "stem.", "decoder."),
         tile_needs=blur_unet_needs,
+        fast=fast_blur_unet,
     ),
     NetworkKind(
         "blur_sr",
@@ -79,6 +82,8 @@ ROWS = (
         "BlurSR",
         marks=("first.weight", "blocks.0.modulation."),
         tile_needs=blur_sr_needs,
+        fast=FastBlurSR,
+        bf16=True,
     ),
     NetworkKind(
         "dan",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import kinds
@@ -16,9 +17,6 @@ from blindsr.types import DataFacts
 
 from .official import LAYOUT_KEY, differences, load_official_state
 from .reading import require_finite
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Layout = Literal["fixed", "legacy"]
 DEFAULT_SIGMA_MAX = 5.0
@@ -85,7 +83,8 @@ class NetworkFile:
             WeightsError: if tensors and settings contradict each other, or no layout is named.
         """
         if not self.official:
-            with torch.device("meta"):  # no memory is taken before names and shapes agree
+            # no memory is taken before names and shapes agree
+            with torch.device("meta"), _Undrawn():
                 require_fit(kinds.build_network(self.kind, self.settings), self.state, self.path)
         network = kinds.build_network(self.kind, self.settings)
         if self.official:
@@ -93,6 +92,22 @@ class NetworkFile:
         else:
             network.load_state_dict(self.state)
         return network.eval()
+
+
+_DRAWS = (Tensor.normal_, Tensor.uniform_)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws no weights where there are none: torch loads its compiler to draw without values."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function, but leave a tensor that is to be drawn as it is."""
+        kwargs = kwargs or {}
+        if func in _DRAWS or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def require_fit(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:

@@ -271,7 +271,18 @@ def test_the_box_tells_blur_in_pixels_of_the_picture(monkeypatch, tmp_path):
 def test_maps_are_enlarged_row_by_row_as_they_would_be_whole(step):
     maps = np.random.default_rng(0).random((20, 9, 2), np.float32)
     pieces = ((top, {"blur": torch.from_numpy(maps[top : top + 6])}) for top in range(0, 20, 6))
-    rows = box.EnlargedRows(RollingRows(pieces), 20, 4, 1.5)
+    rows = box.EnlargedRows(RollingRows(pieces), (20, 9), 4, 1.5)
     found = [rows.rows(top, min(top + step, 80))["blur"] for top in range(0, 80, step)]
     expected = 4 * upsample(maps, 4, phase=1.5, method="bilinear")
     np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [slice(0, 36), slice(5, 17), slice(30, 36)])
+def test_a_part_of_the_columns_is_enlarged_as_it_would_be_in_the_whole(columns):
+    maps = np.random.default_rng(0).random((20, 9, 2), np.float32)
+    rows = box.EnlargedRows(
+        RollingRows(iter([(0, {"blur": torch.from_numpy(maps)})])), (20, 9), 4, 1.5
+    )
+    expected = 4 * upsample(maps, 4, phase=1.5, method="bilinear")
+    found = rows.rows(13, 50, columns)["blur"]
+    np.testing.assert_allclose(found, expected[13:50, columns], atol=1e-5)

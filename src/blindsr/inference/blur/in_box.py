@@ -11,7 +11,7 @@ import torch
 
 from blindsr.errors import WeightsError
 from blindsr.imaging.resize import upsample
-from blindsr.imaging.tiling import Planes, RollingRows
+from blindsr.imaging.tiling import ALL_COLUMNS, Planes, RollingRows
 from blindsr.inference.blur.kept import DEFAULT_KEEP_BLUR
 from blindsr.inference.catalogue import ASSETS, SMALL
 from blindsr.inference.model import Estimator
@@ -61,23 +61,30 @@ class EnlargedRows:
 
     Args:
         maps: with ``blur``, (rows, W, C) in pixels of the picture; read from top to bottom.
-        height: of the picture.
+        size: height and width of the picture.
         scale: HR size over LR size.
         phase: where LR pixel 0 lies in HR pixels.
     """
 
-    def __init__(self, maps: RollingRows, height: int, scale: int, phase: float) -> None:
-        self._maps, self._height, self._scale, self._phase = maps, height, scale, phase
+    def __init__(self, maps: RollingRows, size: tuple[int, int], scale: int, phase: float) -> None:
+        self._maps, self._size, self._scale, self._phase = maps, size, scale, phase
 
-    def rows(self, start: int, stop: int) -> Planes:
-        """``blur``, (stop - start, scale * W, C), on the CPU."""
+    def rows(self, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
+        """``blur``, (stop - start, columns, C), on the CPU."""
+        left, right, _ = columns.indices(self._scale * self._size[1])
+        rows, from_row = self._seen(start, stop, self._size[0])
+        across, from_column = self._seen(left, right, self._size[1])
+        map_ = self._maps.rows(rows.start, rows.stop, across)["blur"].cpu().numpy()
+        map_ = map_ * np.float32(self._scale)
+        part = upsample(map_, self._scale, phase=self._phase, method="bilinear")
+        part = part[from_row : from_row + stop - start, from_column : from_column + right - left]
+        return {"blur": torch.from_numpy(part)}
+
+    def _seen(self, start: int, stop: int, length: int) -> tuple[slice, int]:
+        """Pixels of the picture for some HR pixels of an axis, and where those begin in theirs."""
         scale = self._scale
-        first = max(0, start // scale - _REACH)
-        last = min(self._height, -(-stop // scale) + _REACH)
-        map_ = self._maps.rows(first, last)["blur"].cpu().numpy()
-        part = upsample(map_, scale, phase=self._phase, method="bilinear")
-        wanted = part[start - scale * first : stop - scale * first]
-        return {"blur": torch.from_numpy(wanted * np.float32(scale))}
+        seen = slice(max(0, start // scale - _REACH), min(length, -(-stop // scale) + _REACH))
+        return seen, start - scale * seen.start
 
 
 def _weights() -> NetworkFile | None:

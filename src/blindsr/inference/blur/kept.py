@@ -134,7 +134,10 @@ class Blend:
             return
         rows = range(top, top + len(sr))
         bicubic = upsample_rows(picture.pixels, self.scale, phase=self.phase, rows=rows)
-        bicubic = np.clip(bicubic / np.float32(picture.peak), 0, 1)
+        bicubic /= np.float32(picture.peak)
+        np.clip(bicubic, 0, 1, out=bicubic)
         share = np.broadcast_to(amount[..., None], (*sr.shape[:2], 1))
-        sr += (1 - share) * (bicubic - sr)
+        difference = bicubic - sr
+        difference *= 1 - share
+        sr += difference
         np.copyto(sr, bicubic, where=share == 0)  # exact, whatever was rounded above

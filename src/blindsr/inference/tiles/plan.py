@@ -12,8 +12,9 @@ from blindsr.inference.tiles.run import Progress, TiledRun
 from blindsr.inference.tiles.sizes import TileChoice, check_tile, lay_tiles
 from blindsr.inference.tiles.user_maps import user_maps
 
-SR_BYTES = 30
-"""Bytes per HR pixel of a strip of the SR image: three float32, 2.5 times while blending."""
+SR_BYTES = 38
+"""Bytes per HR pixel of a strip of the SR image: three float32, 2.5 times while blending, and two
+of its maps."""
 MAP_BYTES = 18
 """Bytes per HR pixel of strips of maps: a float32 and a byte, up to three strips and a copy."""
 
@@ -53,8 +54,9 @@ def plan_run(
     tile, budget, hr = check_tile(tile), model.budget(), model.scale**2
     upscaler = model.upscaler if upscale else None
     looking = _looking(model, maps[0]) if blend is not None and blend.uses_blur else None
+    own = model.estimator
     networks = (
-        (model.estimator, MAP_BYTES * hr),
+        (own, MAP_BYTES * (hr if own is None or own.enlarged is None else 1)),
         (upscaler, SR_BYTES * hr),
         (looking, MAP_BYTES),
     )

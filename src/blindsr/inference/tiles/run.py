@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from blindsr.imaging.tiling import Grid, Planes, RollingRows, Tile, blend
+from blindsr.imaging.tiling import ALL_COLUMNS, Grid, Planes, RollingRows, Tile, blend
 from blindsr.inference.blur.in_box import EnlargedRows
 from blindsr.inference.blur.kept import Blend
 from blindsr.inference.model import Estimator, Model
@@ -27,6 +27,7 @@ from blindsr.inference.results import Strip
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 
 ROUNDS = 1
+_ROWS = 256  # of maps, handed out at a time where they are enlarged
 Progress = Callable[[int, int], None]
 
 
@@ -53,8 +54,8 @@ def share_of(tell: Progress | None, before: float, share: float) -> Progress | N
 class MapRows(Protocol):
     """Maps by row."""
 
-    def rows(self, start: int, stop: int) -> Planes:
-        """Some rows of the maps by name.
+    def rows(self, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
+        """Some rows, or a part of them, of the maps by name.
 
         ``blur`` is float32 (rows, s*W, 1 or 2), sigma in HR pixels and the scale of its error, and
         ``seg`` uint8 (rows, s*W, 1).
@@ -97,7 +98,7 @@ class TiledRun:
                 pass
             self._means.finish_round()
         if self.upscaling is None:
-            for top, estimated in self._estimate_own():
+            for top, estimated in self._own_strips():
                 yield self._strip(top, None, estimated)
             return
         rows = self._map_rows(recording=False)
@@ -122,10 +123,21 @@ class TiledRun:
         if restores_alone and not seen:
             self.estimating = None
 
+    def _own_strips(self) -> Iterator[tuple[int, Planes]]:
+        """Strips of the maps at HR size."""
+        assert self.estimating is not None
+        assert self.model.estimator is not None
+        if self.model.estimator.enlarged is None:
+            yield from self._estimate_own()
+            return
+        rows, height = self._map_rows(recording=False), self.model.scale * self.estimating.size[0]
+        for top in range(0, height, _ROWS):
+            yield top, _rows_of(rows, top, min(top + _ROWS, height))
+
     def _look_rows(self, estimator: Estimator, grid: Grid) -> MapRows:
         assert self.blend is not None
         rows = RollingRows(self._estimate(estimator, grid, 1))
-        return EnlargedRows(rows, grid.size[0], self.model.scale, self.blend.phase)
+        return EnlargedRows(rows, grid.size, self.model.scale, self.blend.phase)
 
     def _blend_in(
         self, top: int, sr: NDArray[np.float32], blur: Tensor | None
@@ -172,12 +184,18 @@ class TiledRun:
             return self.told
         if self.estimating is None:
             return None
-        return RollingRows(self._estimate_own(recording=recording))
+        rows = RollingRows(self._estimate_own(recording=recording))
+        own = self.model.estimator
+        assert own is not None
+        if own.enlarged is None:
+            return rows
+        return EnlargedRows(rows, self.estimating.size, self.model.scale, own.enlarged)
 
     def _estimate_own(self, *, recording: bool = False) -> Iterator[tuple[int, Planes]]:
         assert self.estimating is not None
         assert self.model.estimator is not None
-        own, scale = self.model.estimator, self.model.scale
+        own = self.model.estimator
+        scale = self.model.scale if own.enlarged is None else 1
         return self._estimate(own, self.estimating, scale, recording=recording)
 
     def _estimate(
@@ -186,7 +204,7 @@ class TiledRun:
         """Strips of the maps that an estimator gives, ``scale`` times the size of the picture."""
 
         def compute(tile: Tile) -> Planes:
-            with self.model.running(self._frame(tile, grid, recording)):
+            with self.model.running(estimator, self._frame(tile, grid, recording)):
                 estimate = estimator.run(self.picture.tile(tile, self.model.device))
                 maps = {}
                 if estimate.blur is not None:
@@ -207,7 +225,7 @@ class TiledRun:
         assert grid is not None
         assert upscaler is not None
         maps = self._tile_maps(tile, rows)
-        with self.model.running(self._frame(tile, grid, recording=False)):
+        with self.model.running(upscaler, self._frame(tile, grid, recording=False)):
             lr = self.picture.tile(tile, self.model.device)
             sr = _channels_last(upscaler.run(lr, **maps).float()).cpu()
         self._count()
@@ -220,7 +238,7 @@ class TiledRun:
         assert upscaler is not None
         assert upscaler.condition is not None
         maps = self._tile_maps(tile, rows)
-        with self.model.running(self._frame(tile, grid, recording=True)):
+        with self.model.running(upscaler, self._frame(tile, grid, recording=True)):
             upscaler.condition(**maps)
         self._count()
 
@@ -236,8 +254,8 @@ class TiledRun:
         columns = slice(scale * tile.columns.start, scale * tile.columns.stop)
         found = {}
         height = slice(scale * tile.rows.start, scale * tile.rows.stop)
-        for name, map_ in _rows_of(rows, height.start, height.stop).items():
-            part = map_[:, columns].contiguous().to(self.model.device)
+        for name, map_ in _rows_of(rows, height.start, height.stop, columns).items():
+            part = map_.contiguous().to(self.model.device)
             if name == "seg":
                 found["seg"] = part[None, :, :, 0].long()
                 continue
@@ -279,9 +297,9 @@ class TiledRun:
         )
 
 
-def _rows_of(rows: MapRows | None, start: int, stop: int) -> Planes:
+def _rows_of(rows: MapRows | None, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
     """Rows ``start`` to ``stop`` of the maps, if there are any."""
-    return {} if rows is None else rows.rows(start, stop)
+    return {} if rows is None else rows.rows(start, stop, columns)
 
 
 def _channels_last(x: Tensor) -> Tensor:

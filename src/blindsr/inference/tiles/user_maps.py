@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from blindsr.errors import DataError
-from blindsr.imaging.tiling import Planes
+from blindsr.imaging.tiling import ALL_COLUMNS, Planes
 from blindsr.inference.pictures import Picture
 
 
@@ -24,9 +24,10 @@ class UserMapRows:
     def __init__(self, maps: dict[str, Tensor | NDArray[Any]]) -> None:
         self._maps = maps
 
-    def rows(self, start: int, stop: int) -> Planes:
-        """(rows, s*W, 1) of every map, on the CPU."""
-        return {name: _tensor(map_[start:stop])[..., None] for name, map_ in self._maps.items()}
+    def rows(self, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
+        """(rows, columns, 1) of every map, on the CPU."""
+        part = slice(start, stop), columns
+        return {name: _tensor(map_[part])[..., None] for name, map_ in self._maps.items()}
 
 
 def _tensor(rows: Tensor | NDArray[Any]) -> Tensor:

@@ -29,16 +29,19 @@ class GradientEnergy(nn.Module):
         with torch.autocast(rgb.device.type, enabled=False):
             return self._channels(rgb.float() if rgb.dtype in _HALF else rgb)
 
-    @staticmethod
-    def _channels(rgb: Tensor) -> Tensor:
+    def blurred(self, x: Tensor, sigma: float) -> Tensor:
+        """As :func:`gaussian`."""
+        return gaussian(x, sigma)
+
+    def _channels(self, rgb: Tensor) -> Tensor:
         grey = rgb.mean(dim=1, keepdim=True)
-        stack = [gaussian(grey, sigma) for sigma in _LEVELS]
+        stack = [self.blurred(grey, sigma) for sigma in _LEVELS]
         finest = _difference(grey, 1, 0).square() + _difference(grey, 0, 1).square()
         energies = [finest * 4, *(_central(level) for level in stack)]
-        octaves = [torch.log2(gaussian(energy, 1.4) + _ENERGY_FLOOR) for energy in energies]
+        octaves = [torch.log2(self.blurred(energy, 1.4) + _ENERGY_FLOOR) for energy in energies]
         steps = [fine - coarse for fine, coarse in itertools.pairwise(octaves)]
         detail = grey - stack[-1]
-        contrast = torch.rsqrt(gaussian(detail.square(), _LEVELS[-1]) + 1e-4)
+        contrast = torch.rsqrt(self.blurred(detail.square(), _LEVELS[-1]) + 1e-4)
         levels = [octaves[1] / 4 + 2, octaves[4] / 4 + 2]
         edges = [detail * contrast, 2 * (grey - stack[2]) * contrast]
         return torch.cat([*steps, *levels, *edges], dim=1)
@@ -63,9 +66,15 @@ def gaussian(x: Tensor, sigma: float) -> Tensor:
     """Blur every channel of (N, 1, h, w); the border is replicated."""
     if sigma == 0:
         return x
-    reach = math.ceil(3 * sigma)
-    offsets = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    taps = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    taps = taps / taps.sum()
+    taps = gaussian_taps(sigma, x.dtype, x.device)
+    reach = len(taps) // 2
     x = conv2d(pad(x, (reach, reach, 0, 0), mode="replicate"), taps.view(1, 1, 1, -1))
     return conv2d(pad(x, (0, 0, reach, reach), mode="replicate"), taps.view(1, 1, -1, 1))
+
+
+def gaussian_taps(sigma: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Weights of a Gaussian to three sigma to either side; their sum is 1."""
+    reach = math.ceil(3 * sigma)
+    offsets = torch.arange(-reach, reach + 1, dtype=dtype, device=device)
+    taps = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    return taps / taps.sum()

@@ -39,7 +39,7 @@ SWEEPS = (
 CAMVID = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml")
 TABLES = (
     *("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml"),
-    *("tables/what_helps_blur.yaml", "tables/what_helps_gia.yaml", "tables/what_helps_maps.yaml"),
+    *("tables/what_helps_blur.yaml", "tables/what_helps_maps.yaml"),
 )
 """Of `blindsr benchmark`; read below."""
 SSR_ABLATIONS = (

@@ -30,7 +30,7 @@ _LAZY = {
     "check_folder": "check.folder",
     "intended_defocus": "scenes.intended_blur",
     "mask_from_sigma": "files.masks",
-    "correct_reblursr": "prepare.reblursr",
+    "correct_reblursr": "prepare.reblursr_corrected",
     "prepare_cityscapes": "prepare.cityscapes",
     "prepare_folder": "prepare.rgbd_folder",
     "prepare_nyuv2": "prepare.nyuv2",

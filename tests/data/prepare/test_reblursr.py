@@ -6,11 +6,12 @@ import csv
 
 import numpy as np
 import pytest
+from tests.helpers.folder_contents import contents
 
 from blindsr.cli import app
 from blindsr.data import ReBlurSR, correct_reblursr, prepare_reblursr
 from blindsr.data.files.masks import read_mask
-from blindsr.data.prepare.reblursr import Picks
+from blindsr.data.prepare.reblursr_picks import Picks
 from blindsr.data.prepare.reblursr_rows import area_of, degree_of
 from blindsr.errors import BlindSRError, ConfigError, DataError, FileError
 from blindsr.imaging.files import write_png
@@ -144,13 +145,87 @@ def test_refusals_leave_nothing(images, tmp_path):
     (images / "g.png").write_bytes(b"no picture")
     with pytest.raises(BlindSRError, match=r"g\.png"):
         prepare_reblursr(images, out, told)
-    assert not out.exists()
-    with pytest.raises(FileError, match="new or empty folder"):
+    assert not (out / "labels.csv").exists()
+    with pytest.raises(DataError, match="new or empty folder"):
         prepare_reblursr(images, images, told)
     with pytest.raises(ConfigError, match="least"):
         Picks(least=80, most=20)
     with pytest.raises(FileError, match=r"labels\.csv"):
         correct_reblursr(tmp_path)
+
+
+def test_shards_in_any_order_join_to_the_bytes_of_one_run(images, tmp_path):
+    options = {"picks": Picks(test_share=50, manual_share=50, seed=3)}
+    rows = prepare_reblursr(images, tmp_path / "one", told, **options)
+    out = tmp_path / "many" / "one"  # sheets show the name of the folder
+    assert prepare_reblursr(images, out, told, shard="3/4", **options) is None
+    assert prepare_reblursr(images, out, told, shard="1/4", **options) is None
+    assert not (out / "labels.csv").exists()
+    with pytest.raises(DataError, match=r"made with least = 5.0, expected 6.0"):
+        prepare_reblursr(images, out, told, shard="2/4", picks=Picks(least=6.0))
+    assert prepare_reblursr(images, out, told, shard="2/4", **options) is None
+    assert prepare_reblursr(images, out, told, shard="4/4", **options) == rows
+    assert contents(out) == contents(tmp_path / "one")
+    assert prepare_reblursr(images, out, told, shard="1/4", **options) is not None  # is done
+    assert contents(out) == contents(tmp_path / "one")
+
+
+def test_a_run_that_was_ended_goes_on(images, tmp_path):
+    seen = []
+
+    def ended(picture):
+        seen.append(1)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return told(picture)
+
+    prepare_reblursr(images, tmp_path / "one", told)
+    out = tmp_path / "two" / "one"
+    with pytest.raises(KeyboardInterrupt):
+        prepare_reblursr(images, out, ended)
+    prepare_reblursr(images, out, ended)
+    assert len(seen) == len(SHARES) + 1
+    assert contents(out) == contents(tmp_path / "one")
+    rewrite(out, b={"degree": "little"})
+    assert prepare_reblursr(images, out, ended)[0].degree == "little"  # complete: corrections stay
+    assert len(seen) == len(SHARES) + 1
+
+
+def test_what_cannot_be_used_is_named_and_the_others_are_done(
+    images, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("blindsr.cli.prepare_reblursr._estimator", lambda _: told)
+    prepare_reblursr(images, tmp_path / "one", told)
+    (images / "a2.png").write_bytes(b"no picture")
+    (images / "g.jpg").write_bytes(b"")
+    out = tmp_path / "two" / "one"
+    words = ["prepare", "reblursr", "--images", str(images), "--out", str(out)]
+    assert app.main([*words, "--shard", "1/2"]) == 0
+    assert "shard 1/2 of" in capsys.readouterr().out
+    assert app.main([*words, "--shard", "2/2"]) == 1
+    said = capsys.readouterr()
+    lines = said.err.splitlines()
+    assert len([line for line in lines if "blindsr: error: " in line]) == 2
+    assert any("a2.png" in line for line in lines)
+    assert any("g.jpg" in line for line in lines)
+    assert "Traceback" not in said.err
+    assert "4 pictures in" in said.out
+    held, whole = contents(out), contents(tmp_path / "one")
+    assert {k: v for k, v in held.items() if "manifest" not in k} == {
+        k: v for k, v in whole.items() if "manifest" not in k
+    }
+    assert app.main([*words, "--shard", "5/2"]) == 2
+    assert "shard" in capsys.readouterr().err
+
+
+def test_nothing_that_can_be_used_is_an_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("blindsr.cli.prepare_reblursr._estimator", lambda _: told)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"no picture")
+    words = ["prepare", "reblursr", "--images", str(tmp_path / "in"), "--out"]
+    assert app.main([*words, str(tmp_path / "set")]) == 2
+    assert "a.png" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
 
 
 def test_the_command_picks_with_the_model_in_the_box(tmp_path, capsys):

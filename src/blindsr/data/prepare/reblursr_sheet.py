@@ -23,7 +23,7 @@ _CLASSES = ("blurred", "sharp")
 def write_sheets(out: Path, rows: Sequence[Row]) -> None:
     """Write ``sheet_001.png`` and so on in place of earlier ones, twelve pictures on each."""
     for old in out.glob(SHEET.format(0).replace("000", "*")):
-        old.unlink()
+        old.unlink(missing_ok=True)  # another shard may be here
     pages = range(0, len(rows), _ROWS)
     for number, first in enumerate(pages, 1):
         samples = [_sample(out, row) for row in rows[first : first + _ROWS]]

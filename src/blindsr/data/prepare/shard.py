@@ -64,13 +64,14 @@ def unfinished(jobs: Sequence[FrameJob], *, fresh: bool = False) -> list[FrameJo
     """
     wanted = [(job, output_files(job)) for job in jobs]
     folders = {path.parent for _, files in wanted for path in files}
-    present = {folder: _names(folder, fresh=fresh) for folder in folders}
+    present = {folder: names_in(folder, fresh=fresh) for folder in folders}
     return [
         job for job, files in wanted if any(path.name not in present[path.parent] for path in files)
     ]
 
 
-def _names(folder: Path, *, fresh: bool) -> set[str]:
+def names_in(folder: Path, *, fresh: bool) -> set[str]:
+    """Names of the entries of a folder; none where there is none. See :func:`unfinished`."""
     if not folder.is_dir():
         return set()
     if fresh:

@@ -6,6 +6,7 @@ from .cmos import CMOSTask
 from .dan import DANTask
 from .dcls import DCLSTask
 from .estimation import EstimationTask
+from .kernelgan import KernelGANTask
 from .koalanet import KOALAnetTask
 from .latent_ssr import LatentSSRTask
 from .manet import MANetTask, RRDBSFTPCATask
@@ -23,6 +24,7 @@ __all__ = [
     "EstimationTask",
     "KOALAnetTask",
     "LatentSSRTask",
+    "KernelGANTask",
     "MANetTask",
     "PBaSRTask",
     "RRDBSFTPCATask",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
@@ -25,6 +25,8 @@ class BlindRestorerTask(L1RestorerTask):
 
     Args:
         compare: checkpoints to score beside it, by the name of their row.
+        tell: restorers to tell the map that it finds, checkpoints by the name of their row: with
+            one restorer for several methods their maps alone are compared.
         options: see the base classes.
     """
 
@@ -32,10 +34,12 @@ class BlindRestorerTask(L1RestorerTask):
         self,
         *,
         compare: dict[str, str] | None = None,
+        tell: dict[str, str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.others: dict[str, list[Rival]] = {}
+        self.listeners: dict[str, list[Rival]] = {}
         self.map_scores: dict[str, EstimateScores] = {}
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
@@ -47,6 +51,7 @@ class BlindRestorerTask(L1RestorerTask):
         super().preflight(stage, resumed=resumed)
         if stage == "test" and not self.others:
             self.others = load_others(self.hparams["compare"])
+            self.listeners = load_others(self.hparams["tell"], key="tell", told=True)
 
     def setup(self, stage: str) -> None:
         """Check the data; load what :meth:`preflight` has not loaded yet; make the scores."""
@@ -74,6 +79,17 @@ class BlindRestorerTask(L1RestorerTask):
     def told_rivals(self, batch: Batch) -> dict[str, Tensor]:
         """SR images of this restorer with other maps, where it can be told some."""
         return {}
+
+    def told(self, batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+        """SR images of the restorers of ``tell``."""
+        logits = estimate.seg_logits
+        found = {
+            "lr": batch["lr"],
+            "blur": estimate.blur,
+            "seg": None if logits is None else logits.argmax(dim=1),
+        }
+        known = cast("Batch", {name: map_ for name, map_ in found.items() if map_ is not None})
+        return compared(self, self.listeners, known)
 
     def score_estimate(self, batch: Batch, estimate: Estimate) -> None:
         """Score the estimated maps of each image into its group."""

@@ -88,6 +88,10 @@ class RestorerTask(RestorationTask):
             found[UNSHARP] = (bicubic + strength * detail).clamp(0, 1)
         return found
 
+    def told(self, batch: Batch, estimate: Any) -> dict[str, Tensor]:
+        """SR images of other restorers that are told the estimate, as further rows."""
+        return {}
+
     def bicubic(self, lr: Tensor) -> Tensor:
         """(N, 3, h, w) enlarged in the phase of the data's down-sampler."""
         scale = int(self.hparams["scale"])
@@ -163,7 +167,7 @@ class RestorerTask(RestorationTask):
         """Score each image of a batch into its group, for every row of the table."""
         self.require(batch, "lr", "hr")
         sr, estimate = self.restore(batch)
-        results = {"": sr, **self.rivals(batch)}
+        results = {"": sr, **self.rivals(batch), **self.told(batch, estimate)}
         groups = batch.get("group", ["test"] * len(sr))
         for index in counted(batch):
             hr = batch["hr"][index : index + 1]

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from blindsr.types import Batch
 
 CONSTANT = "constant sigma"
+FOUND = {
+    "estimator": "an estimator",
+    "joint": "a network that estimates and restores",
+    "pipeline": "a pipeline",
+}
 Rival = RestorerNetwork | JointNetwork | BlindSR
 """A network to compare with; kept in a list of one, so that it is no part of a task's weights."""
 
@@ -192,18 +197,30 @@ def compared(
     return results
 
 
-def load_others(compare: Mapping[str, str] | None) -> dict[str, list[Rival]]:
+def load_others(
+    compare: Mapping[str, str] | None, *, key: str = "compare", told: bool = False
+) -> dict[str, list[Rival]]:
     """Networks by row name, each in a list: they are no part of the task's own weights.
 
+    Args:
+        compare: files by row name.
+        key: of the configuration, for messages.
+        told: only restorers, which are told a map.
+
     Raises:
-        FileError, WeightsError: if a file is missing or holds no restorer.
+        FileError, WeightsError: if a file is missing or holds no network.
+        ConfigError: if it holds no restorer.
     """
     others: dict[str, list[Rival]] = {}
     for name, path in (compare or {}).items():
         network = read_network(path).network().requires_grad_(False)
-        if isinstance(network, EstimatorNetwork):
+        if isinstance(network, EstimatorNetwork) or (
+            told and not isinstance(network, RestorerNetwork)
+        ):
             raise ConfigError(
-                f"model.compare.{name}", found="an estimator", expected="a restorer or a pipeline"
+                f"model.{key}.{name}",
+                found=f"{path}, {FOUND[network.role]}",
+                expected="a restorer" if told else "a restorer or a pipeline",
             )
-        others[name] = [network]
+        others[name] = [network.eval()]
     return others

@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import logging
+import os
 import shutil
 import time
 import traceback
@@ -133,7 +134,7 @@ def perform(
 
 
 def _train(job: Job, state: dict[str, Any], signals: StopSignals, tell: Teller) -> None:
-    begin_time = time.monotonic()
+    begin_time, begin_cpu = time.monotonic(), cpu_seconds()
     row = job.row
     words = ["fit", *_configs(row.config), *_logger(job)]
     words += [f"--{key}={job.seed}" for key in row.seeded]
@@ -150,9 +151,15 @@ def _train(job: Job, state: dict[str, Any], signals: StopSignals, tell: Teller) 
         state["steps"] = cli.trainer.global_step
     finally:
         state["seconds"] = state.get("seconds", 0.0) + time.monotonic() - begin_time
+        state["cpu_seconds"] = state.get("cpu_seconds", 0.0) + cpu_seconds() - begin_cpu
         _write(job, state)
     state["trained"] = True
     _write(job, state)
+
+
+def cpu_seconds() -> float:
+    """Processor time that this process and its ended children have used, on all cores."""
+    return sum(os.times()[:4])
 
 
 def _test(job: Job, state: dict[str, Any], signals: StopSignals, tell: Teller) -> None:

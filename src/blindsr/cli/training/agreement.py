@@ -17,7 +17,7 @@ from blindsr.types import HasFacts
 
 from .config_errors import defaults_of
 
-FREE_ON_RESUME = ("pretrained", "weights", "compare", "lpips", "dists", "pyiqa", "metrics")
+FREE_ON_RESUME = ("pretrained", "weights", "compare", "tell", "lpips", "dists", "pyiqa", "metrics")
 """Where a fresh training starts and what a test adds: no part of what a checkpoint continues."""
 
 

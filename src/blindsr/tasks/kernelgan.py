@@ -1,0 +1,94 @@
+"""Score KernelGAN and ZSSR, which learn from each test picture alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from blindsr.errors import ConfigError
+from blindsr.inference.kernelgan.fitting import STEPS, TITLE, fit_predict
+from blindsr.networks.kernelgan import ZSSRNet
+from blindsr.types import Estimate
+
+from .blind_restoration import BlindRestorerTask
+
+if TYPE_CHECKING:
+    from blindsr.types import Batch
+
+
+class KernelGANTask(BlindRestorerTask):
+    """Score :func:`blindsr.inference.kernelgan.fitting.fit_predict` as any other method.
+
+    There is nothing to train beforehand: a test learns from every picture anew, which takes from
+    seconds to tens of minutes each, by ``steps``.
+
+    Args:
+        scale: HR size over LR size, 2 or 4; follows the data.
+        sigma_max: largest sigma of the data in HR pixels; follows the data.
+        steps: of the kernel; the most that each size of the enlargement takes as well.
+        seed: of all that is random, the same for every picture.
+        crop_border: see the base class.
+        compare: see the base class.
+        tell: see the base class.
+
+    Raises:
+        ConfigError: in ``setup``, where it is to be trained.
+    """
+
+    network: ZSSRNet
+    linked_with_data = ("scale", "sigma_max")
+
+    def __init__(
+        self,
+        scale: int = 4,
+        sigma_max: float = 5.0,
+        *,
+        steps: int = STEPS,
+        seed: int = 0,
+        crop_border: int = 0,
+        compare: dict[str, str] | None = None,
+        tell: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(crop_border=crop_border, compare=compare, tell=tell)
+        self.network = ZSSRNet()  # as large as those that are learnt
+        self.title = f"{TITLE}, {steps} steps"
+
+    def setup(self, stage: str) -> None:
+        """Check the data; refuse a training.
+
+        Raises:
+            ConfigError: if it is to be trained, or the data do not say where LR pixels lie.
+        """
+        if stage == "fit":
+            raise ConfigError(
+                "model.class_path",
+                found="KernelGANTask in a training",
+                expected="a test: it learns from each test picture alone",
+                fix="Type: lightning test with the same configuration.",
+            )
+        super().setup(stage)
+        self.known_facts()
+
+    def random_parts(self) -> str:
+        """Empty: there are no weights that a file could hold."""
+        return ""
+
+    def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
+        """Learn from each image (N, 3, h, w) in [0, 1]: SR, and its one sigma everywhere."""
+        settings, phase = self.hparams, self.known_facts().phase
+        found = []
+        for one in lr:
+            # learning within a test, which is run without gradients
+            with torch.inference_mode(mode=False), torch.enable_grad():
+                own = one[None].clone()
+                options = {"steps": settings["steps"], "seed": settings["seed"], "phase": phase}
+                found.append(fit_predict(own, settings["scale"], **options))
+        sr = torch.cat([image for image, _ in found])
+        blur = [estimate.blur for _, estimate in found if estimate.blur is not None]
+        return sr, Estimate(blur=torch.cat(blur))  # its kernels differ in size
+
+    def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
+        """See :meth:`forward`."""
+        return self(batch["lr"])

@@ -19,6 +19,7 @@ TRAININGS = (
     *("cmos_cityscapes_paper.yaml", "cmos_demo.yaml", "cmos_nyu.yaml", "cmos_nyu_paper.yaml"),
     *("cmos_nyu_released.yaml", "dan_demo.yaml", "dan_nyu.yaml", "dan_nyu_paper.yaml"),
     *("dcls_demo.yaml", "dcls_nyu.yaml", "dcls_nyu_paper.yaml"),
+    *("kernelgan_demo.yaml", "kernelgan_nyu.yaml"),
     *("koalanet_demo.yaml", "koalanet_nyu.yaml", "koalanet_nyu_paper.yaml"),
     *("manet_demo.yaml", "manet_nyu.yaml", "manet_nyu_paper.yaml"),
     *("manet_sft_demo.yaml", "manet_sft_nyu.yaml", "manet_sft_nyu_paper.yaml"),
@@ -40,6 +41,7 @@ CAMVID = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml")
 TABLES = (
     *("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml"),
     *("tables/what_helps_blur.yaml", "tables/what_helps_maps.yaml"),
+    *("tables/table2_demo.yaml", "tables/table2_nyu.yaml", "tables/table3_cityscapes.yaml"),
 )
 """Of `blindsr benchmark`; read below."""
 SSR_ABLATIONS = (

@@ -1,7 +1,8 @@
 """The table at the end of a test run: methods, groups, the mean over the groups.
 
 The paper's figures are those of CMOS (CVPR 2023, arXiv 2304.03542): means over the five test groups
-of NYUv2-BSR, 654 images each. They stand beside ours where the same images were scored.
+of NYUv2-BSR, 654 images each, and of Cityscapes-BSR, 1525 each. They stand beside ours where the
+same images were scored.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -36,13 +37,47 @@ if TYPE_CHECKING:
 WIDE = 160
 """Characters of a line where there is no terminal: a file has room for all columns."""
 FULL_GROUPS = 5
-FULL_IMAGES = 654
-NYUV2 = [
-    Row("paper: MANet + RRDB-SFT", MEAN, {"psnr": 30.12, "ssim": 0.9106}),
-    Row("paper: CMOS + RRDB-SFT", MEAN, {"psnr": 32.03, "ssim": 0.9154}),
-    Row("paper: RRDB-SFT, true maps", MEAN, {"psnr": 33.75, "ssim": 0.9300}),
-    Row("paper: CMOS", MEAN, {"blur_psnr": 24.52, "blur_ssim": 0.8340, "miou": 0.3561}),
-]
+
+
+class PaperTable(NamedTuple):
+    """What a paper printed of one data set."""
+
+    images: int
+    """In each of the five test groups."""
+    rows: tuple[Row, ...]
+
+
+def _row(method: str, psnr: float, ssim: float) -> Row:
+    return Row(f"paper: {method}", MEAN, {"psnr": psnr, "ssim": ssim})
+
+
+PAPER = {
+    "NYUv2BSR": PaperTable(
+        654,
+        (
+            _row("KernelGAN + ZSSR", 23.15, 0.7446),
+            _row("KOALAnet", 27.70, 0.8758),
+            _row("DCLS", 27.89, 0.8781),
+            _row("DAN", 27.90, 0.8791),
+            _row("MANet + RRDB-SFT", 30.12, 0.9106),
+            _row("CMOS + RRDB-SFT", 32.03, 0.9154),
+            _row("RRDB-SFT, true maps", 33.75, 0.9300),
+            Row("paper: CMOS", MEAN, {"blur_psnr": 24.52, "blur_ssim": 0.8340, "miou": 0.3561}),
+        ),
+    ),
+    "CityscapesBSR": PaperTable(
+        1525,
+        (
+            _row("KernelGAN + ZSSR", 28.96, 0.8469),
+            _row("KOALAnet", 32.38, 0.9166),
+            _row("DCLS", 32.39, 0.9167),
+            _row("DAN", 32.32, 0.9156),
+            _row("MANet + RRDB-SFT", 34.25, 0.9287),
+            _row("CMOS + RRDB-SFT", 35.58, 0.9383),
+        ),
+    ),
+}
+"""By class of the data: its Tables 2 and 3, and what it says of the maps."""
 
 
 def paper_rows(data: str, scale: int, images: Mapping[str, int], scores: set[str]) -> list[Row]:
@@ -54,10 +89,12 @@ def paper_rows(data: str, scale: int, images: Mapping[str, int], scores: set[str
         images: number of images scored by group.
         scores: names of our scores; rows that share none are left out.
     """
-    full = len(images) == FULL_GROUPS and all(n == FULL_IMAGES for n in images.values())
-    if data != "NYUv2BSR" or scale != 4 or not full:
+    paper = PAPER.get(data)
+    if paper is None or scale != 4 or len(images) != FULL_GROUPS:
         return []
-    return [row for row in NYUV2 if scores & set(row.scores)]
+    if any(count != paper.images for count in images.values()):
+        return []
+    return [row for row in paper.rows if scores & set(row.scores)]
 
 
 class ScoreTable(Callback):
@@ -130,8 +167,8 @@ class ScoreTable(Callback):
         self.paper = paper_rows(data, int(pl_module.hparams.get("scale", 0)), by_group, names)
         images, paper = sum(by_group.values()), self.paper
         title = f"{own}: {images} test images"
-        if data == "NYUv2BSR" and not paper:
-            title += f" (the paper's test set has {FULL_GROUPS} x {FULL_IMAGES})"
+        if data in PAPER and not paper:
+            title += f" (the paper's test set has {FULL_GROUPS} x {PAPER[data].images})"
         self.sheet = ScoreSheet([*paper, *rows], title)
         console = table_console()
         if self.printed:

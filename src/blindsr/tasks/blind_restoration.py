@@ -80,7 +80,7 @@ class BlindRestorerTask(L1RestorerTask):
         """SR images of this restorer with other maps, where it can be told some."""
         return {}
 
-    def told(self, batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
+    def told_estimate(self, batch: Batch, estimate: Estimate) -> dict[str, Tensor]:
         """SR images of the restorers of ``tell``."""
         logits = estimate.seg_logits
         found = {
@@ -88,6 +88,7 @@ class BlindRestorerTask(L1RestorerTask):
             "blur": estimate.blur,
             "seg": None if logits is None else logits.argmax(dim=1),
         }
+        # a batch without what is not known
         known = cast("Batch", {name: map_ for name, map_ in found.items() if map_ is not None})
         return compared(self, self.listeners, known)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -29,9 +29,7 @@ class KernelGANTask(BlindRestorerTask):
         sigma_max: largest sigma of the data in HR pixels; follows the data.
         steps: of the kernel; the most that each size of the enlargement takes as well.
         seed: of all that is random, the same for every picture.
-        crop_border: see the base class.
-        compare: see the base class.
-        tell: see the base class.
+        options: see the base classes; those of a training have no effect.
 
     Raises:
         ConfigError: in ``setup``, where it is to be trained.
@@ -47,11 +45,9 @@ class KernelGANTask(BlindRestorerTask):
         *,
         steps: int = STEPS,
         seed: int = 0,
-        crop_border: int = 0,
-        compare: dict[str, str] | None = None,
-        tell: dict[str, str] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(crop_border=crop_border, compare=compare, tell=tell)
+        super().__init__(**options)
         self.network = ZSSRNet()  # as large as those that are learnt
         self.title = f"{TITLE}, {steps} steps"
 

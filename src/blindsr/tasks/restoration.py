@@ -88,7 +88,7 @@ class RestorerTask(RestorationTask):
             found[UNSHARP] = (bicubic + strength * detail).clamp(0, 1)
         return found
 
-    def told(self, batch: Batch, estimate: Any) -> dict[str, Tensor]:
+    def told_estimate(self, batch: Batch, estimate: Any) -> dict[str, Tensor]:
         """SR images of other restorers that are told the estimate, as further rows."""
         return {}
 
@@ -167,7 +167,7 @@ class RestorerTask(RestorationTask):
         """Score each image of a batch into its group, for every row of the table."""
         self.require(batch, "lr", "hr")
         sr, estimate = self.restore(batch)
-        results = {"": sr, **self.rivals(batch), **self.told(batch, estimate)}
+        results = {"": sr, **self.rivals(batch), **self.told_estimate(batch, estimate)}
         groups = batch.get("group", ["test"] * len(sr))
         for index in counted(batch):
             hr = batch["hr"][index : index + 1]

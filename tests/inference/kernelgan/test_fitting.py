@@ -85,7 +85,7 @@ def test_crops_lie_inside_and_where_there_is_something_to_see():
 @pytest.mark.parametrize(
     ("lr", "options", "part"),
     [
-        (LR[..., :20, :], {}, "40 x 20 pixels, expected at least 26 a side"),
+        (LR[..., :20, :], {}, "40 x 20 pixels, expected at least 28 a side"),
         (LR, {"scale": 3}, "scale: 3, expected 2 or 4"),
         (LR, {"steps": 0}, "steps: 0, expected at least 1"),
         (LR, {"bicubic": "grey"}, "bicubic_loss: 'grey'"),
@@ -106,7 +106,7 @@ def test_the_command_learns_says_how_long_and_writes(tmp_path, capsys):
     assert main([*words, "--steps", "1", "--save-maps"]) == 1
     out, err = capsys.readouterr()
     assert "learns from this picture alone, at most" in out
-    assert "40 x 20 pixels, expected at least 26 a side" in err
+    assert "40 x 20 pixels, expected at least 28 a side" in err
     assert "Traceback" not in err
     with Image.open(tmp_path / "out" / "photo.png") as image_:
         assert image_.size == (160, 136)

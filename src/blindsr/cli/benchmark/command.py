@@ -126,6 +126,7 @@ def _write(plan: Plan, jobs: Sequence[Job], console: Console) -> bool:
     from blindsr.errors import DataError, printable
     from blindsr.imaging.files import atomic_path
 
+    from .by_group import as_group_table
     from .curves import curves_markdown, curves_picture
     from .report import as_json, make_report
     from .tables import as_markdown, as_picture, as_tables, notes_of
@@ -135,7 +136,8 @@ def _write(plan: Plan, jobs: Sequence[Job], console: Console) -> bool:
         if report.failed:
             return True
         raise DataError(plan.out, found="no finished run", expected="some, for a table")
-    for table in as_tables(report, console.width):
+    by_group = as_group_table(report)
+    for table in (*as_tables(report, console.width), *([by_group] if by_group else [])):
         console.print(table)
     for note in notes_of(report):
         console.print(printable(note))

@@ -38,7 +38,8 @@ class Row:
         max_time: of a training, ``DD:HH:MM:SS``.
         checkpoint: of a finished training; there is none then.
         train: whether to train.
-        tested: ``"best"`` (by the validation of the configuration) or ``"last"`` weights.
+        tested: ``"best"`` (by the validation of the configuration) or ``"last"`` weights, or
+            ``"none"``: others only start from it.
         rival: name of a row of the test table of another row, such as ``bicubic``.
         of: that other row.
         against: the row that it is compared with, in place of the plan's reference.

@@ -54,7 +54,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: isinstance(v, str) and bool(re.fullmatch(r"\d+:\d\d:\d\d:\d\d", v)),
         'days:hours:minutes:seconds in quotation marks, such as "00:00:10:00"',
     ),
-    "tested": (lambda v: v in ("best", "last"), "best or last"),
+    "tested": (lambda v: v in ("best", "last", "none"), "best, last or none"),
     "choices": (lambda v: isinstance(v, list), "a list, [] where nothing was chosen"),
     "shared": (lambda v: isinstance(v, dict), "values of all rows"),
     "rows": (lambda v: isinstance(v, list) and bool(v), "a list of rows"),
@@ -167,6 +167,12 @@ def _row(
         "seeds": tuple(content.get("seeds", seeds)),
     }
     row = Row(name=name, **settings)
+    if row.tested == "none" and row.shown:
+        raise ConfigError(
+            f"{path}: {place}tested",
+            found="none for a row that is shown",
+            expected="best or last, or shown: false",
+        )
     for other in row.starts_from:
         if other not in known:
             raise ConfigError(
@@ -187,7 +193,7 @@ def _row(
 
 def _rival(path: Path, place: str, content: Mapping[str, Any], before: list[Row]) -> Row:
     """A row of the test table of an earlier row, by default of the first."""
-    tested = [row for row in before if row.rival is None]
+    tested = [row for row in before if row.rival is None and row.tested != "none"]
     of = content.get("of", tested[0].name if tested else None)
     others = set(content) - {"name", "rival", "of", "against"}
     if others:

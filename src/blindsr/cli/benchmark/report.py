@@ -28,8 +28,9 @@ class RowReport:
         missing: seeds that have not been run.
         cells: by group and score.
         weights: names of the files that were tested, of trainings.
-        costs: medians over the seeds, see :class:`~.costs.Costs`, with ``steps`` and
-            ``training_seconds``.
+        costs: medians over the seeds, see :class:`~.costs.Costs`, with ``steps``,
+            ``training_seconds`` and ``cpu_seconds`` of the training and of the rows not shown that
+            it starts from.
     """
 
     row: Row
@@ -71,7 +72,9 @@ class Report:
 def make_report(plan: Plan, jobs: Sequence[Job]) -> Report:
     """Compare what is finished."""
     results = {
-        (job.row.name, job.seed): found for job in jobs if (found := finished(job)) is not None
+        (job.row.name, job.seed): found
+        for job in jobs
+        if (found := finished(job))  # {}: no test
     }
     pictures = {key: PictureScores.of_plain(one["pictures"]) for key, one in results.items()}
     runs = {row.name: _runs(row, pictures) for row in plan.rows}
@@ -120,11 +123,21 @@ def _costs(jobs: Sequence[Job]) -> dict[str, float]:
     for job in jobs:
         state = state_of(job)
         known = dict((state.get("result") or {}).get("costs", {}))
-        if "steps" in state:
-            known |= {"steps": state["steps"], "training_seconds": state["seconds"]}
+        known |= _training(job)
         for name, value in known.items():
             found.setdefault(name, []).append(value)
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _training(job: Job) -> dict[str, float]:
+    """Steps and time of a training, with those of the rows not shown that it starts from."""
+    state = state_of(job)
+    if "steps" not in state:
+        return {}
+    cpu = {"cpu_seconds": state["cpu_seconds"]} if "cpu_seconds" in state else {}
+    found = {"steps": state["steps"], "training_seconds": state["seconds"], **cpu}
+    earlier = [_training(one) for one in job.needs.values() if not one.row.shown]
+    return {name: sum(one.get(name, 0) for one in (found, *earlier)) for name in found}
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -120,7 +120,11 @@ def perform(
         with StopSignals().installed() as signals:
             if job.row.trained and not state.get("trained"):
                 _train(job, state, signals, tell)
-            _test(job, state, signals, tell)
+            if job.row.tested == "none":
+                state["result"] = {}
+                _write(job, state)
+            else:
+                _test(job, state, signals, tell)
     except Exception as error:
         line = str(error) if isinstance(error, BlindSRError) else _line(error)
         state["failed"] = line

@@ -14,6 +14,7 @@ from blindsr.errors import printable
 from blindsr.metrics.score_rows import MEAN, title_of
 from blindsr.metrics.table import METRICS, show, split_region
 
+from .by_group import caption_of, lines_by_group
 from .comparison import Cell
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def head_of(one: RowReport) -> list[str]:
         return [name, seeds, one.row.budget or DASH]
     time = datetime.timedelta(seconds=round(one.costs["training_seconds"]))
     limit = f", {one.row.max_time} given" if one.row.max_time else ""
-    return [name, seeds, f"{one.costs['steps']:.0f} steps, {time}{limit}"]
+    cpu = f", CPU {one.costs['cpu_seconds']:.0f} s" if "cpu_seconds" in one.costs else ""
+    return [name, seeds, f"{one.costs['steps']:.0f} steps, {time}{limit}{cpu}"]
 
 
 def costs_of(one: RowReport) -> list[str]:
@@ -76,7 +78,8 @@ def costs_of(one: RowReport) -> list[str]:
     if "parameters" not in costs:
         return [DASH] * len(COSTS)
     millions = f"{costs['parameters'] / 1e6:.3g} M"
-    return [millions, f"{1e3 * costs['seconds']:.3g}", f"{costs['memory'] / 2**20:.3g}"]
+    memory = f"{costs['memory'] / 2**20:.3g}" if "memory" in costs else DASH
+    return [millions, f"{1e3 * costs['seconds']:.3g}", memory]
 
 
 def notes_of(report: Report) -> list[str]:
@@ -98,6 +101,15 @@ def notes_of(report: Report) -> list[str]:
         most = max(counts)
         rough = " (few: intervals are rough)" if most < FEW else ""
         notes.append(f"{most} test pictures{rough}; those without a score are in no mean.")
+        for one in report.rows:
+            scored = max((c.pictures for c in one.cells.get(MEAN, {}).values()), default=most)
+            if scored < most:
+                notes.append(
+                    f"{one.row.name}: {scored} of the {most} test pictures; its difference is over "
+                    "these, its mean does not compare with the others' means."
+                )
+    if any(one.row.starts_from for one in report.rows):
+        notes.append("Steps and time of a training include rows that are not shown.")
     pixels = [row.costs["pixels"] for row in report.rows if "pixels" in row.costs]
     if pixels:
         notes.append(f"Time and memory: one LR picture of {max(pixels):.0f} pixels, tensors alone.")
@@ -167,6 +179,9 @@ def as_markdown(report: Report) -> str:
     plan = report.plan
     parts = [f"# {plan.title}", "", *_markdown(report, MEAN, costs=True), ""]
     parts += [f"- {note}" for note in notes_of(report)]
+    by_group = lines_by_group(report)
+    if by_group:
+        parts += ["", f"{caption_of(report)}.", "", *_piped(by_group)]
     for group in report.groups():
         parts += ["", f"## {group}", "", *_markdown(report, group, costs=False)]
     return "\n".join(parts) + "\n"
@@ -176,7 +191,7 @@ def _markdown(report: Report, group: str, *, costs: bool) -> list[str]:
     names = report.scores(group)
     first = ["row", "seeds", "training"] if costs else ["row"]
     titles = [*first, *map(title, names), *(COSTS if costs else ())]
-    lines = [titles, ["---"] * len(titles)]
+    lines = [titles]
     for paper in report.paper if group == MEAN else ():
         scores = [show(name, paper.scores.get(name)) for name in names]
         lines.append([paper.method, *([""] * (len(first) - 1)), *scores])
@@ -184,8 +199,14 @@ def _markdown(report: Report, group: str, *, costs: bool) -> list[str]:
     for one in report.rows:
         scores = ["<br>".join(lines_of(n, one.cells.get(group, {}).get(n))) for n in names]
         lines.append([*head_of(one)[: len(first)], *scores, *(costs_of(one) if costs else ())])
+    return _piped(lines)
+
+
+def _piped(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table, the first of which are its titles."""
     return [
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+        for line in (lines[0], ["---"] * len(lines[0]), *lines[1:])
     ]
 
 

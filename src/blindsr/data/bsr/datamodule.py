@@ -46,6 +46,8 @@ class BSRDataModule(AugmentedDataModule):
             "val" on the split of that name, where the data set has one.
         holdout: share of the training list kept for validation, at least one picture.
         groups: numbers of the test groups to test on.
+        test_pictures: of each test group, the first ones alone, for methods that take minutes for
+            each; ``None`` is all. A paper's figures need all.
         pairing: "name", or "sorted" for folders whose files have unlike names.
         shards: folder or URL (``s3://bucket/folder``) of what ``blindsr prepare shards`` made, to
             train from instead of ``root/train``; equal samples for equal seeds. Held-out pictures
@@ -80,6 +82,7 @@ class BSRDataModule(AugmentedDataModule):
         validation: Validation = "holdout",
         holdout: float = 0.1,
         groups: Sequence[int] = (1, 2, 3, 4, 5),
+        test_pictures: int | None = None,
         pairing: Pairing = "name",
         shards: str | None = None,
         **options: Any,
@@ -97,6 +100,9 @@ class BSRDataModule(AugmentedDataModule):
         if not finite(holdout, above=0, most=1) or holdout == 1:
             raise ConfigError("holdout", found=str(holdout), expected="0 < holdout < 1")
         _check_groups(groups)
+        if test_pictures is not None:
+            check_whole("test_pictures", test_pictures, least=1, most=1_000_000)
+        self.test_pictures = test_pictures
         self.validation, self.holdout = validation, holdout
         self.groups = tuple(groups)
         self.pairing: Pairing = pairing
@@ -116,7 +122,8 @@ class BSRDataModule(AugmentedDataModule):
                 files = self._invariant(files)
             self.train_set = self.dataset(files, self.transform, shards=self.shards)
         if stage in (None, "test", "predict"):
-            self.test_sets = [self._group(f"Group{number}") for number in self.groups]
+            most = self.test_pictures
+            self.test_sets = [self._group(f"Group{number}", most) for number in self.groups]
 
     def find(self, split: str, group: str = "") -> list[BSRFiles]:
         """Return the files of a split, or of one group of it.
@@ -176,13 +183,13 @@ class BSRDataModule(AugmentedDataModule):
             )
         return chosen
 
-    def _group(self, group: str) -> BSRDataset:
+    def _group(self, group: str, most: int | None = None) -> BSRDataset:
         found = find_groups(self.root, self.test_split)
         if group not in found:
             raise ConfigError(
                 "groups", found=group, expected=f"of {self.root}: {', '.join(found) or 'none'}"
             )
-        return self.dataset(self.find(self.test_split, group), group=group)
+        return self.dataset(self.find(self.test_split, group)[:most], group=group)
 
     def _check_manifest(self) -> None:
         """Refuse options that contradict how the folder was prepared."""

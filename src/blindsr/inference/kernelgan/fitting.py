@@ -104,7 +104,7 @@ def fit(
     """Learn the kernel of an image, then how to enlarge it.
 
     Args:
-        lr: (1, 3, h, w) in [0, 1], at least 26 pixels a side.
+        lr: (1, 3, h, w) in [0, 1], at least 28 pixels a side.
         scale: 2 or 4.
         steps: of the kernel; the most that each size of the enlargement takes as well.
         seed: of all that is random.

@@ -26,7 +26,7 @@ from .crops import corners, gradient_map, probability
 
 CROP = 64
 """Side of the generator's crops where the image is large enough."""
-SMALLEST = 2 * (SHAVED + 1) + TAPS - 1
+SMALLEST = 2 * (SHAVED + 2) + TAPS - 1  # the discriminator normalises what it sees: two pixels
 _NOISE = 1 / 255
 _BETAS = (0.5, 0.999)
 Tell = Callable[[int, int], None]
@@ -43,7 +43,7 @@ class KernelLearner:
         bicubic: see :func:`blindsr.losses.kernelgan.bicubic_target`.
 
     Raises:
-        DataError: if the image has a side of less than 26 pixels.
+        DataError: if the image has a side of less than 28 pixels.
     """
 
     lr: Tensor

@@ -142,15 +142,11 @@ def guesses(pictures: list[Picture], seeds: list[int]) -> dict[str, Found]:
     """Maps that need no network: the mean over all pictures, and the true mean of each."""
     overall = float(np.mean([p.sigma.mean() for p in pictures]))
     values = {CONSTANT: lambda _: overall, MEAN: lambda p: float(p.sigma.mean())}
-    return {
-        name: Found(
-            dict.fromkeys(
-                seeds,
-                {(p.group, p.name): errors(p, np.full_like(p.sigma, of(p))) for p in pictures},
-            )
-        )
-        for name, of in values.items()
-    }
+    found = {}
+    for name, of in values.items():
+        own = {(p.group, p.name): errors(p, np.full_like(p.sigma, of(p))) for p in pictures}
+        found[name] = Found(dict.fromkeys(seeds, own))
+    return found
 
 
 def map_tables(found: dict[str, Found], samples: Samples) -> Iterator[str]:
@@ -211,7 +207,8 @@ def report_of(plan: Plan, picture: Path) -> tuple[str, list[str]]:
         f"{torch.__version__}; `python benchmarks/table2.py`.",
         "",
         "Mean absolute error of sigma in HR pixels (mean signed error in brackets), and the "
-        f"difference of the first to {CONSTANT!r}, the mean of their sigma, with its 95 % interval.",
+        f"difference of the first to {CONSTANT!r}, the mean of their sigma, with its 95 % "
+        "interval.",
         *map_tables(found, samples),
         "",
         "## Time and memory of one picture",

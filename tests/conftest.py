@@ -1,5 +1,7 @@
 """Fixtures that every test may use."""
 
+import ctypes
+import gc
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +15,34 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import pytest
 
+# Imports make a million objects that stay: the collector, which would go through them again and
+# again, rests until all tests are known, and never looks at these.
+gc.disable()
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+RESIDENT = 1_200_000_000
+"""Bytes that may stay with the process from one file of tests to the next; imports take 800 MB."""
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()  # what libraries count at their end
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _returned_memory():
+    """Give freed memory back: the C library keeps it, as the Makefile asks it to for trainings."""
+    yield
+    status = Path("/proc/self/statm")
+    if not status.is_file() or not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        return
+    if int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > RESIDENT:
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session")

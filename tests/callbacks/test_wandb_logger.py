@@ -1,8 +1,5 @@
 """The logger of Weights & Biases: offline without an account, silent, loaded when asked for."""
 
-import subprocess
-import sys
-
 import pytest
 
 from blindsr.callbacks.wandb_logger import WandbLogger, has_account
@@ -82,20 +79,3 @@ def test_project_and_patience_follow_the_environment(monkeypatch, tmp_path):
     logger = WandbLogger(save_dir=str(tmp_path))
     assert logger._wandb_init["project"] == "mine"
     assert logger._wandb_init["settings"] == {"init_timeout": 7.0}
-
-
-LAZY = """
-import sys
-import blindsr.callbacks, blindsr.cli.training.command
-from blindsr.callbacks import WandbLogger
-assert 'wandb' not in sys.modules
-WandbLogger(save_dir=sys.argv[1]).name_run('a', 'b')
-assert 'wandb' not in sys.modules
-"""
-
-
-def test_wandb_is_loaded_when_a_run_begins(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", LAZY, str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr

@@ -1,16 +1,14 @@
-"""The cross-branch step in a training: when it acts, what it logs, resume, two processes."""
+"""The cross-branch step in a training: when it acts, what it logs, resume."""
 
 import copy
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.strategies import FSDPStrategy
-from tests.conftest import REPOSITORY
+from tests.helpers.two_branches import Branches, Recorder, branch, mixing
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -19,30 +17,6 @@ from blindsr.errors import ConfigError
 from blindsr.networks.mixing import cosine, distance, interpolate_, mix_coefficient
 
 BATCHES = 6
-
-
-def branch():
-    return nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.Conv2d(3, 1, 1))
-
-
-class Branches(LightningModule):
-    """Two branches with targets of their own and two optimisers, by hand."""
-
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-        self.nets = nn.ModuleDict({"general": branch(), "blur": branch()})
-        self.critic = nn.Linear(2, 2)
-
-    def training_step(self, batch, _):
-        targets = batch.square(), -batch
-        for net, target, opt in zip(self.nets.values(), targets, self.optimizers(), strict=True):
-            opt.zero_grad()
-            self.manual_backward((net(batch) - target).abs().mean())
-            opt.step()
-
-    def configure_optimizers(self):
-        return [torch.optim.Adam(net.parameters(), 0.01) for net in self.nets.values()]
 
 
 class Summed(Branches):
@@ -64,22 +38,6 @@ class Unstarted(Branches):
 
     def training_step(self, batch, _):
         raise AssertionError
-
-
-class Recorder(Callback):
-    """Weights and logged values after each batch; listed last."""
-
-    def __init__(self):
-        self.steps, self.logged = [], []
-
-    def on_train_batch_end(self, trainer, pl_module, *_):
-        self.steps.append(copy.deepcopy(pl_module.nets.state_dict()))
-        values = trainer.callback_metrics
-        self.logged.append({k: float(v) for k, v in values.items() if "interpolation" in k})
-
-
-def mixing(every=4, **settings):
-    return WeightInterpolation("nets.general", "nets.blur", every, **settings)
 
 
 def fit(folder, *callbacks, epochs=1, resume=None, model=None, **settings):
@@ -206,48 +164,3 @@ def test_senseless_settings_are_refused():
     sharded = SimpleNamespace(strategy=object.__new__(FSDPStrategy))
     with pytest.raises(ConfigError, match="FSDPStrategy, expected a strategy that keeps whole"):
         WeightInterpolation().on_fit_start(sharded, Branches())
-
-
-DISTRIBUTED = """
-import sys, torch
-sys.path.insert(0, sys.argv[2])
-from lightning.pytorch import Trainer
-from torch.utils.data import DataLoader
-from tests.callbacks.test_weight_interpolation import Branches, Recorder, mixing
-
-class Writer(Recorder):
-    def on_fit_end(self, trainer, pl_module):  # the processes end with the fit
-        torch.save((self.steps, self.logged), sys.argv[1] + str(trainer.global_rank))
-
-if __name__ == "__main__":
-    torch.manual_seed(0)
-    trainer = Trainer(
-        max_epochs=1, accelerator="cpu", devices=2,
-        strategy="ddp_fork_find_unused_parameters_true",  # forked: Lightning is imported once
-        logger=False, enable_progress_bar=False, enable_model_summary=False,
-        enable_checkpointing=False, callbacks=[mixing(every=2, lambda0=0.6), Writer()],
-    )
-    trainer.fit(Branches(), DataLoader(torch.randn(20, 1, 6, 6), 2))
-"""
-
-
-def test_ranks_stay_equal(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(DISTRIBUTED)
-    done = subprocess.run(
-        [sys.executable, script, tmp_path / "rank", REPOSITORY],
-        capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    (steps, logged), (others, others_logged) = (
-        torch.load(tmp_path / f"rank{rank}", weights_only=True) for rank in range(2)
-    )
-    assert len(steps) == len(others) == 5
-    weights = [key for key in steps[0] if key.endswith(("weight", "bias"))]
-    for step, other in zip(steps, others, strict=True):
-        assert all(torch.equal(step[key], other[key]) for key in weights)
-    # each rank saw its own samples
-    assert not torch.equal(steps[0]["general.1.running_mean"], others[0]["general.1.running_mean"])
-    assert logged == others_logged
-    assert [len(values) for values in logged] == [0, 3, 3, 3, 3]
-    assert not torch.equal(steps[1]["general.0.weight"], steps[1]["blur.0.weight"])

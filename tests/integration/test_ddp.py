@@ -1,56 +1,22 @@
-"""Two processes on one CPU (gloo) give the scores of one."""
+"""Two processes on one CPU (gloo) give the scores of one, share samples and stay equal."""
 
 import csv
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
-from tests.conftest import REPOSITORY
-from tests.helpers.configurations import write_config
-from tests.helpers.pbasr_configuration import tiny_config
+from tests.integration.conftest import RESTORERS, UNEVEN
 
 from blindsr.cli.training.command import main
-
-TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
-UNEVEN = ["--data.test_count", "3", "--data.val_count", "3", "--data.eval_batch_size", "1"]
-
-
-def run(*words):
-    script = REPOSITORY / "tests" / "integration" / "run_main.py"
-    return subprocess.run(
-        [sys.executable, str(script), *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-        cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")]),
-        },
-    )
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
-    """Folder of a run that two processes trained, three scenes each epoch and rank."""
-    folder = tmp_path_factory.mktemp("ddp")
-    config = write_config(folder, "ddp", pictures=True, max_epochs=1)
-    done = run("fit", "-c", str(config), *TWO, *UNEVEN, "--data.batch_size", "1")
-    assert done.returncode == 0, done.stderr[-3000:]
-    return config, folder / "logs" / "ddp"
 
 
 def scores(path):
     return json.loads((path / "scores.json").read_text())
 
 
-def test_each_file_is_written_once(fitted):
-    _, logs = fitted
-    assert [path.name for path in logs.iterdir()] == ["version_0"]
+def test_each_file_is_written_once(two):
+    logs = two.logs / "ddp"
+    assert {path.name for path in logs.glob("version_*")} == {"version_0"}
     version = logs / "version_0"
     assert len(list((version / "pictures").glob("*.png"))) == 1
     assert {path.name for path in (version / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
@@ -58,18 +24,16 @@ def test_each_file_is_written_once(fitted):
     assert content["global_step"] == 3  # six scenes, one per rank and step
 
 
-def test_validation_and_test_scores_equal_those_of_one_process(fitted, capsys):
-    config, logs = fitted
+def test_validation_and_test_scores_equal_those_of_one_process(two, capsys):
+    logs = two.logs / "ddp"
     checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
-    words = ["-c", str(config), *UNEVEN, "--ckpt_path", checkpoint]
-    done = run("test", *words, *TWO)
-    assert done.returncode == 0, done.stderr[-3000:]
-    two = scores(logs / "test_0")
+    words = ["-c", str(two.folder / "ddp.yaml"), *UNEVEN, "--ckpt_path", checkpoint]
+    pair = scores(logs / "test_0")
     assert main(["test", *words]) == 0
     one = scores(logs / "test_1")
-    assert two["images"] == one["images"] == 6  # two groups of three, no scene twice
+    assert pair["images"] == one["images"] == 6  # two groups of three, no scene twice
     for group, row in one["scores"].items():
-        assert two["scores"][group] == pytest.approx(row, abs=1e-6), group
+        assert pair["scores"][group] == pytest.approx(row, abs=1e-6), group
     with (logs / "version_0" / "metrics.csv").open() as file:
         fit_scores = [row for row in csv.DictReader(file) if row.get("val/blur_psnr")][-1]
     assert main(["validate", *words]) == 0
@@ -79,52 +43,30 @@ def test_validation_and_test_scores_equal_those_of_one_process(fitted, capsys):
         assert float(fit_scores[name]) == pytest.approx(float(alone[name]), abs=1e-4), name
 
 
-@pytest.fixture(scope="module")
-def restored(tmp_path_factory):
-    """Folder of three restorers that two processes, started once, trained and tested."""
-    folder = tmp_path_factory.mktemp("restored")
-    for model in ("rrdb_sft", "blind", "dan", "koalanet"):
-        write_config(folder, model, model, pictures=True, max_epochs=1)
-    states = {
-        "class_path": "tests.integration.rank_state.RankState",
-        "init_args": {"folder": str(folder)},
-    }
-    tiny_config(folder, "pbasr", states)
-    commands = []
-    for model in ("rrdb_sft", "blind", "dan", "koalanet", "pbasr"):
-        last = ["--ckpt_path", str(folder / "logs" / model / "version_0/checkpoints/last.ckpt")]
-        words = ["-c", str(folder / f"{model}.yaml"), *UNEVEN, *TWO]
-        commands += ["--then", "fit", *words, "--data.batch_size", "1"]
-        commands += ["--then", "test", *words, *last]
-    done = run(*commands)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
-
-
-@pytest.mark.parametrize("model", ["rrdb_sft", "blind", "dan", "koalanet", "pbasr"])
-def test_restoration_scores_equal_those_of_one_process(model, restored):
-    logs = restored / "logs" / model
+@pytest.mark.parametrize("model", RESTORERS)
+def test_restoration_scores_equal_those_of_one_process(model, two):
+    logs = two.logs / model
     checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
-    words = ["-c", str(restored / f"{model}.yaml"), *UNEVEN, "--ckpt_path", checkpoint]
+    words = ["-c", str(two.folder / f"{model}.yaml"), *UNEVEN, "--ckpt_path", checkpoint]
     assert {path.name for path in logs.iterdir()} == {"version_0", "test_0"}
     drawn = list((logs / "version_0" / "pictures").glob("step_*.png"))
     assert len(drawn) == (2 if model == "pbasr" else 1)  # one for each epoch, by rank 0 alone
-    two = scores(logs / "test_0")
+    pair = scores(logs / "test_0")
     assert main(["test", *words]) == 0
     one = scores(logs / "test_1")
-    assert set(two["images_by_group"].values()) == {3}
-    assert two["images_by_group"] == one["images_by_group"]
+    assert set(pair["images_by_group"].values()) == {3}
+    assert pair["images_by_group"] == one["images_by_group"]
     for rows in (["scores"], *(["others", name] for name in one["others"])):
-        mine, theirs = one, two
+        mine, theirs = one, pair
         for key in rows:
             mine, theirs = mine[key], theirs[key]
         for group, row in mine.items():
             assert theirs[group] == pytest.approx(row, abs=1e-6), (rows, group)
 
 
-def test_both_ranks_hold_the_same_branches_and_discriminators(restored):
+def test_both_ranks_hold_the_same_branches_and_discriminators(two):
     first, second = (
-        torch.load(restored / f"rank{rank}.pt", weights_only=True) for rank in range(2)
+        torch.load(two.folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)
     )
     assert len(first["names"]) == len(second["names"]) == 4
     for mine, theirs in zip(first["names"], second["names"], strict=True):
@@ -141,3 +83,34 @@ def test_both_ranks_hold_the_same_branches_and_discriminators(restored):
     assert not any(name.startswith(("general", "blur")) for name in still)
     # in the last bias of a discriminator both halves of the hinge loss cancel
     assert still <= {f"discriminators.{name}.conv9.bias" for name in ("general", "blur")}
+
+
+def test_mixed_branches_stay_equal(two):
+    (steps, logged), (others, others_logged) = (
+        torch.load(two.folder / f"interpolation{rank}.pt", weights_only=True) for rank in range(2)
+    )
+    assert len(steps) == len(others) == 5
+    weights = [key for key in steps[0] if key.endswith(("weight", "bias"))]
+    for step, other in zip(steps, others, strict=True):
+        assert all(torch.equal(step[key], other[key]) for key in weights)
+    # each rank saw its own samples
+    assert not torch.equal(steps[0]["general.1.running_mean"], others[0]["general.1.running_mean"])
+    assert logged == others_logged
+    assert [len(values) for values in logged] == [0, 3, 3, 3, 3]
+    assert not torch.equal(steps[1]["general.0.weight"], steps[1]["blur.0.weight"])
+
+
+def test_two_processes_share_samples_and_draw_differently(two):
+    seen = [json.loads((two.folder / f"samples{rank}.json").read_text()) for rank in range(2)]
+    training = [(set(names), prints) for (names, repeats, prints), *_ in seen if not repeats]
+    assert [len(names) for names, _ in training] == [3, 3]
+    assert training[0][0] | training[1][0] == {f"{n:07d}" for n in range(5)}
+    # the scene that both got to fill up was blurred in two ways
+    assert len(set(training[0][1] + training[1][1])) == 6
+    scored = [names[0] for rank in seen for names, repeats, _ in rank if repeats == [False]]
+    assert sorted(scored) == [f"{1_000_000 + n:07d}" for n in range(3)]  # each picture once
+    assert [len(rank) for rank in seen] == [3, 3]
+
+
+def test_wandb_is_loaded_when_a_run_begins(two):
+    assert json.loads((two.folder / "imports.json").read_text()) == {"wandb": [False, False]}

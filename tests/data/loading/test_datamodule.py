@@ -1,9 +1,6 @@
 """Order and augmentation depend on (seed, epoch, item), not on workers or on resuming."""
 
 import itertools
-import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import lightning
@@ -86,59 +83,6 @@ def test_repeats_are_marked():
     assert names == [(first, False), (third, False), (second, False), (first, True)]
     assert [len(part) for part in steps] == [2, 2]  # three items each, the partial batch dropped
     assert not set(steps[0]) & set(steps[1])
-
-
-DISTRIBUTED = """
-import json, sys, lightning, torch
-from blindsr.data import Scenes
-
-class Probe(lightning.LightningModule):
-    def __init__(self):
-        super().__init__()
-        self.weight, self.seen = torch.nn.Parameter(torch.zeros(1)), []
-    def note(self, batch):
-        repeats = batch["repeat"].tolist() if "repeat" in batch else []
-        self.seen.append([batch["name"], repeats, batch["lr"].sum(dim=(1, 2, 3)).tolist()])
-    def training_step(self, batch, _):
-        self.note(batch)
-        return self.weight.sum()
-    def validation_step(self, batch, _):
-        self.note(batch)
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-if __name__ == "__main__":
-    task = Probe()
-    trainer = lightning.Trainer(
-        max_epochs=1, accelerator="cpu", devices=2, strategy="ddp", logger=False,
-        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
-        num_sanity_val_steps=0,
-    )
-    data = Scenes(train_count=5, val_count=3, test_count=1, size=(32, 40), batch_size=3,
-                  eval_batch_size=1, on_the_fly=True, iva=0.5, num_workers=1)
-    trainer.fit(task, data)
-    with open(sys.argv[1] + str(trainer.global_rank), "w") as file:
-        json.dump(task.seen, file)
-"""
-
-
-def test_two_processes_share_samples_and_draw_differently(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(DISTRIBUTED)
-    done = subprocess.run(
-        [sys.executable, script, tmp_path / "rank"],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    seen = [json.loads((tmp_path / f"rank{rank}").read_text()) for rank in range(2)]
-    training = [(set(names), prints) for (names, repeats, prints), *_ in seen if not repeats]
-    assert [len(names) for names, _ in training] == [3, 3]
-    assert training[0][0] | training[1][0] == {f"{n:07d}" for n in range(5)}
-    # the scene that both got to fill up was blurred in two ways
-    assert len(set(training[0][1] + training[1][1])) == 6
-    scored = [names[0] for rank in seen for names, repeats, _ in rank if repeats == [False]]
-    assert sorted(scored) == [f"{1_000_000 + n:07d}" for n in range(3)]  # each picture once
-    assert [len(rank) for rank in seen] == [3, 3]
 
 
 class Recorder(lightning.LightningModule):

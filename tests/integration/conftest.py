@@ -1,0 +1,50 @@
+"""A group of two processes, started once: each imports Lightning, which takes seconds."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from tests.conftest import REPOSITORY
+from tests.helpers.configurations import write_config
+from tests.helpers.pbasr_configuration import tiny_config
+
+SCRIPT = str(REPOSITORY / "tests/integration/run_main.py")
+TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+UNEVEN = ["--data.test_count", "3", "--data.val_count", "3", "--data.eval_batch_size", "1"]
+RESTORERS = ("rrdb_sft", "blind", "dan", "koalanet", "pbasr")
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory):
+    """Folder of what two processes trained, three scenes each epoch and rank, and tested."""
+    folder = tmp_path_factory.mktemp("two_processes")
+    write_config(folder, "ddp", pictures=True, max_epochs=1)
+    for model in RESTORERS[:-1]:
+        write_config(folder, model, model, pictures=True, max_epochs=1)
+    states = {
+        "class_path": "tests.integration.rank_state.RankState",
+        "init_args": {"folder": str(folder)},
+    }
+    tiny_config(folder, "pbasr", states)
+    commands = ["call", "imports", str(folder)]
+    for name in ("ddp", *RESTORERS):
+        last = ["--ckpt_path", str(folder / "logs" / name / "version_0/checkpoints/last.ckpt")]
+        words = ["-c", str(folder / f"{name}.yaml"), *UNEVEN, *TWO]
+        commands += ["--then", "fit", *words, "--data.batch_size", "1"]
+        commands += ["--then", "test", *words, *last]
+    for name in ("interpolation", "samples"):
+        commands += ["--then", "call", name, str(folder)]
+    paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *commands],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=550,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return SimpleNamespace(folder=folder, logs=folder / "logs")

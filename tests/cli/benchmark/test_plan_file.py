@@ -72,6 +72,19 @@ def test_rows_start_from_rows_before_them_that_have_their_seeds(tmp_path, capsys
     assert "rows.3.name: 'no maps' again" in twice
 
 
+def test_what_nobody_tests_is_not_shown_and_has_no_rival(tmp_path, capsys):
+    found = rows(tmp_path)
+    found[0]["tested"] = "none"
+    text = refused(tmp_path, capsys, rows=found)
+    assert (
+        "rows.0.tested: none for a row that is shown, expected best or last, or shown: fal" in text
+    )
+    found[0]["shown"] = False
+    found[2]["of"] = "no maps"
+    text = refused(tmp_path, capsys, reference="true maps", rows=found)
+    assert "rows.2.of: 'no maps', expected a row before it (true maps)" in text
+
+
 def test_a_rival_has_no_settings(tmp_path, capsys):
     found = rows(tmp_path)
     found[2]["max_steps"] = 3

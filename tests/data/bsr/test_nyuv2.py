@@ -93,6 +93,15 @@ def test_group1_validation_trains_on_everything(prepared):
     assert [batch["group"] for batch in data.val_dataloader()] == [["Group1"]] * 2
 
 
+def test_the_first_pictures_of_each_group_alone(prepared):
+    whole, part = (module(prepared, test_pictures=most) for most in (None, 1))
+    for data in (whole, part):
+        data.setup("test")
+    assert [len(one) for one in part.test_sets] == [1] * 5
+    assert [one[0]["name"] for one in part.test_sets] == [one[0]["name"] for one in whole.test_sets]
+    assert len(whole.test_sets[0]) > 1
+
+
 def test_test_groups_in_turn(prepared):
     data = module(prepared, groups=[1, 3], eval_batch_size=1)
     seen = [(batch["group"][0], batch["name"][0]) for batch in data.test_dataloader()]
@@ -128,6 +137,7 @@ def test_missing_root_names_the_command(tmp_path):
         ({"scale": 2}, r"scale: 2, expected 4, .*prepared"),
         ({"groups": [6]}, "groups: Group6, expected of .*Group1, Group2"),
         ({"groups": []}, "groups: none"),
+        ({"test_pictures": 0}, "test_pictures: 0"),
         ({"num_classes": 13}, "num_classes: 13"),
         ({"validation": "all"}, "validation: 'all'"),
         ({"holdout": 1.0}, "holdout: 1.0"),

@@ -102,6 +102,38 @@ MODELS = {
         "class_path": "blindsr.tasks.MANetTask",
         "init_args": {"features": [4, 8], "cosine_steps": 20, "learning_rate": 1e-3},
     },
+    "blind_mixed": {
+        "class_path": "blindsr.tasks.BlindSRTask",
+        "init_args": {
+            "estimator": {"kind": "blur_unet", "width": 8},
+            "restorer": {"kind": "blur_sr", "features": 8, "blocks": 1, "phase": 0.0},
+            "map_mix": {"estimated": 0.4, "truth": 0.3, "disturbed": 0.3},
+            "learning_rate": 1e-3,
+        },
+    },
+    "svkr": {
+        "class_path": "blindsr.tasks.SVKRTask",
+        "init_args": {
+            "width": 8,
+            "blocks": 1,
+            "iterations": 1,
+            "downsampler": "sfold",
+            "learning_rate": 1e-3,
+        },
+    },
+    "ssr": {
+        "class_path": "blindsr.tasks.SSRTask",
+        "init_args": {
+            "kernel_width": 8,
+            "kernel_blocks": 1,
+            "iterations": 0,
+            "steps": 2,
+            "width": 8,
+            "blocks": 1,
+            "downsampler": "sfold",
+            "learning_rate": 1e-3,
+        },
+    },
     "rrdb_sft_pca": {
         "class_path": "blindsr.tasks.RRDBSFTPCATask",
         "init_args": {
@@ -135,8 +167,10 @@ def write_config(folder, name="tiny", model="cmos", *, pictures=False, **trainer
         config["trainer"]["callbacks"].append(PICTURES)
     if model in MODELS:
         config["model"] = yaml.safe_load(yaml.safe_dump(MODELS[model]))
-        if model != "manet":  # the others restore
+        if model not in ("manet", "svkr"):  # the others restore
             config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
+        if model == "svkr":
+            config["data"]["init_args"]["deliver"] = ["depth"]
     config["trainer"] |= trainer
     return save_config(config, folder, name)
 

@@ -13,7 +13,7 @@ from tests.helpers.pbasr_configuration import tiny_config
 SCRIPT = str(REPOSITORY / "tests/integration/run_main.py")
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
 UNEVEN = ["--data.test_count", "3", "--data.val_count", "3", "--data.eval_batch_size", "1"]
-RESTORERS = ("rrdb_sft", "blind", "dan", "koalanet", "pbasr")
+RESTORERS = ("rrdb_sft", "blind", "dan", "koalanet", "ssr", "pbasr")
 
 
 @pytest.fixture(scope="session")

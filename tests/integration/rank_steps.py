@@ -7,7 +7,10 @@ from lightning.pytorch import Callback
 
 
 class RankSteps(Callback):
-    """Writes ``<folder>/rank<r>.pt``: of every step the batch, weights before it, gradients."""
+    """Writes ``<folder>/rank<r>.pt``: of every step the batch, weights before it, gradients.
+
+    And the seed of what the task draws in it.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
@@ -15,8 +18,9 @@ class RankSteps(Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         weights = {name: p.detach().clone() for name, p in pl_module.named_parameters()}
-        kept = {name: batch[name] for name in ("lr", "hr", "blur", "name")}
-        self.steps.append({"batch": kept, "weights": weights})
+        kept = {k: batch[k] for k in ("lr", "hr", "blur", "depth", "name") if k in batch}
+        seed = pl_module.draws().initial_seed()
+        self.steps.append({"batch": kept, "weights": weights, "seed": seed})
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         self.steps[-1]["gradients"] = {

@@ -16,7 +16,7 @@ from tests.helpers.configurations import write_config
 from blindsr.cli.training.command import main
 from blindsr.cli.training.refused import refused
 from blindsr.networks import CMOS
-from blindsr.tasks import RRDBSFTTask
+from blindsr.tasks import RRDBSFTTask, SSRTask, SVKRTask
 
 SCRIPT = str(REPOSITORY / "tests/integration/run_main.py")
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.num_workers", "0"]
@@ -28,23 +28,32 @@ def environment():
     return {**os.environ, "PYTHONPATH": paths}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """One group of two processes: a fit that is recorded, one, and its second half again."""
-    folder = tmp_path_factory.mktemp("two")
-    recorded = write_config(folder, "recorded", "rrdb_sft", max_epochs=1, precision="64-true")
-    content = yaml.safe_load(recorded.read_text())
-    content["model"]["init_args"]["use_semantics"] = False  # no batch normalisation
+def recorded(folder, model):
+    """A configuration in double precision whose steps are kept under ``folder``."""
+    path = write_config(folder, model, model, max_epochs=1, precision="64-true")
+    content = yaml.safe_load(path.read_text())
+    if model == "rrdb_sft":
+        content["model"]["init_args"]["use_semantics"] = False  # no batch normalisation
+    (folder / "steps" / model).mkdir(parents=True)
     content["trainer"]["callbacks"].append(
         {
             "class_path": "tests.integration.rank_steps.RankSteps",
-            "init_args": {"folder": str(folder)},
+            "init_args": {"folder": str(folder / "steps" / model)},
         }
     )
-    recorded.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One group of two processes: fits that are recorded, one, and its second half again."""
+    folder = tmp_path_factory.mktemp("two")
     uneven = [*TWO, "--data.train_count", "5", "--data.batch_size", "1"]
     uneven += ["--data.on_the_fly", "true"]
-    commands = ["fit", "-c", str(recorded), *uneven]
+    commands = []
+    for model in RECORDED:
+        commands += ["--then", "fit", "-c", str(recorded(folder, model)), *uneven]
     config = write_config(folder, "resumed", max_epochs=-1, max_steps=5)
     content = yaml.safe_load(config.read_text())
     often = {"every_n_train_steps": 2, "filename": "{step}", "save_top_k": -1}
@@ -66,12 +75,17 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def steps(folder):
+def steps_of(folder, model):
     """Of each step those of both ranks."""
-    ranks = [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+    paths = (folder / "steps" / model / f"rank{rank}.pt" for rank in range(2))
+    ranks = [torch.load(path, weights_only=True) for path in paths]
     assert len(ranks[0]) == len(ranks[1]) == 3
     return list(zip(*ranks, strict=True))
+
+
+@pytest.fixture(scope="module")
+def steps(folder):
+    return steps_of(folder, "rrdb_sft")
 
 
 @pytest.mark.slow
@@ -89,21 +103,52 @@ def test_no_two_samples_have_one_content(steps):
             assert not any(torch.equal(one[key], other[key]) for other in samples[:i]), key
 
 
+def joined(first, second):
+    keys = set(first["batch"]) - {"name"}
+    return {key: torch.cat([first["batch"][key], second["batch"][key]]) for key in keys}
+
+
+def loss_of_rrdb_sft(task, first, second):
+    batch = joined(first, second)
+    return torch.nn.functional.l1_loss(task(batch["lr"], batch["blur"]), batch["hr"])
+
+
+def loss_of_svkr(task, first, second):
+    batch = joined(first, second)
+    parts = task.losses(batch, task.network.iterate(batch["lr"]))
+    return parts["nll"] + 0.5 * parts["depth"] + 0.5 * parts["effect"]
+
+
+def loss_of_ssr(task, first, second):
+    """Each rank has its own noise, so the mean of both losses takes the place of a batch."""
+    losses = []
+    for rank in (first, second):
+        task.draws = lambda seed=rank["seed"]: torch.Generator().manual_seed(seed)
+        losses.append(task.losses(rank["batch"])["mse"])
+    return sum(losses) / 2
+
+
+RECORDED = {
+    "rrdb_sft": (RRDBSFTTask, loss_of_rrdb_sft),
+    "svkr": (SVKRTask, loss_of_svkr),
+    "ssr": (SSRTask, loss_of_ssr),
+}
+
+
 @pytest.mark.slow
-def test_gradients_are_those_of_one_process_with_the_joined_batch(steps, folder):
-    options = yaml.safe_load((folder / "recorded.yaml").read_text())["model"]["init_args"]
-    task = RRDBSFTTask(num_classes=0, **options).double()
-    for first, second in steps:
+@pytest.mark.parametrize("model", RECORDED)
+def test_gradients_are_those_of_one_process_with_the_joined_batch(model, folder):
+    kind, loss = RECORDED[model]
+    tolerance = 1e-5 if model == "svkr" else 1e-6  # its preview is made in single precision
+    options = yaml.safe_load((folder / f"{model}.yaml").read_text())["model"]["init_args"]
+    classes = {"num_classes": 0} if model == "rrdb_sft" else {}
+    task = kind(**classes, **options).double()
+    for first, second in steps_of(folder, model):
         weights = first["weights"]
         assert all(torch.equal(tensor, second["weights"][n]) for n, tensor in weights.items())
         task.load_state_dict(weights, strict=False)
         task.zero_grad()
-        batch = {
-            key: torch.cat([first["batch"][key], second["batch"][key]])
-            for key in ("lr", "hr", "blur")
-        }
-        sr = task(batch["lr"], batch["blur"])
-        torch.nn.functional.l1_loss(sr, batch["hr"]).backward()
+        loss(task, first, second).backward()
         compared = 0
         for name, parameter in task.named_parameters():
             if parameter.grad is None:
@@ -111,9 +156,15 @@ def test_gradients_are_those_of_one_process_with_the_joined_batch(steps, folder)
             for rank in (first, second):
                 found = rank["gradients"][name]
                 off = float((found - parameter.grad).norm() / parameter.grad.norm())
-                assert off < 1e-6 or float(parameter.grad.norm()) < 1e-12, name
+                assert off < tolerance or float(parameter.grad.norm()) < 1e-12, name
             compared += 1
         assert compared > 20
+
+
+@pytest.mark.slow
+def test_no_two_ranks_and_steps_draw_the_same_noise(folder):
+    seeds = [rank["seed"] for step in steps_of(folder, "ssr") for rank in step]
+    assert len(set(seeds)) == len(seeds) == 6
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import FSDPStrategy
 from lightning.pytorch.utilities import rank_zero_info
@@ -100,6 +102,19 @@ class RestorationTask(LightningModule):
     def random_parts(self) -> str:
         """Names the parts whose weights are random unless a checkpoint is given; empty for none."""
         return type(self).__name__
+
+    def draws(self) -> torch.Generator:
+        """Random numbers of the present training step, on the CPU.
+
+        The seed of the run, the epoch, the batch and the rank decide them: a resumed training draws
+        what one in a piece does, and no two ranks draw alike. Without a trainer they are torch's.
+        """
+        if self._trainer is None:
+            return torch.default_generator
+        batch = self.trainer.fit_loop.epoch_loop.batch_idx
+        key = (torch.initial_seed(), self.current_epoch, max(0, batch), self.global_rank)
+        (seed,) = np.random.SeedSequence(key).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(seed) >> 1)
 
     def collectors(self) -> dict[str, dict[str, list[ScoreCollector]]]:
         """What scored the images of the test: by row (``""`` for this network) and group.

@@ -213,7 +213,9 @@ class BlindSRTask(BlindRestorerTask):
             estimate = self.network.estimate(batch["lr"])
         assert estimate.blur is not None
         assert estimate.blur_scale is not None
-        blur, scale = mixed_maps(shares, batch["blur"], estimate.blur, estimate.blur_scale)
+        blur, scale = mixed_maps(
+            shares, batch["blur"], estimate.blur, estimate.blur_scale, self.draws()
+        )
         return self.network.restorer(batch["lr"], blur, blur_scale=scale), losses
 
     def _estimate_to_learn(self, batch: Batch) -> tuple[Estimate, Tensor]:

@@ -58,6 +58,8 @@ class LatentSSRTask(SSRTask):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Mean squared error of the predicted noise at a step drawn for each sample."""
         self.require(batch, "lr", "hr", "blur")
-        t, noise = self.drawn(batch["hr"])
-        error = self.network.noise_error(batch["hr"], batch["lr"], self.mixed(batch), t, noise)
+        draws = self.draws()
+        told = self.mixed(batch, draws)
+        t, noise = self.drawn(batch["hr"], draws)
+        error = self.network.noise_error(batch["hr"], batch["lr"], told, t, noise)
         return {"noise": error.float().square().mean()}

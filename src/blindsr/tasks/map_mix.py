@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +39,11 @@ def check_shares(shares: Mapping[str, float]) -> None:
 
 
 def mixed_maps(
-    shares: Mapping[str, float], truth: Tensor, estimate: Tensor, blur_scale: Tensor
+    shares: Mapping[str, float],
+    truth: Tensor,
+    estimate: Tensor,
+    blur_scale: Tensor,
+    draws: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Draw for each picture where its map comes from.
 
@@ -49,24 +54,27 @@ def mixed_maps(
         truth: (N, 1, H, W) sigma in HR pixels.
         estimate: of the same shape.
         blur_scale: Laplace scale of the estimate, of the same shape.
+        draws: where random numbers come from; ``None`` for torch's.
 
     Returns:
         Sigma and its Laplace scale, of the same shape.
     """
-    chances = torch.tensor([float(shares.get(name, 0)) for name in SOURCES])
-    drawn = torch.multinomial(chances, len(truth), replacement=True).view(-1, 1, 1, 1)
-    drawn = drawn.to(truth.device)
-    disturbed, spread = _disturbed(truth)
+    chances = torch.tensor([shares.get(name, 0) for name in SOURCES], dtype=torch.float32)
+    drawn = torch.multinomial(chances, len(truth), replacement=True, generator=draws)
+    drawn = drawn.view(-1, 1, 1, 1).to(truth.device)
+    disturbed, spread = _disturbed(truth, draws)
     blur = torch.where(drawn == 0, estimate, torch.where(drawn == 1, truth, disturbed))
     zero = torch.zeros_like(blur_scale)
     return blur, torch.where(drawn == 0, blur_scale, torch.where(drawn == 1, zero, spread))
 
 
-def _disturbed(truth: Tensor) -> tuple[Tensor, Tensor]:
+def _disturbed(truth: Tensor, draws: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """Multiply by a smooth field; its strength, drawn for each picture, is the uncertainty."""
     size = (len(truth), 1, _GRID, _GRID)
-    strength = _OCTAVES * torch.rand(len(truth), 1, 1, 1)
-    field = interpolate(torch.randn(size) * strength, truth.shape[-2:], mode="bicubic")
+    options: dict[str, Any] = {"generator": draws, "dtype": torch.float32}
+    strength = _OCTAVES * torch.rand(len(truth), 1, 1, 1, **options)
+    coarse = torch.randn(size, **options) * strength
+    field = interpolate(coarse, truth.shape[-2:], mode="bicubic")
     octaves, strength = field.to(truth), strength.to(truth)
     shifted = (truth + _OFFSET) * torch.exp2(octaves)
     # mean distance of a Gaussian of one octave per strength, as sigma has it there

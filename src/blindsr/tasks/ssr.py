@@ -159,24 +159,27 @@ class SSRTask(JointTask):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Mean squared error of the picture at a step drawn for each sample."""
         self.require(batch, "lr", "hr", "blur")
-        told = self.mixed(batch)
+        draws = self.draws()
+        told = self.mixed(batch, draws)
         lr, hr = batch["lr"], batch["hr"]
-        t, noise = self.drawn(hr)
+        t, noise = self.drawn(hr, draws)
         x0 = self.network.renoised(hr, lr, told, t, noise)
         if self.hparams["unrolled"]:
             x0 = self.constrained(batch, x0.float(), told)
         return {"mse": mean_square(x0.float(), hr)}
 
-    def drawn(self, hr: Tensor) -> tuple[Tensor, Tensor]:
+    def drawn(self, hr: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """A step (N,), and noise of it, for each sample."""
-        t = torch.randint(1, self.network.sampler.schedule.steps + 1, (len(hr),))
-        noise = torch.randn(len(hr), *self.network.noise_size(hr))
+        steps = self.network.sampler.schedule.steps
+        t = torch.randint(1, steps + 1, (len(hr),), generator=draws)
+        size = len(hr), *self.network.noise_size(hr)
+        noise = torch.randn(size, generator=draws, dtype=torch.float32)  # in every precision alike
         return t.to(hr.device), noise.to(hr)
 
-    def mixed(self, batch: Batch) -> KernelEstimate:
+    def mixed(self, batch: Batch, draws: torch.Generator) -> KernelEstimate:
         """SVKR's depth, with sigma as ``map_mix`` says."""
         told = self.told(batch)
-        blur, scale = mixed_maps(self.mix, batch["blur"], told.blur, told.log_scale.exp())
+        blur, scale = mixed_maps(self.mix, batch["blur"], told.blur, told.log_scale.exp(), draws)
         return told._replace(blur=blur, log_scale=scale.clamp_min(_LEAST_SCALE).log())
 
     def constrained(self, batch: Batch, x0: Tensor, told: KernelEstimate) -> Tensor:

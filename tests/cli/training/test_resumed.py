@@ -19,6 +19,9 @@ from blindsr.cli.training import command
         ("dcls", "true"),
         ("manet", "true"),
         ("rrdb_sft_pca", "true"),
+        ("blind_mixed", "true"),
+        ("svkr", "true"),
+        ("ssr", "true"),
     ],
 )
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(

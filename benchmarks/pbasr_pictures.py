@@ -25,7 +25,7 @@ BLURRED_PHOTOS = ("LadyBird", "YellowFlower", "TwoWings", "RainDrops", "FreshFlo
 """Photographs with intended blur are no sharp ones."""
 SIGMA = (8.0, 20.0)
 BLURRED_SHARE = (0.35, 0.65)
-TRAIN_SIDE, TEST_SIDE = 256, 160
+TRAIN_SIDE, TEST_SIDE = 256, 128
 CROPS = 10
 """Training pictures of each photograph and stream."""
 FRAMES = 60
@@ -62,7 +62,7 @@ def testing(folder: Path) -> Iterator[tuple[str, Picture]]:
     """Sharp pictures of :data:`TEST_SIDE`, one of every scene."""
     rng = np.random.default_rng(1)
     for path in (*sorted((folder / "rgbd/rgb").iterdir()), *sorted((folder / "sr/set5").iterdir())):
-        yield path.stem, cut(reduced(read_rgb(path), 1.5 * TEST_SIDE), TEST_SIDE, rng)
+        yield path.stem, cut(reduced(read_rgb(path), 1.9 * TEST_SIDE), TEST_SIDE, rng)
     for path in frames(folder, "test", TEST_FRAMES):
         yield path.stem, cut(reduced(read_rgb(path), FRAME_WIDTH * 3 / 4), TEST_SIDE, rng)
 
@@ -147,7 +147,7 @@ def main() -> None:
             write_blurred(arguments.out / "blur", name, picture, number // 2)
     for number, (name, picture) in enumerate(testing(arguments.folder)):
         write_blurred(arguments.out / "blur_test", name, picture, number)
-        if number % 2 == 0:
+        if number % 4 == 0:
             write_png(arguments.out / "general_test" / f"{name}.png", to_uint8(picture))
 
 

@@ -100,17 +100,18 @@ def scores(sr: Tensor, case: Case) -> dict[str, float]:
 def scored(work: Path, name: str, path: str, every: list[Case]) -> dict[str, list[dict]]:
     """Scores of a model by row, from WORK where they are."""
     file = work / f"{name.replace(':', '_').replace(' ', '_')}.json"
-    if file.exists():
-        return json.loads(file.read_text())
-    model = blindsr.load(path)
     rows: dict[str, list[dict]] = {BICUBIC: [], name: [], name + KEPT: []}
-    for case in every:
+    if file.exists():
+        rows = json.loads(file.read_text())
+    model = blindsr.load(path) if len(rows[name]) < len(every) else None
+    for case in every[len(rows[name]) :]:
+        assert model is not None
         rows[BICUBIC].append(scores(model.upscale(case.lr, strength=0.0), case))
         rows[name].append(scores(model.upscale(case.lr, keep_blur=0.0), case))
         rows[name + KEPT].append(scores(model.upscale(case.lr), case))
+        with atomic_path(file) as temporary:
+            temporary.write_text(json.dumps(rows))
         print(f"{name}: {case.picture}, sigma {case.sigma:g}: {rows[name][-1]}", flush=True)
-    with atomic_path(file) as temporary:
-        temporary.write_text(json.dumps(rows))
     return rows
 
 

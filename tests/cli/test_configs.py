@@ -37,9 +37,9 @@ SWEEPS = (
     "sweeps/rrdb_sft_nyu.yaml",
 )
 """Of Weights & Biases, with a training inside; test_sweeps.py has a test of each."""
-CAMVID = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml")
+IN_FOLDERS = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml", "pbasr_small/training.yaml")
 TABLES = (
-    *("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml"),
+    *("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml", "tables/pbasr.yaml"),
     *("tables/what_helps_blur.yaml", "tables/what_helps_maps.yaml"),
     *("tables/table2_demo.yaml", "tables/table2_nyu.yaml", "tables/table3_cityscapes.yaml"),
 )
@@ -65,6 +65,7 @@ ON_TOP = (
     *(f"ablations/ssr_{name}.yaml" for name in SSR_ABLATIONS),
     *("overlays/cpu.yaml", "overlays/ddp.yaml", "overlays/ema.yaml", "overlays/fsdp.yaml"),
     *("overlays/overfit.yaml", "overlays/sweep.yaml", "overlays/wandb.yaml"),
+    *("pbasr_small/anchor.yaml", "pbasr_small/animevideo.yaml"),
 )
 """What is put on top of a training; test_ablations.py trains with the first kind."""
 
@@ -79,11 +80,11 @@ def elsewhere(tmp_path, monkeypatch):
 def test_every_configuration_is_named_by_a_test():
     files = (REPOSITORY / "experiments").rglob("*.y*ml")
     found = {path.relative_to(REPOSITORY / "experiments").as_posix() for path in files}
-    assert found == {*TRAININGS, *ON_TOP, *SWEEPS, *TABLES, *CAMVID}
+    assert found == {*TRAININGS, *ON_TOP, *SWEEPS, *TABLES, *IN_FOLDERS}
 
 
 def test_every_configuration_says_in_its_first_line_what_it_is():
-    for name in (*TRAININGS, *ON_TOP, *SWEEPS, *TABLES, *CAMVID):
+    for name in (*TRAININGS, *ON_TOP, *SWEEPS, *TABLES, *IN_FOLDERS):
         text = configs.summary(REPOSITORY / "experiments" / name)
         assert text[:1].isupper() or text.startswith("bfloat16"), name
         assert text.endswith("." if "wandb" not in name else ".yaml"), name
@@ -98,7 +99,7 @@ def parsed(capsys, *words):
     return yaml.safe_load(out)
 
 
-@pytest.mark.parametrize("name", [*TRAININGS, *CAMVID])
+@pytest.mark.parametrize("name", [*TRAININGS, *IN_FOLDERS])
 def test_a_training_is_found_anywhere_and_is_valid(name, elsewhere, capsys):
     content = yaml.safe_load((REPOSITORY / "experiments" / name).read_text(encoding="utf-8"))
     config = parsed(capsys, "-c", name)
@@ -133,10 +134,10 @@ def test_every_row_of_a_benchmark_is_a_valid_training(name, elsewhere, capsys):
 
 
 class Words(dict):
-    """A file for any weights that a row starts from."""
+    """A seed, and a file for any weights that a row starts from."""
 
     def __missing__(self, key):
-        return "weights.ckpt"
+        return "0" if key == "{seed}" else "weights.ckpt"
 
 
 @pytest.mark.parametrize("name", [name for name in ON_TOP if name.startswith("overlays")])
@@ -188,7 +189,7 @@ def test_configs_lists_each_with_its_first_line(elsewhere, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [
         *TRAININGS,
-        *sorted((*ON_TOP, *SWEEPS, *TABLES, *CAMVID)),
+        *sorted((*ON_TOP, *SWEEPS, *TABLES, *IN_FOLDERS)),
     ]
     assert lines[8].endswith("CMOS, stage 1, on NYUv2-BSR: our setting.")
 

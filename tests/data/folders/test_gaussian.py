@@ -15,6 +15,7 @@ from blindsr.cli.training.command import main as lightning
 from blindsr.data import GaussianFolder
 from blindsr.data.loading.samplers import Draw
 from blindsr.degradation import degrade
+from blindsr.degradation.kernel_basis import principal_components
 from blindsr.degradation.random.gaussian import Ellipse, GaussianBlur, manet_kernel
 from blindsr.degradation.random.kernel_shapes import gaussian_kernel
 from blindsr.errors import ConfigError
@@ -145,6 +146,22 @@ def test_golden_kernels_of_manet(shared: Path) -> None:
     assert abs(found - expected).max() / expected.std() < 1e-6
     lr, _ = blur(hr, np.random.default_rng(0), scale=4)
     assert lr.shape == expected.shape
+
+
+def test_golden_principal_components_of_manets_kernels(shared: Path) -> None:
+    values = np.load(shared / "golden/manet_degradation.npz")
+    kernels = []
+    for first, second, angle in np.random.RandomState(3).rand(300, 3):
+        wide = 0.7 + 9.3 * first
+        shape = Ellipse(wide, 0.7 + (wide - 0.7) * second, np.pi * angle)
+        kernels.append(manet_kernel(shape, 4).ravel())
+    basis = principal_components(np.array(kernels), 15)
+    codes = np.array(kernels[:8]) @ basis
+    found = (codes @ basis.T).reshape(
+        8, 21, 21
+    )  # their signs are arbitrary: subspaces are compared
+    np.testing.assert_allclose(found, values["pca_reconstruction"], atol=1e-12)
+    np.testing.assert_allclose(codes @ codes.T, values["pca_gram"], atol=1e-12)
 
 
 @pytest.mark.parametrize(

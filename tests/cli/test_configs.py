@@ -40,6 +40,7 @@ SWEEPS = (
 IN_FOLDERS = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml", "pbasr_small/training.yaml")
 TABLES = (
     *("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml", "tables/pbasr.yaml"),
+    *("tables/ssr.yaml", "tables/svkr.yaml"),
     *("tables/what_helps_blur.yaml", "tables/what_helps_maps.yaml"),
     *("tables/table2_demo.yaml", "tables/table2_nyu.yaml", "tables/table3_cityscapes.yaml"),
 )
@@ -56,6 +57,7 @@ SSR_ABLATIONS = (
     "regression",
     "svkr_first_estimate",
     "svkr_without_depth",
+    "svkr_without_preview",
     "unrolled",
 )
 ON_TOP = (

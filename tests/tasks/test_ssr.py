@@ -8,6 +8,7 @@ from tests.helpers.restoration_data import WithDepth, trainer
 from tests.helpers.saved_checkpoint import saved
 
 import blindsr
+from blindsr.callbacks import EMA
 from blindsr.errors import ConfigError, WeightsError
 from blindsr.networks import SSR, SVKR
 from blindsr.tasks import SSRTask, SVKRTask
@@ -69,6 +70,17 @@ def test_fit_and_test(kind, tmp_path):
         assert (
             found["test/mean/true maps/consistency"] > found["test/mean/no constraint/consistency"]
         )
+
+
+def test_the_error_of_the_denoiser_is_saved_with_averaged_weights(tmp_path):
+    task, run = make(SSRTask), trainer(tmp_path, callbacks=[EMA(0.9)])
+    run.fit(task, datamodule=WithDepth())
+    run.save_checkpoint(tmp_path / "ssr.ckpt")
+    saved_errors = torch.load(tmp_path / "ssr.ckpt", weights_only=True)["state_dict"][
+        "network.rmse"
+    ]
+    assert float(saved_errors[1]) == pytest.approx(float(run.callback_metrics["val/rmse_last"]))
+    assert float(saved_errors[-1]) == pytest.approx(float(run.callback_metrics["val/rmse_first"]))
 
 
 def test_svkr_is_scored_by_depth_where_it_estimates_some(tmp_path):

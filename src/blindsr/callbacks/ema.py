@@ -39,6 +39,13 @@ class EMA(WeightAveraging):
             require_whole_weights(trainer, type(self).__name__)
         super().setup(trainer, pl_module, stage)
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """What a validation has measured of the average stays with it (``measured`` of a task)."""
+        if self._average_model is None:
+            return
+        for name in getattr(pl_module, "measured", ()):
+            self._average_model.module.get_buffer(name).copy_(pl_module.get_buffer(name))
+
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:

@@ -70,6 +70,8 @@ class RestorationTask(LightningModule):
     """Name of the row in tables."""
     architecture: tuple[str, ...] = ()
     """Hyper-parameters that shape the network: a checkpoint of other ones is refused."""
+    measured: tuple[str, ...] = ()
+    """Buffers that a validation measures; an average of the weights takes them as they are."""
     facts: DataFacts | None = None
     """Of the data that it is run on; ``None`` before, and for plain loaders, which say nothing."""
     trained_on: DataFacts | None = None

@@ -85,6 +85,7 @@ class SSRTask(JointTask):
     title = "SSR"
     architecture = tuple(inspect.signature(SSR).parameters)
     linked_with_data = ("scale", "sigma_max", "downsampler")
+    measured = ("network.rmse",)
 
     def __init__(
         self,

@@ -2,7 +2,10 @@
 
 import contextlib
 import platform
+import sys
 from pathlib import Path
+
+import psutil
 
 
 def processor():
@@ -11,3 +14,28 @@ def processor():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+MOST_LOAD = 0.1
+"""Share of all cores that others may use while something is timed."""
+
+
+def load_of_others(seconds=2.0):
+    """Share of all cores in use now, while this process sleeps."""
+    return psutil.cpu_percent(interval=seconds) / 100
+
+
+def require_idle(most=MOST_LOAD):
+    """Load of the machine.
+
+    Raises:
+        SystemExit: with one line, if others use more than ``most`` of the cores: what is measured
+            beside them is not the speed of anything.
+    """
+    load = load_of_others()
+    if load > most:
+        sys.exit(
+            f"other processes use {load:.0%} of this machine, at most {most:.0%} is allowed: "
+            "nothing is measured. Wait until it is idle."
+        )
+    return load

@@ -1,0 +1,283 @@
+"""Time the released CMOS code and ours with the same weights, in one run on an idle machine.
+
+    git clone https://github.com/ByChelsea/CMOS
+    python benchmarks/against_released.py CMOS -o benchmarks/results/against_released.md
+
+The forms take turns within each repeat, outputs and gradients are compared first, and the table
+gives the ratio of the fastest repeats to the released code in float32. The run ends without a
+table if other processes use more than a tenth of the cores, before or during it.
+"""
+
+import argparse
+import datetime
+import gc
+import os
+import platform
+import shlex
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+from hardware import MOST_LOAD, processor, require_idle
+from released_cmos import CLASSES, SCALE, networks
+from torch.nn.functional import cross_entropy, l1_loss
+
+from blindsr.errors import BlindSRError
+from blindsr.networks import accelerate
+from blindsr.types import Estimate
+
+LOSS_WEIGHTS = (1.0, 1.0, 0.5, 0.5)  # blur, classes, both auxiliary
+LEARNING_RATE = 1e-4
+
+
+def inputs(batch, size, device):
+    random = torch.Generator().manual_seed(0)
+    lr = torch.rand(batch, 3, *size, generator=random)
+    hr = [SCALE * side for side in size]
+    blur = 5 * torch.rand(batch, 1, *hr, generator=random)
+    seg = torch.randint(CLASSES, (batch, *hr), generator=random)
+    return lr.to(device), blur.to(device), seg.to(device)
+
+
+def maps(output):
+    """Blur, class logits and their auxiliary maps of either form."""
+    if isinstance(output, Estimate):
+        return output.blur, output.seg_logits, output.aux_blur, output.aux_seg_logits
+    _, blur, seg, aux_blur, aux_seg = output
+    return blur, seg, aux_blur, aux_seg
+
+
+class Form:
+    """A network in one form: how it is called, in which layout and precision."""
+
+    def __init__(self, name, network, call, *, channels_last=False, half=False, training=False):
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.name, self.call, self.half = name, call, half
+        self.network = network.train(training).to(memory_format=layout)
+        self.layout = layout
+        self.optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE) if training else None
+
+    def output(self, lr, blur, seg):
+        """What the network gives, with gradient."""
+        lr = lr.contiguous(memory_format=self.layout)
+        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.half):
+            return self.call(self.network, lr, blur, seg)
+
+    def forward(self, lr, blur, seg):
+        """What the network gives."""
+        with torch.no_grad():
+            return self.output(lr, blur, seg)
+
+    def loss(self, lr, blur, seg):
+        """Of the first stage: both maps and the auxiliary ones."""
+        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.half):
+            found = maps(self.output(lr, blur, seg))
+            losses = (
+                (cross_entropy if target is seg else l1_loss)(one, target)
+                for one, target in zip(found, (blur, seg, blur, seg), strict=True)
+            )
+            return sum(w * one for w, one in zip(LOSS_WEIGHTS, losses, strict=True))
+
+    def step(self, lr, blur, seg):
+        """One training step."""
+        self.optimizer.zero_grad()
+        self.loss(lr, blur, seg).backward()
+        self.optimizer.step()
+
+    def gradients(self, *sample):
+        """All gradients of one step, in the order of the parameters' names."""
+        self.network.zero_grad()
+        self.loss(*sample).backward()
+        named = {n.removeprefix("cmos."): p for n, p in self.network.named_parameters()}
+        found = torch.cat([named[n].grad.float().flatten() for n in sorted(named)])
+        self.network.zero_grad()
+        return found
+
+
+def cases(folder, device):
+    """Forms by what they do, the released one first."""
+
+    def released_sr(network, lr, blur, seg):
+        return network(lr, blur, seg[:, None].to(lr.dtype))[0]
+
+    def released_maps(network, lr, *_):
+        return network(lr, None, None)
+
+    def ours_sr(network, lr, blur, seg):
+        return network(lr, blur, seg)
+
+    def ours_maps(network, lr, *_):
+        return network(lr)
+
+    def sr_alone(network, lr, *_):
+        found = network(lr)
+        return found[0] if isinstance(found, tuple) else found
+
+    calls = {
+        "CMOS": (released_maps, ours_maps),
+        "RRDB-SFT": (released_sr, ours_sr),
+        "blind": (sr_alone, sr_alone),
+    }
+
+    def made(name, form):
+        torch.manual_seed(0)  # the same weights each time
+        theirs, ours = networks(folder, name)
+        return (theirs if form == "released" else ours).to(device).eval()
+
+    for name, (theirs, ours) in calls.items():
+
+        def fast(name=name):
+            return accelerate(made(name, "ours"))
+
+        title = {"blind": "Whole pipeline, forward"}.get(name, f"{name}, forward")
+        yield (
+            title,
+            "forward",
+            [
+                partial(Form, "released, float32", made(name, "released"), theirs),
+                partial(Form, "ours, float32", made(name, "ours"), ours),
+                partial(Form, "ours, float32, `accelerate`", fast(), ours, channels_last=True),
+                partial(
+                    Form,
+                    "ours, bfloat16, `accelerate`",
+                    fast(),
+                    ours,
+                    channels_last=True,
+                    half=True,
+                ),
+            ],
+        )
+    theirs, ours = calls["CMOS"]
+    yield (
+        "CMOS, training step",
+        "step",
+        [
+            partial(Form, "released, float32", made("CMOS", "released"), theirs, training=True),
+            partial(Form, "ours, float32", made("CMOS", "ours"), ours, training=True),
+            partial(
+                Form,
+                "ours, float32, channels last",
+                made("CMOS", "ours"),
+                ours,
+                channels_last=True,
+                training=True,
+            ),
+            partial(
+                Form,
+                "ours, bfloat16, channels last",
+                made("CMOS", "ours"),
+                ours,
+                channels_last=True,
+                half=True,
+                training=True,
+            ),
+        ],
+    )
+
+
+def differences(forms, action, sample):
+    """Largest difference of outputs over the largest output, or of gradients by their norms."""
+    found = []
+    for form in forms:
+        if action == "step":
+            found.append(form.gradients(*sample))
+        else:
+            output = form.forward(*sample)
+            single = torch.is_tensor(output)
+            found.append((output if single else maps(output)[0]).float())
+    first = found[0]
+    if action == "step":
+        return [((one - first).norm() / first.norm()).item() for one in found]
+    return [((one - first).abs().max() / first.abs().max()).item() for one in found]
+
+
+def measured(forms, action, sample, repeats):
+    """Fastest time of each form in seconds."""
+    seconds = [[] for _ in forms]
+    cuda = sample[0].device.type == "cuda"
+    for repeat in range(repeats + 1):  # the first warms up
+        for form, times in zip(forms, seconds, strict=True):
+            start = time.perf_counter()
+            getattr(form, action)(*sample)
+            if cuda:
+                torch.cuda.synchronize()
+            if repeat:
+                times.append(time.perf_counter() - start)
+    return [min(times) for times in seconds]
+
+
+def table(title, threads, forms, seconds, difference, action):
+    compared = "gradients differ by" if action == "step" else "outputs differ by"
+    lines = [
+        f"### {title}, {threads} thread{'s' if threads > 1 else ''}",
+        "",
+        f"| form | ms | times faster | {compared} |",
+        "|---|---|---|---|",
+    ]
+    for form, time_, off in zip(forms, seconds, difference, strict=True):
+        lines.append(f"| {form.name} | {1000 * time_:.0f} | {seconds[0] / time_:.2f} | {off:.1e} |")
+    return "\n".join(lines)
+
+
+def header(arguments, device, loads):
+    hardware = torch.cuda.get_device_name() if device.type == "cuda" else processor()
+    rows, columns = arguments.size
+    return "\n".join(
+        [
+            "# CMOS: the released code and ours",
+            "",
+            f"- date: {datetime.datetime.now(datetime.UTC).date().isoformat()}",
+            f"- hardware: {hardware}, {torch.backends.cpu.get_cpu_capability()}, "
+            f"{os.cpu_count()} cores; use by others before and between the tables at most "
+            f"{max(loads):.0%} (refused above {MOST_LOAD:.0%})",
+            f"- torch {torch.__version__}, Python {platform.python_version()}",
+            f"- LR {rows}x{columns}, batch {arguments.batch}, {CLASSES} classes, fastest of "
+            f"{arguments.repeats} repeats in which the forms take turns; random weights, the same",
+            "- outputs: largest difference over the largest value; gradients: norm of the "
+            "difference over their norm",
+            f"- command: `python {shlex.join(sys.argv)}`",
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="clone of github.com/ByChelsea/CMOS")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--size", type=int, nargs=2, default=(120, 160), metavar=("H", "W"))
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, nargs="+", default=(1, 2))
+    parser.add_argument("--only", nargs="+", help="tables whose title holds one of these words")
+    parser.add_argument("-o", "--output", type=Path, help="write the tables to this Markdown file")
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
+    sample = inputs(arguments.batch, arguments.size, device)
+    loads, parts = [require_idle()], []
+    try:
+        for title, action, makers in cases(arguments.folder, device):
+            if arguments.only and not any(word in title for word in arguments.only):
+                continue
+            forms = [make() for make in makers]
+            difference = differences(forms, action, sample)
+            for threads in arguments.threads:
+                torch.set_num_threads(threads)
+                seconds = measured(forms, action, sample, arguments.repeats)
+                loads.append(require_idle())
+                parts.append(table(title, threads, forms, seconds, difference, action))
+                print(parts[-1], flush=True)
+            del forms, makers
+            gc.collect()
+    except BlindSRError as error:
+        sys.exit(f"error: {error}")
+    if arguments.output:
+        report = "\n\n".join([header(arguments, device, loads), *parts]) + "\n"
+        partial_file = arguments.output.with_name(arguments.output.name + ".partial")
+        partial_file.write_text(report, encoding="utf-8")
+        partial_file.replace(arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,10 +25,11 @@ from released_cmos import CLASSES, SCALE, networks
 from torch.nn.functional import cross_entropy, l1_loss
 
 from blindsr.errors import BlindSRError
+from blindsr.losses import blur_semantic_losses
 from blindsr.networks import accelerate
 from blindsr.types import Estimate
 
-LOSS_WEIGHTS = (1.0, 1.0, 0.5, 0.5)  # blur, classes, both auxiliary
+LOSS_WEIGHTS = {"blur": 1.0, "seg": 1.0, "aux_blur": 0.5, "aux_seg": 0.5}
 LEARNING_RATE = 1e-4
 
 
@@ -72,13 +73,16 @@ class Form:
 
     def loss(self, lr, blur, seg):
         """Of the first stage: both maps and the auxiliary ones."""
-        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.half):
-            found = maps(self.output(lr, blur, seg))
-            losses = (
-                (cross_entropy if target is seg else l1_loss)(one, target)
-                for one, target in zip(found, (blur, seg, blur, seg), strict=True)
-            )
-            return sum(w * one for w, one in zip(LOSS_WEIGHTS, losses, strict=True))
+        found = self.output(lr, blur, seg)
+        if isinstance(found, Estimate):
+            losses = blur_semantic_losses(found, blur, seg)
+            return sum(LOSS_WEIGHTS[name] * one for name, one in losses.items())
+        total = 0.0
+        for name, one in zip(LOSS_WEIGHTS, maps(found), strict=True):
+            classes = name.endswith("seg")
+            loss = cross_entropy(one, seg) if classes else l1_loss(one, blur)
+            total = total + LOSS_WEIGHTS[name] * loss
+        return total
 
     def step(self, lr, blur, seg):
         """One training step."""

@@ -22,7 +22,9 @@ def semantic_cross_entropy(logits: Tensor, seg: Tensor) -> Tensor:
         logits: (N, C, H, W) class logits.
         seg: (N, H, W) int64, class index 0..C-1 or 255 for no label.
     """
-    total = F.cross_entropy(logits.float(), seg, ignore_index=IGNORE_INDEX, reduction="sum")
+    # with the classes innermost, channels-last logits are read where they lie
+    by_pixel = logits.float().permute(0, 2, 3, 1).flatten(0, 2)
+    total = F.cross_entropy(by_pixel, seg.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
     return total / (seg != IGNORE_INDEX).sum().clamp(min=1)
 
 

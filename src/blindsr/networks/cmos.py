@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks.backbones.by_name import create_backbone
-from blindsr.networks.blocks.conv import BasicBlock
+from blindsr.networks.blocks.conv import BasicBlock, pointwise
 from blindsr.networks.blocks.gia.spatial import WindowLayout
 from blindsr.networks.blocks.gradient_energy import GradientEnergy
 from blindsr.networks.blocks.pixel_norm import Norm, normalise_by_pixel
@@ -206,7 +206,7 @@ class TaskHeads(nn.Module):
             {task: nn.Sequential(BasicBlock(channels), BasicBlock(channels)) for task in tasks}
         )
         self.decoders = nn.ModuleDict(
-            {task: nn.Conv2d(channels, width, 1) for task, width in outputs.items()}
+            {task: pointwise(channels, width) for task, width in outputs.items()}
         )
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -225,10 +225,10 @@ class Prediction(nn.Module):
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
         self.last_layer = nn.Sequential(
-            nn.Conv2d(channels, channels, 1),
+            pointwise(channels, channels),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, outputs, 1),
+            pointwise(channels, outputs),
         )
 
     def forward(self, features: list[Tensor]) -> Tensor:

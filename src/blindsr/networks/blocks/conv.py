@@ -9,6 +9,15 @@ from torch import Tensor, nn
 SLOPE = 0.01
 
 
+def pointwise(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Conv2d:
+    """1x1 convolution that is as fast on one thread as on two.
+
+    There torch computes a plain one as a matrix product, forward and backward at half the speed of
+    oneDNN, which it takes for any dilation; with a single tap dilation changes nothing else.
+    """
+    return nn.Conv2d(in_channels, out_channels, 1, dilation=2, bias=bias)
+
+
 class ConvBN(nn.Module):
     """Convolution without bias, batch norm and, if asked, LeakyReLU(0.01).
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
+from blindsr.networks.blocks.conv import pointwise
 from blindsr.networks.blocks.whole_picture import flow_grid, resize
 
 
@@ -21,8 +22,8 @@ class FlowAlign(nn.Module):
     def __init__(self, low_channels: int, high_channels: int, *, upsample: bool = False) -> None:
         super().__init__()
         self.upsample = upsample
-        self.down_h = nn.Conv2d(low_channels, high_channels, 1, bias=False)
-        self.down_l = nn.Conv2d(high_channels, high_channels, 1, bias=False)
+        self.down_h = pointwise(low_channels, high_channels, bias=False)
+        self.down_l = pointwise(high_channels, high_channels, bias=False)
         self.flow_make = nn.Conv2d(2 * high_channels, 2, 3, padding=1, bias=False)
         self.conv_last = nn.Conv2d(low_channels, high_channels, 3, padding=1, bias=False)
 
@@ -42,6 +43,9 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
     because half precision cannot address the pixels of a map.
     """
     grid = flow_grid(x, flow)  # (N, H, W, 2)
-    return grid_sample(
+    sampled = grid_sample(
         x.to(grid.dtype), grid, mode="bilinear", padding_mode="zeros", align_corners=True
     ).to(x.dtype)
+    if x.is_contiguous(memory_format=torch.channels_last):  # its result never is
+        sampled = sampled.contiguous(memory_format=torch.channels_last)
+    return sampled

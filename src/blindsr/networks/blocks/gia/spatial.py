@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from blindsr.networks.blocks.conv import ConvBN
+from blindsr.networks.blocks.conv import ConvBN, pointwise
 from blindsr.networks.blocks.windows import (
     join_windows,
     pad_to_windows,
@@ -39,8 +39,8 @@ class SpatialStream(nn.Module):
         self.s2 = nn.Parameter(torch.zeros(1))
         self.conv_first1 = ConvBN(channels, channels, activation="leaky_relu")
         self.conv_first2 = ConvBN(channels, channels, activation="leaky_relu")
-        self.conv1 = nn.Conv2d(channels, 1, 1)
-        self.conv2 = nn.Conv2d(channels, 1, 1)
+        self.conv1 = pointwise(channels, 1)
+        self.conv2 = pointwise(channels, 1)
         self.conv_after_window1 = ConvBN(channels, channels, activation="leaky_relu")
         self.conv_after_window2 = ConvBN(channels, channels, activation="leaky_relu")
         # A 1x1 convolution over the positions as channels: one weight per position, and a bias.

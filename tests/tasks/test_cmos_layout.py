@@ -1,0 +1,75 @@
+"""How the features of a CMOS training lie in memory: speed alone, not what is computed."""
+
+import pytest
+import torch
+
+from blindsr.losses import blur_semantic_losses, semantic_cross_entropy
+from blindsr.networks.blocks.gia.channel import ChannelAttention
+from blindsr.tasks import CMOSTask
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def task():
+    torch.manual_seed(0)
+    return CMOSTask(num_classes=6, backbone="pyramid_small").double()
+
+
+def sample(dtype):
+    draw = torch.Generator().manual_seed(0)
+    lr, blur = (
+        torch.rand(2, channels, side, side, generator=draw, dtype=dtype)
+        for channels, side in ((3, 20), (1, 80))
+    )
+    return lr, 5 * blur, torch.randint(0, 6, (2, 80, 80), generator=draw)
+
+
+def gradients(network, lr, blur, seg):
+    network.zero_grad()
+    sum(blur_semantic_losses(network(lr), blur, seg).values()).backward()
+    return torch.cat([p.grad.flatten() for p in network.parameters()])
+
+
+def test_gradients_do_not_depend_on_the_layout(task):
+    lr, blur, seg = sample(torch.float64)
+    plain = gradients(task.network, lr, blur, seg)
+    innermost = lr.contiguous(memory_format=torch.channels_last)
+    error = (gradients(task.network, innermost, blur, seg) - plain).norm() / plain.norm()
+    assert error < 1e-8
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_channels_are_innermost_under_autocast_alone(task, autocast):
+    lr, *_ = sample(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast), torch.no_grad():
+        logits = task.float()(lr).seg_logits
+    assert logits.is_contiguous(memory_format=torch.channels_last) == autocast
+
+
+def test_one_thread_convolves_points_with_onednn(task, one_thread):
+    lr, *rest = sample(torch.float32)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
+        gradients(task.float().network, lr, *rest)
+    names = {event.key for event in run.key_averages()}
+    assert "aten::mkldnn_convolution" in names
+    slow = sum(e.count for e in run.key_averages() if e.key == "aten::_slow_conv2d_forward")
+    attention = [m for m in task.network.modules() if isinstance(m, ChannelAttention)]
+    assert slow == len(attention)  # their input is one vector per picture: nothing to gain
+
+
+def test_cross_entropy_of_either_layout_is_one():
+    draw = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 5, 6, 7, generator=draw)
+    seg = torch.randint(0, 5, (2, 6, 7), generator=draw)
+    seg[0, 0] = 255
+    expected = torch.nn.functional.cross_entropy(logits, seg, ignore_index=255)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        given = logits.contiguous(memory_format=layout)
+        torch.testing.assert_close(semantic_cross_entropy(given, seg), expected, atol=1e-6, rtol=0)

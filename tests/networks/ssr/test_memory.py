@@ -1,0 +1,59 @@
+"""What sampling holds at once: pictures, in a fixed number, and features of one tile."""
+
+import weakref
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from blindsr.degradation import gather_torch
+from blindsr.inference.sampling import SampledRun
+from blindsr.networks import SSR
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the storages that operations make, as long as they live."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.peak = 0
+        self.known = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self.count(tensor.untyped_storage())
+        return result
+
+    def count(self, storage):
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self.known:
+            self.known.add(key)
+            self.now += size
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self.forget, key, size)
+
+    def forget(self, key, size):
+        self.known.discard(key)
+        self.now -= size
+
+
+def peak(height):
+    """Bytes of three samples of a picture of 16 LR columns."""
+    torch.manual_seed(0)
+    network = SSR(kernel_width=4, kernel_blocks=1, iterations=1, steps=2, width=8, blocks=1)
+    run = SampledRun(network.eval().requires_grad_(False), samples=3)
+    lr = torch.rand(1, 3, height, 16)
+    with torch.no_grad(), LiveBytes() as live:
+        run(lr)
+    return live.peak
+
+
+def test_memory_is_a_fixed_number_of_pictures_whatever_the_samples(monkeypatch):
+    monkeypatch.setattr(gather_torch, "_STRIP", 4_000)
+    monkeypatch.setattr(gather_torch, "_LEAST_ROWS", 16)
+    monkeypatch.setattr(SSR.sample, "__kwdefaults__", {**SSR.sample.__kwdefaults__, "tile": 64})
+    small, large = peak(96), peak(192)
+    pictures = (large - small) / (96 * 16 * 16 * 3 * 4)
+    assert 4 < pictures < 11  # 16 if the blur is not made in strips, 18 without tiles

@@ -49,6 +49,31 @@ def test_average_is_saved_and_frozen_parts_stay(tmp_path):
     assert float(saved["weight"]) == pytest.approx(average, abs=1e-4)
 
 
+class Measured(Walk):
+    """With a number that validations measure."""
+
+    measured = ("count",)
+
+    def validation_step(self, batch, _):
+        pass
+
+    def on_validation_epoch_end(self):
+        self.count.fill_(9)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_what_a_validation_measures_is_saved_with_the_average(tmp_path):
+    model, loader = Measured(), DataLoader(torch.zeros(3, 1))
+    trainer = Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_progress_bar=False,
+        enable_model_summary=False, callbacks=[EMA(DECAY)], default_root_dir=tmp_path,
+    )  # fmt: skip
+    trainer.fit(model, loader, loader)
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+    assert int(torch.load(tmp_path / "end.ckpt", weights_only=True)["state_dict"]["count"]) == 9
+    assert int(model.count) == 9
+
+
 def test_a_senseless_decay_is_refused():
     with pytest.raises(ConfigError, match=r"decay: 2"):
         EMA(2)

@@ -48,6 +48,7 @@ class BlurUNetTask(EstimationTask):
     title = "BlurUNet"
     architecture = tuple(inspect.signature(BlurUNet).parameters)
     linked_with_data = ("scale",)
+    measured = ("network.spread",)
 
     def __init__(
         self,

@@ -1,17 +1,20 @@
 """Time of the random degradations per 256-pixel patch, one core.
 
-    python benchmarks/degradation.py [-o benchmarks/results/degradation.md]
+    python benchmarks/degradation.py [--released BSRGAN] [-o benchmarks/results/degradation.md]
 
 The patches are drawn here and the recipes from fixed seeds, so that anyone can repeat the run.
 Ratios compare the same recipes with the blurs done the straightforward way (the density of scipy
 tap by tap, ``scipy.ndimage.convolve``) in one process and carry over to other machines;
-milliseconds do not.
+milliseconds do not. With a clone of github.com/cszn/BSRGAN the authors' code takes turns with ours
+on the same patches; it draws its own recipes from the same distributions, and it, too, runs on one
+thread. An idle machine is required.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import random
 import sys
 import time
 from pathlib import Path
@@ -20,8 +23,8 @@ import cv2
 import numpy as np
 import scipy
 import torch
-from hardware import processor
-from scipy import ndimage
+from hardware import processor, require_idle
+from scipy import interpolate, ndimage
 from scipy.stats import multivariate_normal
 
 from blindsr.degradation import (
@@ -37,7 +40,6 @@ from blindsr.degradation.random.steps import Blur, BlurAndStride
 from blindsr.imaging import downsample
 
 SIDE = 256
-REFERENCE_MS = {"BSRGAN": 148, "BSRGAN-plus": 279, "Real-ESRGAN": None}
 MODELS = {
     "BSRGAN": degrade_bsrgan,
     "BSRGAN-plus": degrade_bsrgan_plus,
@@ -108,19 +110,52 @@ def milliseconds(function):
     return (time.perf_counter() - start) * 1e3, result
 
 
-def model_rows(patches, plain_count):
+def bilinear(x, y, z):
+    spline = interpolate.RectBivariateSpline(x, y, z.T, kx=1, ky=1)
+    return lambda columns, rows: spline(columns, rows).T
+
+
+def released_models(folder):
+    """Functions of the authors by the names of ours; none without a folder."""
+    if folder is None:
+        return {}
+    # both are gone from scipy since it was written; the second as scipy says to replace it
+    scipy.finfo = np.finfo
+    interpolate.interp2d = bilinear
+    sys.path.insert(0, str(folder))
+    from utils import utils_blindsr
+
+    def seeded(degrade):
+        def run(patch, seed):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002 - what that code draws from
+            return degrade(patch, sf=4, lq_patchsize=SIDE // 4)
+
+        return run
+
+    return {
+        "BSRGAN": seeded(utils_blindsr.degradation_bsrgan),
+        "BSRGAN-plus": seeded(utils_blindsr.degradation_bsrgan_plus),
+    }
+
+
+def model_rows(patches, plain_count, released):
     rows = []
     for name, degrade in MODELS.items():
+        theirs = []
         degrade(patches[0], np.random.default_rng(12345))  # imports and first calls
         ours, recipes = [], []
         for seed, patch in enumerate(patches):
             taken, result = milliseconds(lambda: degrade(patch, np.random.default_rng(seed)))  # noqa: B023
             ours.append(taken)
             recipes.append(result.recipe)
+            if name in released:
+                theirs.append(milliseconds(lambda: released[name](patch, seed))[0])  # noqa: B023
         chosen = list(zip(patches, recipes, strict=True))[:plain_count]
         slow = [milliseconds(lambda: apply_recipe(p, plain(r)))[0] for p, r in chosen]  # noqa: B023
         ratio = sum(slow) / sum(ours[: len(slow)])
-        rows.append((name, np.mean(ours), np.percentile(ours, 95), np.mean(slow), ratio))
+        before = np.mean(theirs) if theirs else None
+        rows.append((name, np.mean(ours), np.percentile(ours, 95), np.mean(slow), ratio, before))
     return rows
 
 
@@ -170,13 +205,12 @@ def number(value, style):
 
 
 def model_table(rows):
-    header = ("model", "mean ms", "p95 ms", "plain blurs, mean ms", "ratio", "reference ms", "")
+    header = ("model", "mean ms", "p95 ms", "plain blurs, mean ms", "ratio", "released ms", "ratio")
     lines = []
-    for name, mean, high, slow, ratio in rows:
-        reference = REFERENCE_MS[name]
-        faster = f"{reference / mean:.0f}x" if reference else ""
+    for name, mean, high, slow, ratio, released in rows:
+        faster = f"{released / mean:.1f}x" if released else ""
         cells = (f"{mean:.1f}", f"{high:.1f}", f"{slow:.0f}", f"{ratio:.0f}x")
-        lines.append((name, *cells, number(reference, "d"), faster))
+        lines.append((name, *cells, number(released, ".0f"), faster))
     return table(header, lines)
 
 
@@ -197,7 +231,7 @@ def part_table(rows):
     )
 
 
-def report(count, plain_count):
+def report(count, plain_count, released, load):
     rng = np.random.default_rng(0)
     patches = [draw_patch(rng) for _ in range(count)]
     versions = f"numpy {np.__version__}, OpenCV {cv2.__version__}, scipy {scipy.__version__}"
@@ -205,17 +239,17 @@ def report(count, plain_count):
         "# Random degradations",
         "",
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {processor()}, one thread, {versions}, "
-        f"torch {torch.__version__}.",
+        f"torch {torch.__version__}; use of the machine by others at the start {load:.0%}.",
         f"{count} drawn patches of {SIDE} x {SIDE} x 3, scale 4, recipe n from seed n; drawing the "
         "recipe is included.",
         f"Command: `{' '.join(['python benchmarks/degradation.py', *sys.argv[1:]])}`",
         "",
         f"Plain blurs: the first {plain_count} recipes again, kernels from `scipy.stats` tap by "
         "tap and `scipy.ndimage.convolve`; the ratio is that of the same recipes in this run. "
-        "Reference: mean of the authors' code, one thread, measured on another machine, so the "
-        "last column is only an order of magnitude.",
+        "Released: mean of the authors' code (github.com/cszn/BSRGAN), which takes turns with ours "
+        "on all patches and draws its own recipes.",
         "",
-        *model_table(model_rows(patches, plain_count)),
+        *model_table(model_rows(patches, plain_count, released)),
         "Parts on one patch, median; the difference is to the plain result.",
         "",
         *part_table(part_rows(patches[0])),
@@ -226,12 +260,15 @@ def report(count, plain_count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, help="also write the tables as Markdown")
+    parser.add_argument("--released", type=Path, help="clone of github.com/cszn/BSRGAN")
     parser.add_argument("--patches", type=int, default=100)
     parser.add_argument("--plain-patches", type=int, default=40)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    text = report(arguments.patches, min(arguments.patches, arguments.plain_patches))
+    released = released_models(arguments.released)
+    plain_count = min(arguments.patches, arguments.plain_patches)
+    text = report(arguments.patches, plain_count, released, require_idle())
     print(text)
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -104,7 +104,7 @@ def blur_sr_needs(network: BlurSR) -> TileNeeds:
     reach = 2 * len(network.blocks) + 2
     features, hr = network.first.out_channels, network.scale**2
     overlap = 4 * math.ceil((2 * reach + BLUR_SR_RAMP) / 4)
-    bytes_ = FLOAT * (6 * features + 25 * hr)
+    bytes_ = FLOAT * (5 * features + 6 * hr)  # of the accelerated copy
     return TileNeeds(overlap=overlap, ramp=BLUR_SR_RAMP, bytes_per_pixel=bytes_)
 
 

@@ -1,0 +1,149 @@
+"""Samples per second of a loader by its workers, and frames per second of a preparation by its.
+
+    python benchmarks/loader_processes.py [-o benchmarks/results/loader_processes.md]
+
+Rows of one table take turns, so that a busy machine slows all of them. Processor time is that of
+all processes, their start included; where a machine is busy it is what carries over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import io
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from hardware import processor
+from loader import SIZE, write_folder
+
+from blindsr.cli.app import main as blindsr
+from blindsr.data import NYUv2BSR, render_scene
+from blindsr.data.files.depth_maps import encode_depth
+from blindsr.imaging import write_png
+
+WORKERS = (0, 1, 2)
+PARTS = {"HR": "GT", "LR": "LRx4", "classes": "semseg", "depth": "depth"}
+
+
+def spent() -> float:
+    """Processor seconds of this process and of those that ended."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(sum(resource.getrusage(kind)[:2]) for kind in kinds)
+
+
+def timed(work: Callable[[], int]) -> tuple[float, float]:
+    """Items per second of wall time, and processor seconds of an item."""
+    began, before = time.perf_counter(), spent()
+    count = work()
+    return count / (time.perf_counter() - began), (spent() - before) / count
+
+
+def epoch(root: Path, workers: int, epochs: int, **options: object) -> int:
+    data = NYUv2BSR(root=str(root), num_workers=workers, batch_size=5, holdout=0.01, **options)
+    data.setup("fit")
+    loader = data.train_dataloader()
+    return sum(len(batch["lr"]) for _ in range(epochs) for batch in loader)
+
+
+def prepare(folder: Path, workers: int, operator: str) -> int:
+    out = folder / f"{operator}_{workers}_{time.monotonic_ns()}"
+    words = ["prepare", "folder", "--images", folder / "rgb", "--depth", folder / "depth"]
+    words += ["--out", out, "--operator", operator, "--workers", workers, "--sigma-max", 5]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert blindsr([str(word) for word in words]) == 0
+    return len(list((folder / "rgb").iterdir()))
+
+
+def write_rgbd(folder: Path, count: int) -> None:
+    for number in range(count):
+        frame = render_scene(0, number, SIZE)
+        write_png(folder / "rgb" / f"{number:03d}.png", frame.rgb)
+        write_png(folder / "depth" / f"{number:03d}.png", encode_depth(frame.depth))
+
+
+def rows(title: str, item: str, runs: dict[str, Callable[[], int]], repeats: int) -> list[str]:
+    best: dict[str, tuple[float, float]] = {}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            rate, cost = timed(run)
+            former = best.get(name, (0.0, np.inf))
+            best[name] = max(rate, former[0]), min(cost, former[1])
+    first = next(iter(best.values()))[0]
+    lines = [
+        f"| {title} | {item}s / s | ratio | processor ms of a {item} |",
+        "|---|---:|---:|---:|",
+    ]
+    return lines + [
+        f"| {name} | {rate:.2f} | {rate / first:.2f} | {1000 * cost:.0f} |"
+        for name, (rate, cost) in best.items()
+    ]
+
+
+def sizes(root: Path) -> list[str]:
+    """Bytes of one training sample on disk, by part."""
+    found = {
+        name: np.mean([path.stat().st_size for path in (root / "train" / part).iterdir()])
+        for name, part in PARTS.items()
+    }
+    shown = ", ".join(f"{name} {size / 1e3:.0f} kB" for name, size in found.items())
+    return [f"One training sample on disk ({SIZE[1]} x {SIZE[0]}, rendered): {shown}."]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=11, help="one of them is held out")
+    parser.add_argument("--frames", type=int, default=6, help="that are prepared")
+    parser.add_argument("--epochs", type=int, default=3, help="read at a time")
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("-o", "--out", type=Path, help="Markdown file")
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_folder(folder / "bsr", arguments.pictures)
+        write_rgbd(folder, arguments.frames)
+        reading = {
+            f"on_the_fly, {count} workers": lambda count=count: epoch(
+                folder / "bsr", count, arguments.epochs, on_the_fly=True
+            )
+            for count in WORKERS
+        }
+        preparing = {
+            f"prepare folder, {operator}, {count} workers": lambda count=count, kind=operator: (
+                prepare(folder, count, kind)
+            )
+            for operator in ("layered", "gather")
+            for count in WORKERS[1:]
+        }
+        lines = [
+            "# Loaders and preparations by workers",
+            "",
+            f"{datetime.date.today()}, {processor()}, {os.cpu_count()} processors, load of the "
+            f"machine {load:.1f} before and {os.getloadavg()[0]:.1f} while it ran; torch "
+            f"{torch.__version__}. Best of {arguments.repeats} turns.",
+            *sizes(folder / "bsr"),
+            "",
+            *rows("loader", "sample", reading, arguments.repeats),
+            "",
+            *rows("preparation", "frame", preparing, arguments.repeats),
+            "",
+        ]
+    text = "\n".join(lines)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

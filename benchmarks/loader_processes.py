@@ -2,8 +2,8 @@
 
     python benchmarks/loader_processes.py [-o benchmarks/results/loader_processes.md]
 
-Rows of one table take turns, so that a busy machine slows all of them. Processor time is that of
-all processes, their start included; where a machine is busy it is what carries over.
+Rows of one table take turns and the fastest turn counts, so that a busy machine slows all of them.
+Frames include the start of the processes, which a whole data set does not feel.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import contextlib
 import datetime
 import io
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,17 +33,11 @@ WORKERS = (0, 1, 2)
 PARTS = {"HR": "GT", "LR": "LRx4", "classes": "semseg", "depth": "depth"}
 
 
-def spent() -> float:
-    """Processor seconds of this process and of those that ended."""
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(sum(resource.getrusage(kind)[:2]) for kind in kinds)
-
-
-def timed(work: Callable[[], int]) -> tuple[float, float]:
-    """Items per second of wall time, and processor seconds of an item."""
-    began, before = time.perf_counter(), spent()
+def rate(work: Callable[[], int]) -> float:
+    """Items per second of wall time."""
+    began = time.perf_counter()
     count = work()
-    return count / (time.perf_counter() - began), (spent() - before) / count
+    return count / (time.perf_counter() - began)
 
 
 def epoch(root: Path, workers: int, epochs: int, **options: object) -> int:
@@ -71,21 +64,13 @@ def write_rgbd(folder: Path, count: int) -> None:
 
 
 def rows(title: str, item: str, runs: dict[str, Callable[[], int]], repeats: int) -> list[str]:
-    best: dict[str, tuple[float, float]] = {}
+    best = dict.fromkeys(runs, 0.0)
     for _ in range(repeats):
         for name, run in runs.items():
-            rate, cost = timed(run)
-            former = best.get(name, (0.0, np.inf))
-            best[name] = max(rate, former[0]), min(cost, former[1])
-    first = next(iter(best.values()))[0]
-    lines = [
-        f"| {title} | {item}s / s | ratio | processor ms of a {item} |",
-        "|---|---:|---:|---:|",
-    ]
-    return lines + [
-        f"| {name} | {rate:.2f} | {rate / first:.2f} | {1000 * cost:.0f} |"
-        for name, (rate, cost) in best.items()
-    ]
+            best[name] = max(best[name], rate(run))
+    first = next(iter(best.values()))
+    lines = [f"| {title} | {item}s / s | ratio |", "|---|---:|---:|"]
+    return [*lines, *(f"| {name} | {one:.2f} | {one / first:.2f} |" for name, one in best.items())]
 
 
 def sizes(root: Path) -> list[str]:
@@ -120,11 +105,13 @@ def main() -> None:
             for count in WORKERS
         }
         preparing = {
-            f"prepare folder, {operator}, {count} workers": lambda count=count, kind=operator: (
-                prepare(folder, count, kind)
-            )
-            for operator in ("layered", "gather")
-            for count in WORKERS[1:]
+            kind: {
+                f"prepare folder, {count} workers": lambda count=count, kind=kind: prepare(
+                    folder, count, kind
+                )
+                for count in WORKERS[1:]
+            }
+            for kind in ("layered", "gather")
         }
         lines = [
             "# Loaders and preparations by workers",
@@ -136,7 +123,9 @@ def main() -> None:
             "",
             *rows("loader", "sample", reading, arguments.repeats),
             "",
-            *rows("preparation", "frame", preparing, arguments.repeats),
+            *rows("layered", "frame", preparing["layered"], arguments.repeats),
+            "",
+            *rows("gather", "frame", preparing["gather"], arguments.repeats),
             "",
         ]
     text = "\n".join(lines)

@@ -236,7 +236,7 @@ class Restorer(HubModel):
                 picture, whose result is a PIL image.
             tile: rows and columns from one tile to the next in pixels of ``image``, rounded up to
                 what the network needs; 0 computes the picture whole; ``"auto"`` keeps to about
-                1 GB on a CPU, and to the free memory elsewhere.
+                0.8 GB on a CPU, and to the free memory elsewhere.
             blur: for a restorer without an estimator: sigma in HR pixels, one number or a map
                 (s*H, s*W).
             seg: for a restorer without an estimator: the class, one index or a map (s*H, s*W).

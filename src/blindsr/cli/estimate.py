@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.cli.pictures.inputs import distinct, longer_name
+from blindsr.cli.pictures.memory import keep_freed_memory
 from blindsr.data.files.folder_walk import IMAGES
 from blindsr.errors import ConfigError, WeightsError, check_ordinary, printable, special_kind
 from blindsr.runs import checkpoint_file
@@ -99,6 +100,7 @@ def _estimate(arguments: argparse.Namespace, batch: Batch) -> int:
     check_folder(arguments.out)
     sources = gather(arguments.images, batch, console, recursive=False, out=arguments.out)
     batch.total = len(sources) + len(batch.failures)
+    keep_freed_memory()
     model = open_estimator(arguments.checkpoint, arguments.device, arguments.layout)
 
     # loads torch: what is missing was told before

@@ -242,9 +242,11 @@ def restore_all(
     Returns:
         Their consistency in dB, where it is asked for.
     """
+    from blindsr.cli.pictures.memory import keep_freed_memory
     from blindsr.cli.pictures.upscale_picture import Options, Outcome, upscale_picture
     from blindsr.inference.blur.in_box import default_keep_blur
 
+    keep_freed_memory()
     learns = arguments.model == KERNELGAN
     model = None if learns else open_model(arguments, console)
     if model is not None and _draws(arguments):

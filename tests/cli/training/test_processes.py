@@ -52,3 +52,15 @@ def test_a_task_does_not_split_itself(tmp_path, capsys):
     found = line(write_config(tmp_path, strategy=LEFT_TO_THE_TASK), capsys)
     assert found.startswith("trainer.strategy: ModelParallelStrategy, expected one that needs no")
     assert "--trainer.strategy fsdp" in found
+
+
+def test_a_run_of_whole_weights_with_frozen_parts_is_not_gone_on_with(tmp_path, capsys):
+    short = ["--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "1"]
+    (tmp_path / "whole").mkdir()
+    whole = write_config(tmp_path / "whole", model="blind", max_epochs=1)
+    assert main(["fit", "-c", str(whole), *short]) == 0
+    (last,) = (tmp_path / "whole/logs").rglob("last.ckpt")
+    capsys.readouterr()
+    config = write_config(tmp_path, model="blind", strategy=SPLIT)
+    found = line(config, capsys, "--ckpt_path", str(last))
+    assert found.startswith(f"--ckpt_path: {last}, of a run without FSDP, expected one of FSDP")

@@ -54,7 +54,7 @@ from .agreement import (
 from .config_errors import explain
 from .predictions import PredictionFiles
 from .process_group import part_at_exit
-from .processes import refuse_shared_statistics, refuse_split_weights, warn_of_own_statistics
+from .processes import check_processes, refuse_numbers_of_whole_weights
 from .quiet import quiet
 from .refused import refused
 from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
@@ -152,12 +152,8 @@ class BlindSRCLI(LightningCLI):
         refuse_contradictions(asked, self.words, self.model, self.datamodule)
         if isinstance(self.model, RestorationTask):
             self.model.check_settings()
-        asked_trainer = self.config[command]["trainer"]
-        shared = asked_trainer.get("sync_batchnorm")
-        refuse_shared_statistics(self.trainer, shared)
-        if command == "fit":
-            refuse_split_weights(self.trainer, self.model)
-            warn_of_own_statistics(self.trainer, self.model, shared)
+        shared = self.config[command]["trainer"].get("sync_batchnorm")
+        check_processes(self.trainer, self.model, command, shared=shared)
         refuse_used_folder(self.trainer)
         data = self.config[command].get("data") or {}
         allow_open_files(int((data.get("init_args") or {}).get("num_workers") or 0))
@@ -192,6 +188,8 @@ class BlindSRCLI(LightningCLI):
             compare_hyper_parameters(
                 path, content, self.model, self.datamodule, str(self.subcommand)
             )
+            if self.subcommand == "fit":
+                refuse_numbers_of_whole_weights(path, content, self.trainer, self.model)
         return path
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:

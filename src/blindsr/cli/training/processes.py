@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -16,6 +17,24 @@ from blindsr.callbacks.split_weights import require_whole_weights
 from blindsr.errors import ConfigError
 
 from .resume import say
+
+
+def check_processes(trainer: Trainer, model: LightningModule, command: str, *, shared: Any) -> None:
+    """Refuse what the processes of a run cannot do.
+
+    Args:
+        trainer: as made.
+        model: to be run.
+        command: of the command line.
+        shared: ``sync_batchnorm`` of the configuration.
+
+    Raises:
+        ConfigError: the first such thing.
+    """
+    refuse_shared_statistics(trainer, shared)
+    if command == "fit":
+        refuse_split_weights(trainer, model)
+        warn_of_own_statistics(trainer, model, shared)
 
 
 def refuse_shared_statistics(trainer: Trainer, asked: Any) -> None:
@@ -60,6 +79,36 @@ def refuse_split_weights(trainer: Trainer, model: LightningModule) -> None:
             found=type(trainer.strategy).__name__,
             expected=f"one that needs no method configure_model of {type(model).__name__}",
             fix="Use --trainer.strategy fsdp.",
+        )
+
+
+def refuse_numbers_of_whole_weights(
+    path: str, content: Mapping[str, Any], trainer: Trainer, model: LightningModule
+) -> None:
+    """Refuse to go on with FSDP from a run without it, where a part of the network is frozen.
+
+    FSDP numbers what an optimiser remembers by the parameters of the whole task, others by those
+    that are trained.
+
+    Args:
+        path: of the checkpoint.
+        content: of it.
+        trainer: as made.
+        model: to be trained.
+
+    Raises:
+        ConfigError: the numbers mean frozen parameters.
+    """
+    if not isinstance(trainer.strategy, FSDPStrategy):
+        return
+    trained = [parameter.requires_grad for parameter in model.parameters()]
+    groups = [group for state in content["optimizer_states"] for group in state["param_groups"]]
+    if not all(trained[number] for group in groups for number in group["params"]):
+        raise ConfigError(
+            "--ckpt_path",
+            found=f"{path}, of a run without FSDP",
+            expected="one of FSDP, as parts of the network are frozen",
+            fix="Use --trainer.strategy ddp.",
         )
 
 

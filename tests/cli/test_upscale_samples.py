@@ -8,6 +8,7 @@ from tests.helpers.saved_checkpoint import saved
 
 from blindsr.cli.app import main
 from blindsr.tasks import SSRTask
+from blindsr.weights import read_network
 
 SMALL = {
     "kernel_width": 8,
@@ -78,3 +79,18 @@ def test_wrong_numbers_end_in_one_line(words, said, files, capsys):
 def test_a_model_that_draws_none_is_refused(files, capsys):
     assert main(["upscale", "in.png", "-o", "out.png", "--samples", "2"]) == 2
     assert "expected the file of an SSR model" in capsys.readouterr().err
+
+
+def test_caution_of_an_export_tells_the_diffusion_less_blur(files):
+    assert main(["convert", "export", "ssr.ckpt", "--caution", "0.5", "-o", "half.st"]) == 2
+    assert main(["convert", "export", "ssr.ckpt", "--caution", "0.5", "-o", "s.safetensors"]) == 0
+    network, cautious = (
+        read_network(files / name).network().eval() for name in ("ssr.ckpt", "s.safetensors")
+    )
+    lr = torch.rand(1, 3, 9, 11)
+    with torch.no_grad():
+        told = network.estimate_all(lr)
+        half = told._replace(blur=told.blur / 2, lens=told.lens / 2)
+        assert torch.equal(cautious.sample(lr, told), network.sample(lr, half))
+        assert not torch.equal(cautious.sample(lr, told), network.sample(lr, told))
+        assert torch.equal(cautious.estimate(lr).blur, network.estimate(lr).blur)

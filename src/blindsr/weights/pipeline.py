@@ -60,13 +60,14 @@ def part_of(file: NetworkFile, role: kinds.Role) -> NetworkFile:
 
 
 def cautious(file: NetworkFile, share: float) -> NetworkFile:
-    """A pipeline whose restorer is told a share of the estimated sigma.
+    """A pipeline whose restorer, or an SSR whose diffusion, is told a share of estimated sigma.
 
-    The first convolution of the sigma map is linear, so its weights times ``share`` do it. Natural
+    Of a pipeline the first convolution of the sigma map is linear, so its weights times ``share``
+    do it; SSR has a setting. Natural
     softness looks like blur to an estimator; a restorer that removes less of it does less harm.
 
     Args:
-        file: of a blind pipeline, with our own names.
+        file: of a blind pipeline or of SSR, with our own names.
         share: more than 0, at most 1.
 
     Raises:
@@ -75,11 +76,13 @@ def cautious(file: NetworkFile, share: float) -> NetworkFile:
     """
     if not 0 < share <= 1:
         raise ConfigError("share", found=f"{share:g}", expected="more than 0, at most 1")
+    if file.kind == "ssr":
+        return replace(file, settings={**file.settings, "caution": float(share)})
     name = "restorer.blur_conv.weight"
     if not file.is_pipeline or name not in file.state:
         raise WeightsError(
             file.path,
             found="a restorer without sigma" if file.is_pipeline else f"a {file.kind} network",
-            expected="a blind pipeline whose restorer sees sigma",
+            expected="SSR, or a blind pipeline whose restorer sees sigma",
         )
     return replace(file, state={**file.state, name: file.state[name] * share})

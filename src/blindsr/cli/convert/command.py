@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--caution",
         metavar="SHARE",
         type=float,
-        help="of a blind pipeline: tell its restorer this share of the estimated sigma, 0..1; "
+        help="of a blind pipeline or SSR: restore with this share of the estimated sigma, 0..1; "
         "photographs hold softness that is none of the camera's blur",
     )
     export.add_argument(

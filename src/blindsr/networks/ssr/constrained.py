@@ -51,6 +51,8 @@ class ConstrainedNetwork(JointNetwork):
     estimates = ("blur", "blur_scale")
     rmse: Tensor
     sampler: ConstrainedSampler
+    caution: float = 1.0
+    """Share of sigma that samples are drawn with."""
 
     def __init__(
         self,
@@ -136,6 +138,9 @@ class ConstrainedNetwork(JointNetwork):
         Returns:
             (N, 3, H, W) in [0, 1].
         """
+        if self.caution != 1:
+            share = self.caution
+            told = told._replace(blur=share * told.blur, lens=share * told.lens)
         start = self.enlarged(lr)
         channels, height, width = self.noise_size(start)
         source = PositionNoise(seed, number, channels=channels)

@@ -43,6 +43,8 @@ class SSR(ConstrainedNetwork):
             thin lens.
         uncertainty: LR pixels count less where sigma's own error would change them.
         expected_noise: standard deviation of LR's noise; the larger, the weaker the data step.
+        caution: share of sigma that the diffusion and the data step are told; below 1 less blur is
+            removed than was estimated.
 
     Raises:
         ConfigError: an option has an unknown value or is out of range.
@@ -56,6 +58,7 @@ class SSR(ConstrainedNetwork):
         "steps": (1, 1000),
         "kappa": (0, 100),
         "expected_noise": (0, 1),
+        "caution": (0, 1),
     }
 
     def __init__(
@@ -80,6 +83,7 @@ class SSR(ConstrainedNetwork):
         operator: Operator = "gather",
         uncertainty: bool = True,
         expected_noise: float = NOISE,
+        caution: float = 1.0,
     ) -> None:
         super().__init__(
             scale=scale,
@@ -94,6 +98,7 @@ class SSR(ConstrainedNetwork):
             uncertainty=uncertainty,
             expected_noise=expected_noise,
         )
+        self.caution = float(caution)
         self.sampler = ConstrainedSampler(ResidualShift(steps, kappa=kappa), constraint=constraint)
         told = {"lr": tell_lr, "depth": tell_depth, "kernel": tell_kernel}
         self.conditioned = ConditionedDenoiser(

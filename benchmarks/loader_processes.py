@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import gc
 import io
 import os
 import tempfile
@@ -44,7 +45,10 @@ def epoch(root: Path, workers: int, epochs: int, **options: object) -> int:
     data = NYUv2BSR(root=str(root), num_workers=workers, batch_size=5, holdout=0.01, **options)
     data.setup("fit")
     loader = data.train_dataloader()
-    return sum(len(batch["lr"]) for _ in range(epochs) for batch in loader)
+    count = sum(len(batch["lr"]) for _ in range(epochs) for batch in loader)
+    del loader
+    gc.collect()  # its workers end now, not within those of a preparation
+    return count
 
 
 def prepare(folder: Path, workers: int, operator: str) -> int:

@@ -29,7 +29,7 @@ from torch import Tensor
 
 import blindsr
 from blindsr.imaging.files import atomic_path
-from blindsr.imaging.resize import downsample
+from blindsr.imaging.resize import downsample, phase, upsample
 from blindsr.metrics import texture_log2
 from blindsr.metrics.bootstrap import Floats, Interval, mean_interval
 from blindsr.metrics.table import METRICS
@@ -100,13 +100,12 @@ def scores(sr: Tensor, case: Case) -> dict[str, float]:
 def scored(work: Path, name: str, path: str, every: list[Case]) -> dict[str, list[dict]]:
     """Scores of a model by row, from WORK where they are."""
     file = work / f"{name.replace(':', '_').replace(' ', '_')}.json"
-    rows: dict[str, list[dict]] = {BICUBIC: [], name: [], name + KEPT: []}
+    rows: dict[str, list[dict]] = {name: [], name + KEPT: []}
     if file.exists():
         rows = json.loads(file.read_text())
     model = blindsr.load(path) if len(rows[name]) < len(every) else None
     for case in every[len(rows[name]) :]:
         assert model is not None
-        rows[BICUBIC].append(scores(model.upscale(case.lr, strength=0.0), case))
         rows[name].append(scores(model.upscale(case.lr, keep_blur=0.0), case))
         rows[name + KEPT].append(scores(model.upscale(case.lr), case))
         with atomic_path(file) as temporary:
@@ -168,13 +167,13 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     every = list(cases(arguments.folder))
-    rows: dict[str, list[list[dict]]] = {}
+    place = phase(BICUBIC, SCALE)
+    enlarged = [upsample(case.lr, SCALE, phase=place, method="bicubic") for case in every]
+    rows = {BICUBIC: [[scores(sr, case) for sr, case in zip(enlarged, every, strict=True)]]}
     for word in arguments.model:
         name, _, path = word.partition("=")
         for row, values in scored(arguments.work, name, path, every).items():
-            title = row.replace(name, name.partition(":")[0])
-            if row != BICUBIC or BICUBIC not in rows:
-                rows.setdefault(title, []).append(values)
+            rows.setdefault(row.replace(name, name.partition(":")[0]), []).append(values)
     count = len(every) // len(SIGMAS)
     report = [
         f"{datetime.date.today().isoformat()}, {processor()}, torch {torch.__version__}; {count} "

@@ -97,17 +97,20 @@ def scores(sr: Tensor, case: Case) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def scored(work: Path, name: str, path: str, every: list[Case]) -> dict[str, list[dict]]:
-    """Scores of a model by row, from WORK where they are."""
+def scored(
+    work: Path, name: str, path: str, every: list[Case], *, plain: bool
+) -> dict[str, list[dict]]:
+    """Scores of a model by row, from WORK where they are; ``plain`` without ``--keep-blur``."""
     file = work / f"{name.replace(':', '_').replace(' ', '_')}.json"
-    rows: dict[str, list[dict]] = {name: [], name + KEPT: []}
+    rows: dict[str, list[dict]] = {name: []} if plain else {name: [], name + KEPT: []}
     if file.exists():
         rows = json.loads(file.read_text())
     model = blindsr.load(path) if len(rows[name]) < len(every) else None
     for case in every[len(rows[name]) :]:
         assert model is not None
         rows[name].append(scores(model.upscale(case.lr, keep_blur=0.0), case))
-        rows[name + KEPT].append(scores(model.upscale(case.lr), case))
+        if not plain:
+            rows[name + KEPT].append(scores(model.upscale(case.lr), case))
         with atomic_path(file) as temporary:
             temporary.write_text(json.dumps(rows))
         print(f"{name}: {case.picture}, sigma {case.sigma:g}: {rows[name][-1]}", flush=True)
@@ -162,6 +165,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--model", action="append", required=True, metavar="NAME=FILE")
+    parser.add_argument(
+        "--plain",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="as it is alone: a large network takes minutes",
+    )
     parser.add_argument("--rival", help="row with its default of --keep-blur to compare with")
     parser.add_argument("-o", "--out", type=Path)
     arguments = parser.parse_args()
@@ -170,9 +180,10 @@ def main() -> None:
     place = phase(BICUBIC, SCALE)
     enlarged = [upsample(case.lr, SCALE, phase=place, method="bicubic") for case in every]
     rows = {BICUBIC: [[scores(sr, case) for sr, case in zip(enlarged, every, strict=True)]]}
-    for word in arguments.model:
+    for word in (*arguments.plain, *arguments.model):
         name, _, path = word.partition("=")
-        for row, values in scored(arguments.work, name, path, every).items():
+        plain = word in arguments.plain
+        for row, values in scored(arguments.work, name, path, every, plain=plain).items():
             rows.setdefault(row.replace(name, name.partition(":")[0]), []).append(values)
     count = len(every) // len(SIGMAS)
     report = [

@@ -83,6 +83,6 @@ def cautious(file: NetworkFile, share: float) -> NetworkFile:
         raise WeightsError(
             file.path,
             found="a restorer without sigma" if file.is_pipeline else f"a {file.kind} network",
-            expected="SSR, or a blind pipeline whose restorer sees sigma",
+            expected="a blind pipeline whose restorer sees sigma, or SSR",
         )
     return replace(file, state={**file.state, name: file.state[name] * share})

@@ -38,23 +38,24 @@ KEYS = {
     "BlindSRTask": DATA
     | ANNEALED
     | SCORED
-    | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "loss", "compare"},
+    | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "loss", "compare", "tell"},
     "DCLSTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "kernel_size", "latent", "blocks", "groups", "features"}
-    | {"group_skip", "target", "train_kernel_on", "weights", "compare"},
+    | {"group_skip", "target", "train_kernel_on", "weights", "compare", "tell"},
     "DANTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "version", "kernel_size", "code_length", "loops", "blocks", "groups"}
-    | {"features", "group_skip", "kernel_rule", "supervise", "weights", "compare"},
+    | {"features", "group_skip", "kernel_rule", "supervise", "weights", "compare", "tell"},
     "KOALAnetTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "stage", "down_kernel", "up_kernel", "features", "kernel_loss"}
-    | {"border", "weights", "compare"},
+    | {"border", "weights", "compare", "tell"},
     "PBaSRTask": EVERY
     | SCORED
     | {"anchor", "scale", "branches", "recipe", "losses", "blur_losses", "gan", "condition"}
     | {"discriminator_features", "discriminator_weights", "vgg19", "vgg16", "codebook", "compare"}
+    | {"blur_weights"}
     | {"score_branches", "learning_rate", "discriminator_learning_rate", "betas", "halve_at"}
     | {"gradient_clip", "frozen", "max_iterations"},
 }

@@ -277,3 +277,13 @@ def test_trained_checkpoints_are_tested_once_and_again_where_their_bytes_changed
     weights.write_bytes(b"two")
     benchmark(path)
     assert done(calls) == ["test true_seed_0"]
+
+
+def test_a_row_that_tests_the_weights_of_another_is_tested_once(tmp_path, calls):
+    path = write_benchmark(tmp_path, seeds=[0, 1])
+    changed(path, 1, checkpoint="{last:no maps}")
+    assert benchmark(path) == 0
+    assert [one for one in done(calls) if "true" in one] == ["test true_seed_0", "test true_seed_1"]
+    assert benchmark(path) == 0
+    assert benchmark(path, "--join") == 0
+    assert done(calls) == []

@@ -49,7 +49,11 @@ class Job:
             "starts from": {name: digest(job.training) for name, job in self.needs.items()},
         }
         if row.checkpoint:
-            content["checkpoint"] = _identity(self.filled(row.checkpoint))
+            # the weights of another row may not exist yet; its training is in "starts from"
+            ours = any(text[2] for text in placeholders(row.checkpoint))
+            content["checkpoint"] = (
+                row.checkpoint if ours else _identity(self.filled(row.checkpoint))
+            )
         if row.by_seed:
             content["seed"] = self.seed
         if row.trained:

@@ -26,7 +26,16 @@ ROOMS = {"train_count", "val_count", "test_count", "size"}
 KEYS = {
     "NYUv2BSR": EVERY
     | BLUR
-    | {"root", "num_classes", "validation", "holdout", "groups", "pairing", "shards"},
+    | {
+        "root",
+        "num_classes",
+        "validation",
+        "holdout",
+        "groups",
+        "pairing",
+        "shards",
+        "test_pictures",
+    },
     "Scenes": EVERY | BLUR | ROOMS | {"iva", "photographs", "soft_photographs", "test_groups"},
     "HRFolder": EVERY | FOLDER | {"folders", "test", "test_lr"},
     "ReBlurSR": EVERY

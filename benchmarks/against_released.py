@@ -265,7 +265,9 @@ def header(arguments, device, loads, exact):
             f"{max(loads):.0%} (refused above {MOST_LOAD:.0%})",
             f"- torch {torch.__version__}, Python {platform.python_version()}",
             f"- LR {rows}x{columns}, batch {arguments.batch}, {CLASSES} classes, fastest of "
-            f"{arguments.repeats} repeats in which the forms take turns; random weights, the same",
+            f"{arguments.repeats} repeats in which the forms take turns; random weights, the same. "
+            "Such a CMOS multiplies rounding by a large factor (docs/methods/cmos.md): what "
+            "bfloat16 changes says nothing of a trained network",
             "- outputs: largest difference over the largest value; gradients: norm of the "
             f"difference over their norm; in float64, constants alike: {exact:.1e}",
             f"- command: `python {shlex.join(sys.argv)}`",

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import types
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class ConvModule(nn.Module):
         return self.activation(self.bn(self.conv(x)))
 
 
+@cache
 def load(folder):
     """Import the released networks.
 
@@ -89,7 +91,7 @@ def networks(folder, name):
         "CMOS": ("CMOSNet", CMOS(CLASSES, SCALE), "cmos."),
         "RRDB-SFT": ("RRDBNet", RRDBSFT(scale=SCALE), ""),
     }[name]
-    released = getattr(load(Path(folder)), kind)(
+    released = getattr(load(Path(folder).resolve()), kind)(
         nf=64, nb=10, gc=32, scale=SCALE, code_length=CODE, seg_classes=CLASSES
     )
     released.load_state_dict({f"{prefix}{key}": one for key, one in ours.state_dict().items()})

@@ -9,6 +9,7 @@ table if other processes use more than a tenth of the cores, before or during it
 """
 
 import argparse
+import copy
 import datetime
 import gc
 import os
@@ -16,7 +17,6 @@ import platform
 import shlex
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from released_cmos import CLASSES, SCALE, networks
 from torch.nn.functional import cross_entropy, l1_loss
 
 from blindsr.errors import BlindSRError
+from blindsr.imaging.files import atomic_path
 from blindsr.losses import blur_semantic_losses
 from blindsr.networks import accelerate
 from blindsr.networks.cmos import IMAGENET_MEAN, IMAGENET_STD
@@ -101,85 +102,51 @@ class Form:
         return found
 
 
-def cases(folder, device):
-    """Forms by what they do, the released one first."""
+def released_maps(network, lr, *_):
+    return network(lr, None, None)
 
-    def released_sr(network, lr, blur, seg):
-        return network(lr, blur, seg[:, None].to(lr.dtype))[0]
 
-    def released_maps(network, lr, *_):
-        return network(lr, None, None)
+def released_sr(network, lr, blur, seg):
+    return network(lr, blur, seg[:, None].to(lr.dtype))[0]
 
-    def ours_sr(network, lr, blur, seg):
-        return network(lr, blur, seg)
 
-    def ours_maps(network, lr, *_):
-        return network(lr)
+def maps_of_lr(network, lr, *_):
+    return network(lr)
 
-    def sr_alone(network, lr, *_):
-        found = network(lr)
-        return found[0] if isinstance(found, tuple) else found
 
-    calls = {
-        "CMOS": (released_maps, ours_maps),
-        "RRDB-SFT": (released_sr, ours_sr),
-        "blind": (sr_alone, sr_alone),
-    }
+def sr_of_maps(network, lr, blur, seg):
+    return network(lr, blur, seg)
 
-    def made(name, form):
-        torch.manual_seed(0)  # the same weights each time
-        theirs, ours = networks(folder, name)
-        return (theirs if form == "released" else ours).to(device).eval()
 
-    for name, (theirs, ours) in calls.items():
+def sr_of_lr(network, lr, *_):
+    found = network(lr)
+    return found[0] if isinstance(found, tuple) else found
 
-        def fast(name=name):
-            return accelerate(made(name, "ours"))
 
-        title = {"blind": "Whole pipeline, forward"}.get(name, f"{name}, forward")
-        yield (
-            title,
-            "forward",
-            [
-                partial(Form, "released, float32", made(name, "released"), theirs),
-                partial(Form, "ours, float32", made(name, "ours"), ours),
-                partial(Form, "ours, float32, `accelerate`", fast(), ours, channels_last=True),
-                partial(
-                    Form,
-                    "ours, bfloat16, `accelerate`",
-                    fast(),
-                    ours,
-                    channels_last=True,
-                    half=True,
-                ),
-            ],
-        )
-    theirs, ours = calls["CMOS"]
-    yield (
-        "CMOS, training step",
-        "step",
-        [
-            partial(Form, "released, float32", made("CMOS", "released"), theirs, training=True),
-            partial(Form, "ours, float32", made("CMOS", "ours"), ours, training=True),
-            partial(
-                Form,
-                "ours, float32, channels last",
-                made("CMOS", "ours"),
-                ours,
-                channels_last=True,
-                training=True,
-            ),
-            partial(
-                Form,
-                "ours, bfloat16, channels last",
-                made("CMOS", "ours"),
-                ours,
-                channels_last=True,
-                half=True,
-                training=True,
-            ),
-        ],
-    )
+CASES = (
+    ("CMOS, forward", "CMOS", "forward", released_maps, maps_of_lr),
+    ("RRDB-SFT, forward", "RRDB-SFT", "forward", released_sr, sr_of_maps),
+    ("Whole pipeline, forward", "blind", "forward", sr_of_lr, sr_of_lr),
+    ("CMOS, training step", "CMOS", "step", released_maps, maps_of_lr),
+)
+"""Title, networks, what is timed, and how the released and our network are called."""
+
+
+def forms_of(case, folder, device):
+    """The released form of a case first, then ours."""
+    _, name, action, released_call, call = case
+    torch.manual_seed(0)
+    released, ours = (one.to(device).eval() for one in networks(folder, name))
+    training = action == "step"
+    faster = ours if training else accelerate(ours)
+    how = "channels last" if training else "`accelerate`"
+    last = {"channels_last": True, "training": training}
+    return [
+        Form("released, float32", released, released_call, training=training),
+        Form("ours, float32", copy.deepcopy(ours), call, training=training),
+        Form(f"ours, float32, {how}", copy.deepcopy(faster), call, **last),
+        Form(f"ours, bfloat16, {how}", faster, call, half=True, **last),
+    ]
 
 
 def differences(forms, action, sample):
@@ -212,8 +179,8 @@ def exact_difference(folder, size=(64, 96)):
         for one in (IMAGENET_MEAN, IMAGENET_STD)
     )
     forms = [
-        Form("", theirs, lambda network, lr, *_: network(lr, None, None), training=True),
-        Form("", ours, lambda network, lr, *_: network(lr), training=True),
+        Form("", theirs, released_maps, training=True),
+        Form("", ours, maps_of_lr, training=True),
     ]
     lr, blur, seg = inputs(2, size, torch.device("cpu"))
     before = torch.get_default_dtype()
@@ -291,10 +258,11 @@ def main():
     loads, parts = [require_idle()], []
     try:
         exact = exact_difference(arguments.folder)
-        for title, action, makers in cases(arguments.folder, device):
+        for case in CASES:
+            title, _, action, *_ = case
             if arguments.only and not any(word in title for word in arguments.only):
                 continue
-            forms = [make() for make in makers]
+            forms = forms_of(case, arguments.folder, device)
             difference = differences(forms, action, sample)
             for threads in arguments.threads:
                 torch.set_num_threads(threads)
@@ -302,15 +270,14 @@ def main():
                 loads.append(require_idle())
                 parts.append(table(title, threads, forms, seconds, difference, action))
                 print(parts[-1], flush=True)
-            del forms, makers
+            del forms
             gc.collect()
     except BlindSRError as error:
         sys.exit(f"error: {error}")
     if arguments.output:
         report = "\n\n".join([header(arguments, device, loads, exact), *parts]) + "\n"
-        partial_file = arguments.output.with_name(arguments.output.name + ".partial")
-        partial_file.write_text(report, encoding="utf-8")
-        partial_file.replace(arguments.output)
+        with atomic_path(arguments.output) as temporary:
+            temporary.write_text(report, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from blindsr.metrics.consistency import ConsistentScores
 from blindsr.networks import SSR
 from blindsr.networks.settings.build import build
 from blindsr.networks.ssr.amf import Fusion
-from blindsr.networks.ssr.constrained import NOISE, ConstrainedNetwork, known
+from blindsr.networks.ssr.constrained import NOISE, ConstrainedNetwork, distance, known
 from blindsr.networks.ssr.svkr import KernelEstimate
 from blindsr.types import Batch, Estimate, counted
 
@@ -252,7 +252,7 @@ class SSRTask(JointTask):
         self.require(batch, "depth")
         return LayeredOperator(
             blur,
-            1 / (relative_inverse_depth(batch["depth"][images]) + 0.1),  # their order counts
+            distance(relative_inverse_depth(batch["depth"][images])),
             scale=network.scale,
             sigma_max=network.sigma_max,
             downsampler=network.downsampler,

@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from blindsr.degradation.paired import Operator
 from blindsr.diffusion.sampler import ConstrainedSampler, Constraint
 from blindsr.errors import ConfigError
-from blindsr.networks.ssr.constrained import ConstrainedNetwork, known
+from blindsr.networks.ssr.constrained import ConstrainedNetwork, cautious, known
 from blindsr.networks.ssr.svkr import KernelEstimate
 from blindsr.types import Batch
 
@@ -100,8 +100,7 @@ class Variant:
             )
             scale = torch.full_like(blur, _LAPLACE * self.map_error).log()
             told = told._replace(blur=blur, lens=blur, log_scale=scale)
-        share = self.caution
-        return told._replace(blur=share * told.blur, lens=share * told.lens)
+        return cautious(told, self.caution)
 
     def varied(self, network: ConstrainedNetwork) -> ConstrainedNetwork:
         """The same weights with other settings.

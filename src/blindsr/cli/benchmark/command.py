@@ -127,7 +127,7 @@ def _write(plan: Plan, jobs: Sequence[Job], console: Console) -> bool:
     from blindsr.imaging.files import atomic_path
 
     from .by_group import as_group_table
-    from .curves import curves_markdown, curves_picture
+    from .curves import curves_markdown, curves_picture, logged_by
     from .report import as_json, make_report
     from .tables import as_markdown, as_picture, as_tables, notes_of
 
@@ -141,14 +141,15 @@ def _write(plan: Plan, jobs: Sequence[Job], console: Console) -> bool:
         console.print(table)
     for note in notes_of(report):
         console.print(printable(note))
+    logged = logged_by(plan, jobs)
     files = {
-        "table.md": as_markdown(report) + curves_markdown(plan, jobs),
+        "table.md": as_markdown(report) + curves_markdown(logged),
         "table.json": json.dumps(as_json(report), indent=2) + "\n",
     }
     for name, text in files.items():
         with atomic_path(plan.out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    figures = {"table.png": as_picture(report), "curves.png": curves_picture(plan, jobs)}
+    figures = {"table.png": as_picture(report), "curves.png": curves_picture(plan.title, logged)}
     drawn = {name: figure for name, figure in figures.items() if figure is not None}
     for name, figure in drawn.items():
         with atomic_path(plan.out / name) as temporary:

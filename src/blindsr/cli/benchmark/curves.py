@@ -28,6 +28,10 @@ ITERATIONS, STEP = "iterations", "step"
 """Columns of ``metrics.csv`` that count; the first is that of trainings with several optimisers."""
 
 
+Logged = dict[str, dict[str, list[dict[float, float]]]]
+"""By logged name and row, for each seed the value by iteration."""
+
+
 class Ends(NamedTuple):
     """The last point of a curve by seed."""
 
@@ -64,10 +68,10 @@ def by_hundredths(curve: Mapping[float, float], end: float) -> Floats:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def curves_of(plan: Plan, jobs: Sequence[Job]) -> dict[str, dict[str, Curve]]:
-    """Curves by logged name and row, over the finished seeds of rows that are shown."""
+def curves_of(logged: Logged) -> dict[str, dict[str, Curve]]:
+    """Curves by logged name and row, over the seeds."""
     found: dict[str, dict[str, Curve]] = {}
-    for name, by_row in _logged(plan, jobs).items():
+    for name, by_row in logged.items():
         for row, curves in by_row.items():
             end = max(max(curve) for curve in curves) or 1.0
             runs = np.array([by_hundredths(curve, end) for curve in curves])
@@ -79,18 +83,18 @@ def curves_of(plan: Plan, jobs: Sequence[Job]) -> dict[str, dict[str, Curve]]:
     return found
 
 
-def ends_of(plan: Plan, jobs: Sequence[Job]) -> list[Ends]:
+def ends_of(logged: Logged) -> list[Ends]:
     """The last values of all curves, seed by seed."""
     return [
         Ends(name, row, tuple(curve[max(curve)] for curve in curves))
-        for name, by_row in _logged(plan, jobs).items()
+        for name, by_row in logged.items()
         for row, curves in by_row.items()
     ]
 
 
-def _logged(plan: Plan, jobs: Sequence[Job]) -> dict[str, dict[str, list[dict[float, float]]]]:
-    """What finished trainings logged under the plan's names, by name and row."""
-    found: dict[str, dict[str, list[dict[float, float]]]] = {}
+def logged_by(plan: Plan, jobs: Sequence[Job]) -> Logged:
+    """What finished trainings of rows that are shown logged under the plan's names."""
+    found: Logged = {}
     for job in jobs:
         if not (job.row.shown and job.row.trained) or finished(job) is None:
             continue
@@ -100,20 +104,19 @@ def _logged(plan: Plan, jobs: Sequence[Job]) -> dict[str, dict[str, list[dict[fl
     return found
 
 
-def curves_picture(plan: Plan, jobs: Sequence[Job]) -> Figure | None:
+def curves_picture(title: str, logged: Logged) -> Figure | None:
     """All curves in one picture; ``None`` where no training logged any of them."""
-    panels = curves_of(plan, jobs)
-    if not panels:
+    if not logged:
         return None
-    return draw_curves(f"{plan.title}: mean and range over the seeds", panels)
+    return draw_curves(f"{title}: mean and range over the seeds", curves_of(logged))
 
 
-def curves_markdown(plan: Plan, jobs: Sequence[Job]) -> str:
+def curves_markdown(logged: Logged) -> str:
     """The last values of the curves as a section of the table; empty for none."""
     lines = [
         f"| {end.name} | {end.row} | {np.mean(end.values):.4g} "
         f"| {min(end.values):.4g} to {max(end.values):.4g} |"
-        for end in ends_of(plan, jobs)
+        for end in ends_of(logged)
     ]
     if not lines:
         return ""

@@ -156,11 +156,7 @@ def _row(
     if "config" not in content:
         raise ConfigError(f"{path}: {place[:-1]}", found="no config", expected="config or rival")
     settings: dict[str, Any] = {
-        **{
-            key: content[key]
-            for key in ("checkpoint", "train", "against", "shown")
-            if key in content
-        },
+        **{key: content[key] for key in OWN if key in content},
         **{key: source[key] for source in (shared, content) for key in SINGLE if key in source},
         **{key: {**shared.get(key, {}), **content.get(key, {})} for key in VALUES},
         **{key: _files(path, place, content, shared, key) for key in FILES},

@@ -24,7 +24,7 @@ import numpy as np
 from blindsr import __version__
 from blindsr.data.files.disk import disk_errors
 from blindsr.data.files.manifest import FORMAT_VERSION, MANIFEST, PARTIAL, read_json, write_json
-from blindsr.data.files.masks import read_mask
+from blindsr.data.files.masks import Mask, read_mask
 from blindsr.data.files.pairing import pair, stems
 from blindsr.data.pbasr.reblursr_labels import FILES, VALUES, Label
 from blindsr.errors import DataError, FileError
@@ -157,7 +157,9 @@ class _Making:
         if not taken:
             self._give_up()
         rows = _split(taken, self.picks)
-        write_json(self.out / RECORD, {row.name: checksum(self.out, row.name) for row in rows})
+        write_json(
+            self.out / RECORD, {row.name: checksum(mask_of(self.out, row.name)) for row in rows}
+        )
         write_labels(self.out, rows)
         write_json(self.out / MANIFEST, manifest)
         (self.out / PARTIAL).unlink(missing_ok=True)
@@ -211,9 +213,14 @@ def _split(rows: Sequence[Row], picks: Picks) -> list[Row]:
     ]
 
 
-def checksum(out: Path, name: str) -> int:
+def mask_of(out: Path, name: str) -> Mask:
+    """The mask of a picture of the set."""
+    return read_mask(out / MASK / f"{name}.png")
+
+
+def checksum(mask: Mask) -> int:
     """Of the mask's pixels, so that saving it again changes nothing."""
-    return zlib.crc32(read_mask(out / MASK / f"{name}.png").tobytes())
+    return zlib.crc32(mask.tobytes())
 
 
 def write_labels(out: Path, rows: Sequence[Row]) -> None:

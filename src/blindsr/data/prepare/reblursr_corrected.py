@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from blindsr.data.files.disk import disk_errors
-from blindsr.data.files.masks import read_mask
 from blindsr.data.files.pairing import stems
 from blindsr.errors import DataError, FileError
 
-from .reblursr import HR, MASK, RECORD, checksum, write_labels
+from .reblursr import HR, MASK, RECORD, checksum, mask_of, write_labels
 from .reblursr_rows import LABELS, MANUAL, Row, area_of, read_rows
 
 LEFT_OUT = "left_out"
@@ -48,11 +47,10 @@ def correct_reblursr(out: str | Path) -> list[Row]:
 
 
 def _corrected(out: Path, row: Row, record: Mapping[str, int]) -> Row:
-    path = out / MASK / f"{row.name}.png"
-    mask = read_mask(path)
-    share = 100 * float((mask == 0).mean())
-    if checksum(out, row.name) == record.get(row.name):
+    mask = mask_of(out, row.name)
+    if checksum(mask) == record.get(row.name):
         return row  # with the area that the user may have named
+    share = 100 * float((mask == 0).mean())
     return row.changed(mask=MANUAL, share=share, area=area_of(share))
 
 

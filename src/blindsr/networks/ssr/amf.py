@@ -34,6 +34,11 @@ class Modalities(NamedTuple):
     """(N, 1, H, W) logarithm of the Laplace scale of sigma's error."""
 
 
+def told(*, lr: bool, depth: bool, kernel: bool) -> tuple[str, ...]:
+    """Names of the modalities that are switched on."""
+    return tuple(name for name, on in (("lr", lr), ("depth", depth), ("kernel", kernel)) if on)
+
+
 class AMF(nn.Module):
     """Modalities and the step -> features at half and at a quarter of HR size.
 

@@ -138,9 +138,7 @@ class ConstrainedNetwork(JointNetwork):
         Returns:
             (N, 3, H, W) in [0, 1].
         """
-        if self.caution != 1:
-            share = self.caution
-            told = told._replace(blur=share * told.blur, lens=share * told.lens)
+        told = cautious(told, self.caution)
         start = self.enlarged(lr)
         channels, height, width = self.noise_size(start)
         source = PositionNoise(seed, number, channels=channels)
@@ -199,7 +197,7 @@ class ConstrainedNetwork(JointNetwork):
         if self.operator == "layered":  # one error for a picture: sigma stays a function of depth
             error = error.mean(dim=(1, 2, 3), keepdim=True)
             sigma = (told.lens + error).clamp(0, self.sigma_max)
-            return LayeredOperator(sigma, 1 / (told.depth + 0.1), merge_coc=0.5, **options)
+            return LayeredOperator(sigma, distance(told.depth), merge_coc=0.5, **options)
         return BlurOperator((told.blur + error).clamp(0, self.sigma_max), **options)
 
     def weight_of(
@@ -216,6 +214,18 @@ class ConstrainedNetwork(JointNetwork):
             return data_weight(noise + measurement_variance(x0, operator, moved), rmse)
 
         return weight
+
+
+def cautious(told: KernelEstimate, share: float) -> KernelEstimate:
+    """The estimate with a share of its sigma."""
+    if share == 1:
+        return told
+    return told._replace(blur=share * told.blur, lens=share * told.lens)
+
+
+def distance(depth: Tensor) -> Tensor:
+    """Inverse depth in [0, 1] -> what an operator with occlusion sorts by: order alone counts."""
+    return 1 / (depth + 0.1)
 
 
 def known(blur: Tensor, depth: Tensor | None = None) -> KernelEstimate:

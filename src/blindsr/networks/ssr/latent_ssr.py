@@ -17,7 +17,7 @@ from blindsr.errors import ConfigError
 from blindsr.imaging.resize import Downsampler
 from blindsr.imaging.tiling import Planes, Tile, blend, split
 
-from .amf import AMF, MULTIPLE, Fusion, Modalities
+from .amf import AMF, MULTIPLE, Fusion, Modalities, told
 from .conditioned import padded
 from .constrained import NOISE, ConstrainedNetwork
 from .frozen_diffusion import FrozenDiffusion
@@ -114,12 +114,11 @@ class LatentSSR(ConstrainedNetwork):
         self.sampler: ConstrainedSampler[LatentSchedule] = ConstrainedSampler(
             schedule, constraint=constraint
         )
-        told = {"lr": tell_lr, "depth": tell_depth, "kernel": tell_kernel}
         self.amf = AMF(
             scale=scale,
             steps=steps,
             widths=(width, 2 * width),
-            modalities=tuple(name for name, used in told.items() if used),
+            modalities=told(lr=tell_lr, depth=tell_depth, kernel=tell_kernel),
             fusion=fusion,
         )
         self.ladder = Ladder((width, 2 * width), frozen.factor, frozen.channels)

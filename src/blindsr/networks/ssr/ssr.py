@@ -13,7 +13,7 @@ from blindsr.diffusion.sampler import ConstrainedSampler, Constraint
 from blindsr.diffusion.shifting import ResidualShift
 from blindsr.imaging.resize import Downsampler
 
-from .amf import Fusion, Modalities
+from .amf import Fusion, Modalities, told
 from .conditioned import ConditionedDenoiser
 from .constrained import NOISE, ConstrainedNetwork
 from .svkr import KernelEstimate
@@ -100,13 +100,12 @@ class SSR(ConstrainedNetwork):
         )
         self.caution = float(caution)
         self.sampler = ConstrainedSampler(ResidualShift(steps, kappa=kappa), constraint=constraint)
-        told = {"lr": tell_lr, "depth": tell_depth, "kernel": tell_kernel}
         self.conditioned = ConditionedDenoiser(
             scale=scale,
             steps=steps,
             width=width,
             blocks=blocks,
-            modalities=tuple(name for name, used in told.items() if used),
+            modalities=told(lr=tell_lr, depth=tell_depth, kernel=tell_kernel),
             fusion=fusion,
         )
 

@@ -91,15 +91,21 @@ def test_at_the_same_time_and_more_shards_than_pictures(
     assert contents(tmp_path / "out") == whole
 
 
+@pytest.mark.parametrize("first", ["looked", "came in"])
 def test_another_shard_comes_in_between_two_looks(
-    prepare: Prepare, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepare: Prepare,
+    whole: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first: str,
 ) -> None:
     looks, out = claim._holds_files, tmp_path / "out"
 
     def look(folder: Path) -> bool:
         monkeypatch.setattr(claim, "_holds_files", looks)
+        before = looks(folder)
         prepare(out, shard="1/2")
-        return looks(folder)
+        return before if first == "looked" else looks(folder)
 
     monkeypatch.setattr(claim, "_holds_files", look)
     prepare(out, shard="2/2")

@@ -48,9 +48,10 @@ def claim_folder(
     if out.exists() and not out.is_dir():
         raise DataError(out, found="a file", expected="a folder", fix="Give another --out")
     remove_temporary(out)
-    # looked at again where there are files: another shard may have come in between
     looked = _held(out, read=not overwrite)
-    if looked is None and _holds_files(out):
+    # asked once, and looked at again where there are files: another shard may come in at any time
+    occupied = looked is None and _holds_files(out)
+    if occupied:
         looked = _held(out, read=not overwrite)
     place, held = looked or (None, {})
     emptying = bool(held.get("emptying"))
@@ -70,7 +71,7 @@ def claim_folder(
         _same_settings(place, held, plan["settings"])
         if (place.name == MANIFEST and finished()) or held == json.loads(json.dumps(plan)):
             return
-    elif _holds_files(out):
+    elif occupied:
         raise DataError(
             out,
             found="a folder that holds files",

@@ -170,21 +170,27 @@ def _add_common(parser: argparse.ArgumentParser, *, sigma_max: float, seconds: s
     )
     add("--seed", type=int, default=0, metavar="N", help="of focus, sigma and VA/IVA choice [0]")
     add("--workers", type=int, metavar="N", help="processes; 0 = this one [all cores]")
-    add(
-        "--shard",
-        default="1/1",
-        metavar="I/N",
-        help="make every N-th frame, for the jobs of a cluster: N runs share --out [1/1]",
-    )
+    _add_shard(parser, "make every N-th frame")
     add("--overwrite", action="store_true", help="replace the data set that --out holds")
 
 
 def _add_shards(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", type=_path, metavar="DIR", help="folder that holds train")
-    add("--out", required=True, type=_path, metavar="FOLDER", help="for train-*.tar, shards.json")
-    add("--megabytes", type=int, default=256, metavar="N", help="of a shard [256]")
+    add("--out", required=True, type=_path, metavar="FOLDER", help="folder to write, new or empty")
+    add("--megabytes", type=int, default=256, metavar="N", help="of a file [256]")
     add("--scale", type=int, metavar="N", help="HR over LR [manifest, or 4]")
+    _add_shard(parser, "write every N-th file")
+    add("--overwrite", action="store_true", help="replace the shards that --out holds")
+
+
+def _add_shard(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--shard",
+        default="1/1",
+        metavar="I/N",
+        help=f"{what}, for the jobs of a cluster: N runs share --out [1/1]",
+    )
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -250,8 +256,14 @@ def _shards(arguments: argparse.Namespace) -> int:
             arguments.out,
             megabytes=arguments.megabytes,
             scale=arguments.scale,
+            shard=arguments.shard,
+            overwrite=arguments.overwrite,
             progress=tell,
         )
+    if index is None:
+        line = f"shard {arguments.shard} of {arguments.out} is done, others are missing"
+        console.print(line, soft_wrap=True, markup=False)
+        return 0
     files = len({shard for _, shard, _ in index["samples"]})
     line = f"{len(index['samples'])} pictures in {files} shards: set data.shards to {arguments.out}"
     console.print(line, soft_wrap=True, markup=False)

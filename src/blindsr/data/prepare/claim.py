@@ -100,7 +100,7 @@ def _holds_files(out: Path) -> bool:
 
 
 def _remove_files(out: Path) -> None:
-    """Remove every picture and array where a preparation puts them; other files stay."""
+    """Remove every file where a preparation puts it; other files stay."""
     splits = [out / split for split in SPLITS]
     parents = splits + [group for split in splits for group in split.glob("Group*")]
     for folder in (found for parent in parents for name in FOLDERS for found in parent.glob(name)):
@@ -108,6 +108,8 @@ def _remove_files(out: Path) -> None:
             path.unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
+    for path in [*out.glob("train-*.tar"), *out.glob("packed/train-*.tar.json")]:
+        path.unlink()
 
 
 def _same_settings(path: Path, content: dict[str, Any], settings: dict[str, Any]) -> None:

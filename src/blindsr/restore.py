@@ -89,7 +89,9 @@ class Restorer(HubModel):
             ConfigError: if there is none.
         """
         abilities.require_upscaler(self._model, None, None)
-        return Restorer(replace(self._model, estimator=None))
+        upscaler = self._model.upscaler
+        alone = None if upscaler is None else upscaler.told or upscaler
+        return Restorer(replace(self._model, estimator=None, upscaler=alone))
 
     @property
     def title(self) -> str:

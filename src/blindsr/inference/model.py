@@ -55,6 +55,8 @@ class Upscaler:
     """Its part that takes means over the whole picture, run alone to collect them."""
     samples: SampledRun | None = None
     """It draws samples: ``run`` is this."""
+    told: Upscaler | None = None
+    """Its restorer alone, which is told maps; ``None`` where this is it."""
     auto: Precision = "float32"
     """What precision ``"auto"`` is, on the device where it is."""
 

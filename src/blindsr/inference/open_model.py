@@ -125,11 +125,25 @@ def engine_parts(
         else:
             upscaler = Upscaler(lambda lr: copy.restore(lr)[0], needs)
     if "restorer" in named:
-        needs, copy = kinds.tile_needs(named["restorer"]), copies["restorer"]
-        condition = copy.encode if needs.picture_means else None
-        told_max, auto = getattr(network, "told_max", None), _auto(named["restorer"], device)
-        upscaler = Upscaler(copy, needs, copy.needs, told_max, condition, auto=auto)
+        upscaler = _restoring(network, fast, device)
     return estimator, upscaler
+
+
+def _restoring(network: Any, fast: Any, device: torch.device) -> Upscaler:
+    """The restorer of a pipeline, or one alone, that is told maps.
+
+    One that is told kernels runs behind its estimator, tile by tile: a kernel for each pixel of a
+    strip would take more memory than the tiles do.
+    """
+    own, copy = (kinds.networks(one)["restorer"] for one in (network, fast))
+    needs = kinds.tile_needs(own)
+    condition = copy.encode if needs.picture_means else None
+    told_max, auto = getattr(network, "told_max", None), _auto(own, device)
+    told = Upscaler(copy, needs, copy.needs, told_max, condition, auto=auto)
+    if not getattr(network, "tells_kernels", False):
+        return told
+    both = kinds.tile_needs(network.estimator).before(needs)
+    return Upscaler(lambda lr: fast(lr)[0], both, told=told)
 
 
 def _auto(restorer: kinds.Network, device: torch.device) -> Precision:

@@ -62,6 +62,23 @@ class TileNeeds(NamedTuple):
     """It takes means over the whole picture, see
     :class:`~blindsr.networks.blocks.whole_picture.PictureMeans`."""
 
+    def before(self, other: TileNeeds) -> TileNeeds:
+        """Of this network and another in the same tile, which is told what this one finds there.
+
+        Where the other one looks this one has its whole context, too.
+        """
+        rows, columns = zip(self.multiple, other.multiple, strict=True)
+        ramp = self.overlap // 2 if self.ramp is None else self.ramp
+        return TileNeeds(
+            (math.lcm(*rows), math.lcm(*columns)),
+            other.overlap + 4 * math.ceil((self.overlap - ramp) / 4),
+            other.overlap // 2 if other.ramp is None else other.ramp,
+            max(self.minimum, other.minimum),
+            self.bytes_per_pixel + other.bytes_per_pixel,
+            # means would have to be collected of both at once
+            whole=any((self.whole, other.whole, self.picture_means, other.picture_means)),
+        )
+
 
 def cmos_needs(network: CMOS) -> TileNeeds:
     """Windows at all four scales of the backbone."""

@@ -92,7 +92,7 @@ def test_a_file_that_is_gone_is_written_again(
 
 
 def test_other_pictures_and_settings_are_refused_or_replace(
-    bsr: Path, whole: dict[str, bytes], tmp_path: Path
+    bsr: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "whole"
     line = one_line(lambda: prepare_shards(bsr, out, megabytes=10**6, shard="1/2"), out / MANIFEST)
@@ -102,6 +102,13 @@ def test_other_pictures_and_settings_are_refused_or_replace(
     with pytest.raises(DataError, match="made with pictures = 5, expected 4"):
         prepare_shards(bsr, out)
     assert contents(out) == whole
+    write = shards._write_tar
+
+    def looked(path: Path, *rest: object) -> object:
+        assert not (path.parent / INDEX).exists()  # of files that are replaced
+        return write(path, *rest)
+
+    monkeypatch.setattr(shards, "_write_tar", looked)
     prepare_shards(bsr, out, overwrite=True)
     prepare_shards(bsr, tmp_path / "new")
     assert contents(out) == contents(tmp_path / "new")

@@ -108,8 +108,9 @@ def _remove_files(out: Path) -> None:
             path.unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
-    for path in [*out.glob("train-*.tar"), *out.glob("packed/train-*.tar.json")]:
-        path.unlink()
+    for pattern in ("shards.json", "train-*.tar", "packed/train-*.tar.json"):
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 def _same_settings(path: Path, content: dict[str, Any], settings: dict[str, Any]) -> None:

@@ -13,15 +13,15 @@ from tests.helpers.pbasr_configuration import tiny_config
 SCRIPT = str(REPOSITORY / "tests/integration/run_main.py")
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
 UNEVEN = ["--data.test_count", "3", "--data.val_count", "3", "--data.eval_batch_size", "1"]
-RESTORERS = ("rrdb_sft", "blind", "dan", "koalanet", "ssr", "pbasr")
+ESTIMATORS = ("cmos", "manet")
+RESTORERS = ("rrdb_sft", "blind", "dan", "dcls", "koalanet", "ssr", "pbasr")
 
 
 @pytest.fixture(scope="session")
 def two(tmp_path_factory):
     """Folder of what two processes trained, three scenes each epoch and rank, and tested."""
     folder = tmp_path_factory.mktemp("two_processes")
-    write_config(folder, "ddp", pictures=True, max_epochs=1)
-    for model in RESTORERS[:-1]:
+    for model in (*ESTIMATORS, *RESTORERS[:-1]):
         write_config(folder, model, model, pictures=True, max_epochs=1)
     states = {
         "class_path": "tests.integration.rank_state.RankState",
@@ -32,7 +32,7 @@ def two(tmp_path_factory):
     # before any training: a worker that is forked while a thread of autograd begins or ends can
     # wait for ever in Python 3.11
     commands += ["--then", "call", "samples", str(folder)]
-    for name in ("ddp", *RESTORERS):
+    for name in (*ESTIMATORS, *RESTORERS):
         last = ["--ckpt_path", str(folder / "logs" / name / "version_0/checkpoints/last.ckpt")]
         words = ["-c", str(folder / f"{name}.yaml"), *UNEVEN, *TWO]
         commands += ["--then", "fit", *words, "--data.batch_size", "1"]
@@ -44,7 +44,7 @@ def two(tmp_path_factory):
         capture_output=True,
         text=True,
         check=False,
-        timeout=550,
+        timeout=900,
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": paths},
     )

@@ -15,12 +15,23 @@ from tests.helpers.configurations import write_config
 
 from blindsr.cli.training.command import main
 from blindsr.cli.training.refused import refused
+from blindsr.losses import kernel_l1
 from blindsr.networks import CMOS
-from blindsr.tasks import RRDBSFTTask, SSRTask, SVKRTask
+from blindsr.tasks import (
+    DANTask,
+    DCLSTask,
+    KOALAnetTask,
+    MANetTask,
+    RRDBSFTTask,
+    SSRTask,
+    SVKRTask,
+)
+from blindsr.types import DataFacts
 
 SCRIPT = str(REPOSITORY / "tests/integration/run_main.py")
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.num_workers", "0"]
 STATED_SECONDS = 30  # in docs/guides/several_gpus.md
+SCENES = DataFacts(scale=4, phase=0.0, downsampler="sfold", sigma_max=5.0, window_taps=21)
 
 
 def environment():
@@ -113,6 +124,16 @@ def loss_of_rrdb_sft(task, first, second):
     return torch.nn.functional.l1_loss(task(batch["lr"], batch["blur"]), batch["hr"])
 
 
+def loss_of_manet(task, first, second):
+    batch = joined(first, second)
+    return 100 * kernel_l1(task.network(batch["lr"]), task.target(batch["blur"]))
+
+
+def loss_of_joint(task, first, second):
+    task.facts = SCENES
+    return sum(task.losses(joined(first, second)).values())
+
+
 def loss_of_svkr(task, first, second):
     batch = joined(first, second)
     parts = task.losses(batch, task.network.iterate(batch["lr"]))
@@ -130,6 +151,10 @@ def loss_of_ssr(task, first, second):
 
 RECORDED = {
     "rrdb_sft": (RRDBSFTTask, loss_of_rrdb_sft),
+    "manet": (MANetTask, loss_of_manet),
+    "dcls": (DCLSTask, loss_of_joint),
+    "dan": (DANTask, loss_of_joint),
+    "koalanet": (KOALAnetTask, loss_of_joint),
     "svkr": (SVKRTask, loss_of_svkr),
     "ssr": (SSRTask, loss_of_ssr),
 }

@@ -8,6 +8,7 @@ from tests.helpers.saved_checkpoint import saved
 from blindsr.errors import ConfigError
 from blindsr.inference.kernelgan.fitting import fit_predict
 from blindsr.tasks import DANTask, KernelGANTask, RRDBSFTTask
+from blindsr.types import Estimate
 
 
 class Large(Fake):
@@ -43,6 +44,29 @@ def test_each_picture_is_learnt_from_alone_and_its_map_scored(tmp_path):
         psnr.append((float(own.compute()["psnr"]), float(scored.compute()["psnr"])))
     expected = torch.tensor(psnr).mean(dim=0).tolist()
     assert [scores["test/psnr"], scores["test/test/one restorer/psnr"]] == pytest.approx(expected)
+
+
+def test_kernels_of_different_sizes_come_in_one_estimate(tmp_path, monkeypatch):
+    """Each in the middle, in every LR pixel."""
+    data, kernels = Large(count=2), iter([torch.rand(5, 5), torch.rand(3, 3)])
+
+    def learnt(lr, scale, **_):
+        hr = torch.zeros(1, 1, 4 * lr.shape[2], 4 * lr.shape[3])
+        own = next(kernels).reshape(1, -1, 1, 1).expand(1, -1, *lr.shape[2:])
+        seen.append(own)
+        return hr.expand(-1, 3, -1, -1), Estimate(blur=hr, kernels=own)
+
+    seen = []
+    monkeypatch.setattr("blindsr.tasks.kernelgan.fit_predict", learnt)
+    model = KernelGANTask(steps=1)
+    model.facts = data.facts
+    lr = torch.stack([data.sample(index)["lr"] for index in range(2)])
+    found = model(lr)[1].kernels
+    assert found.shape == (2, 25, *lr.shape[2:])
+    assert torch.equal(found[:1], seen[0])
+    middle = found[1].view(5, 5, *lr.shape[2:])[1:-1, 1:-1]
+    assert torch.equal(middle.flatten(0, 1), seen[1][0])
+    torch.testing.assert_close(found[1].sum(0), seen[1][0].sum(0))
 
 
 def test_a_training_is_refused(tmp_path):

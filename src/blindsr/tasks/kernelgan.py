@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from blindsr.errors import ConfigError
 from blindsr.inference.kernelgan.fitting import STEPS, TITLE, fit_predict
@@ -72,7 +74,7 @@ class KernelGANTask(BlindRestorerTask):
         return ""
 
     def forward(self, lr: Tensor) -> tuple[Tensor, Estimate]:
-        """Learn from each image (N, 3, h, w) in [0, 1]: SR, and its one sigma everywhere."""
+        """Learn from each image (N, 3, h, w) in [0, 1]: SR, its kernel and sigma everywhere."""
         settings, phase = self.hparams, self.known_facts().phase
         found = []
         for one in lr:
@@ -83,8 +85,20 @@ class KernelGANTask(BlindRestorerTask):
                 found.append(fit_predict(own, settings["scale"], **options))
         sr = torch.cat([image for image, _ in found])
         blur = [estimate.blur for _, estimate in found if estimate.blur is not None]
-        return sr, Estimate(blur=torch.cat(blur))  # its kernels differ in size
+        kernels = [estimate.kernels for _, estimate in found if estimate.kernels is not None]
+        return sr, Estimate(blur=torch.cat(blur), kernels=_of_one_size(kernels))
 
     def restore(self, batch: Batch) -> tuple[Tensor, Estimate]:
         """See :meth:`forward`."""
         return self(batch["lr"])
+
+
+def _of_one_size(kernels: list[Tensor]) -> Tensor:
+    """Kernels (1, n*n, h, w) of images, n odd, as many as there are -> (N, m*m, h, w)."""
+    sides = [math.isqrt(one.shape[1]) for one in kernels]
+    whole = []
+    for side, one in zip(sides, kernels, strict=True):
+        room = (max(sides) - side) // 2
+        own = pad(one[:, :, 0, 0].view(1, side, side), (room,) * 4)  # the same in every pixel
+        whole.append(own.view(1, -1, 1, 1).expand(-1, -1, *one.shape[2:]))
+    return torch.cat(whole) if len(whole) > 1 else whole[0]

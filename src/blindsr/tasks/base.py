@@ -68,6 +68,8 @@ class RestorationTask(LightningModule):
     linked_with_data: tuple[str, ...] = ("scale", "num_classes", "sigma_max")
     title: str = ""
     """Name of the row in tables."""
+    rule: str = ""
+    """What was chosen where the method leaves it open; below every table that has it."""
     architecture: tuple[str, ...] = ()
     """Hyper-parameters that shape the network: a checkpoint of other ones is refused."""
     measured: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ class DANTask(JointTask):
     """Train and score :class:`blindsr.networks.DAN`.
 
     Four of five training images have no single kernel; ``kernel_rule`` says which one is taken for
-    the truth, and stands in the title of every table.
+    the truth, and stands in every table.
 
     Args:
         scale: HR size over LR size; follows the data.
@@ -77,7 +77,8 @@ class DANTask(JointTask):
         super().__init__(learning_rate=learning_rate, betas=betas, **options)
         self.hparams["kernel_size"] = self.windows_of_data("kernel_size")
         self.network = build(DAN, self.hparams)
-        self.title = f"DANv{version}, kernel rule {kernel_rule}"
+        self.rule = f"kernel rule {kernel_rule}"
+        self.title = f"DANv{version}, {self.rule}"
         if kernel_rule == "none":  # nothing else teaches it
             self.network.Estimator.requires_grad_(False)
 

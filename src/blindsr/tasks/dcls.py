@@ -25,8 +25,7 @@ class DCLSTask(JointTask):
     """Train and score :class:`blindsr.networks.DCLS`.
 
     Its kernel lies between LR as it is and LR without blur, so that by default it needs no true
-    kernel: of blur that varies it learns the average. The choice stands in the title of every
-    table.
+    kernel: of blur that varies it learns the average. The choice stands in every table.
 
     Args:
         scale: HR size over LR size; follows the data.
@@ -74,8 +73,9 @@ class DCLSTask(JointTask):
     ) -> None:
         super().__init__(learning_rate=learning_rate, betas=betas, **options)
         self.network = build(DCLS, self.hparams)
-        rule = target if train_kernel_on == "all" else f"{target}, invariant images"
-        self.title = f"DCLS, kernel target {rule}"
+        chosen = target if train_kernel_on == "all" else f"{target}, invariant images"
+        self.rule = f"kernel target {chosen}"
+        self.title = f"DCLS, {self.rule}"
 
     def setup(self, stage: str) -> None:
         """Check the data, and that the true kernels can be told from them."""

@@ -51,7 +51,8 @@ class KernelGANTask(BlindRestorerTask):
     ) -> None:
         super().__init__(**options)
         self.network = ZSSRNet()  # as large as those that are learnt
-        self.title = f"{TITLE}, {steps} steps"
+        self.rule = f"{steps} steps"
+        self.title = f"{TITLE}, {self.rule}"
 
     def setup(self, stage: str) -> None:
         """Check the data; refuse a training.

@@ -48,6 +48,7 @@ def calls(monkeypatch):
             rows = {"": {"test": {"psnr": psnr}}, "bicubic": {"test": {"psnr": [25.0] * 12}}}
             table.pictures = PictureScores(names, rows)
             self.trainer = SimpleNamespace(callbacks=[table], global_step=3)
+            self.model = SimpleNamespace(rule="kernel rule mean" if "true" in run else "")
 
     monkeypatch.setattr(runs, "RunCLI", Fake)
     Fake.fails = {}  # (command, run) -> what is raised
@@ -76,6 +77,7 @@ def test_every_run_is_made_once(tmp_path, calls, capsys):
     out = capsys.readouterr().out
     assert "no maps, seed 0: done (3 left, about 0:00:0" in out
     assert "Chosen: learning rate (beforehand); the best weights of a training" in out
+    assert "true maps: kernel rule mean." in out
     first = table_of(tmp_path)
     assert [row["seeds"] for row in first["rows"]] == [[0, 1]] * 3
     assert first["rows"][1]["scores"]["mean"]["psnr"]["verdict"] == "better"

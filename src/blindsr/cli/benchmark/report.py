@@ -28,6 +28,7 @@ class RowReport:
         missing: seeds that have not been run.
         cells: by group and score.
         weights: names of the files that were tested, of trainings.
+        rule: of the task that was tested, see :class:`~blindsr.tasks.base.RestorationTask`.
         costs: medians over the seeds, see :class:`~.costs.Costs`, with ``steps``,
             ``training_seconds`` and ``cpu_seconds`` of the training and of the rows not shown that
             it starts from.
@@ -40,6 +41,7 @@ class RowReport:
     cells: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def make_report(plan: Plan, jobs: Sequence[Job]) -> Report:
         ended = {*own.pictures, *failed} if own else set(failed)
         other = plan.compared_with(row)
         compared = None if other == row.name else runs[other]
+        own_results = [one for (name, _), one in results.items() if name == row.name]
         report = RowReport(
             row,
             tuple(own.pictures) if own else (),
@@ -93,7 +96,8 @@ def make_report(plan: Plan, jobs: Sequence[Job]) -> Report:
             tuple(job.seed for job in of if job.seed not in ended),
             cells(own, compared) if own else {},
             {} if row.rival else _costs([job for job in of if (row.name, job.seed) in results]),
-            tuple(one["weights"] for (name, _), one in results.items() if name == row.name),
+            tuple(one["weights"] for one in own_results),
+            next((one.get("rule", "") for one in own_results), ""),
         )
         if row.shown or failed:
             rows.append(report)

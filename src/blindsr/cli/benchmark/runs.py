@@ -184,6 +184,7 @@ def _test(job: Job, state: dict[str, Any], signals: StopSignals, tell: Teller) -
         "pictures": table.pictures.plain(),
         "costs": costs.found,
         "weights": weights.name if weights is not None and row.trained else "",
+        "rule": getattr(cli.model, "rule", ""),
         "paper": [[one.method, dict(one.scores)] for one in table.paper],
     }
     _write(job, state)

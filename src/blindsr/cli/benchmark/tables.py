@@ -117,6 +117,9 @@ def notes_of(report: Report) -> list[str]:
     if any(name.startswith("best") for row in report.rows for name in row.weights):
         chosen.append(f"the best weights of a training ({_split('validation')})")
     notes.append(f"Chosen: {'; '.join(chosen)}." if chosen else "Nothing was chosen by a score.")
+    rules = [f"{one.row.name}: {one.rule}" for one in report.rows if one.rule]
+    if rules:
+        notes.append(f"{'; '.join(rules)}.")
     for one in report.rows:
         if one.row.tested == "best" and any(n and not n.startswith("best") for n in one.weights):
             notes.append(f"{one.row.name}: no best checkpoint, the newest was tested.")

@@ -39,7 +39,8 @@ SWEEPS = (
 """Of Weights & Biases, with a training inside; test_sweeps.py has a test of each."""
 IN_FOLDERS = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml", "pbasr_small/training.yaml")
 TABLES = (
-    *("tables/camvid.yaml", "tables/camvid_jitter.yaml", "tables/demo.yaml", "tables/pbasr.yaml"),
+    *("tables/camvid.yaml", "tables/camvid_blur.yaml", "tables/camvid_jitter.yaml"),
+    *("tables/demo.yaml", "tables/pbasr.yaml", "tables/rgbd.yaml"),
     *("tables/ssr.yaml", "tables/svkr.yaml"),
     *("tables/what_helps_blur.yaml", "tables/what_helps_maps.yaml"),
     *("tables/table2_demo.yaml", "tables/table2_nyu.yaml", "tables/table3_cityscapes.yaml"),
@@ -67,7 +68,7 @@ ON_TOP = (
     *(f"ablations/ssr_{name}.yaml" for name in SSR_ABLATIONS),
     *("overlays/cpu.yaml", "overlays/ddp.yaml", "overlays/ema.yaml", "overlays/fsdp.yaml"),
     *("overlays/overfit.yaml", "overlays/sweep.yaml", "overlays/wandb.yaml"),
-    *("pbasr_small/anchor.yaml", "pbasr_small/animevideo.yaml"),
+    *("pbasr_small/anchor.yaml", "pbasr_small/animevideo.yaml", "rgbd/pictures.yaml"),
 )
 """What is put on top of a training; test_ablations.py trains with the first kind."""
 

@@ -140,6 +140,20 @@ def test_without_labels_the_semantic_branch_is_off_and_says_so(
     assert restorer.hparams["use_semantics"] is False
 
 
+def test_a_network_with_classes_is_tested_without_labels(source: Path) -> None:
+    """That is what the fix of the refused test says: set --data.num_classes."""
+    out = prepare(source)
+    data = RGBDFolder(str(out), num_classes=8, groups=[1])
+    assert data.num_classes == 8
+    data.setup("test")
+    assert "seg" not in data.test_sets[0][0]
+    with pytest.raises(ConfigError, match="no labels to learn them from"):
+        data.setup("fit")
+    labelled = prepare(source, "labelled", labels=source / "labels", classes=2)
+    with pytest.raises(ConfigError, match="num_classes: 8, expected 2"):
+        RGBDFolder(str(labelled), num_classes=8)
+
+
 def test_equal_bytes_with_workers(source: Path) -> None:
     one, two = prepare(source), prepare(source, "two", workers=2)
     assert contents(one) == contents(two)

@@ -20,7 +20,8 @@ class RGBDFolder(BSRDataModule):
 
     Args:
         root: folder with ``train`` and ``test``.
-        num_classes: that of the manifest, or ``None``.
+        num_classes: that of the manifest, or ``None``. For a set without labels, that of a network
+            with classes that is tested on it.
         groups: numbers of the test groups.
         options: see the base classes.
 
@@ -42,7 +43,9 @@ class RGBDFolder(BSRDataModule):
     ) -> None:
         super().__init__(root, groups=groups, **options)
         settings = {} if self.manifest is None else self.manifest["settings"]
-        found = settings.get("classes", num_classes or 0)
+        labelled = settings.get("classes", num_classes or 0)
+        found = labelled or num_classes or 0
+        self._labels_missing = found != labelled
         if num_classes is not None and num_classes != found:
             raise ConfigError(
                 "num_classes", found=str(num_classes), expected=f"{found}, as {root} was prepared"
@@ -50,3 +53,18 @@ class RGBDFolder(BSRDataModule):
         check_whole("classes", found, least=0, most=IGNORE_INDEX)
         self.class_names = tuple(f"class {index}" for index in range(found))
         self.metric_depth = bool(settings.get("metric_depth", False))
+
+    def setup(self, stage: str | None = None) -> None:
+        """Find the files of ``stage``.
+
+        Raises:
+            ConfigError: there are no labels to learn ``num_classes`` from.
+        """
+        if self._labels_missing and stage == "fit":
+            raise ConfigError(
+                "num_classes",
+                found=str(len(self.class_names)),
+                expected=f"none: {self.root} has no labels to learn them from",
+                fix="Leave it out, or prepare the set with --labels",
+            )
+        super().setup(stage)

@@ -35,7 +35,7 @@ def draw_curves(title: str, panels: Mapping[str, Mapping[str, Curve]]) -> Figure
     size = PANEL_SIZE[0] * columns, PANEL_SIZE[1] * lines + 0.4
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", wrap=True)
     rows = dict.fromkeys(row for curves in panels.values() for row in curves)
     colours = {row: f"C{number}" for number, row in enumerate(rows)}
     axes = figure.subplots(lines, columns, squeeze=False).ravel()

@@ -49,7 +49,7 @@ def draw_intervals(title: str, rows: Sequence[str], panels: Sequence[Panel]) -> 
     )
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", wrap=True)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for place, panel in zip(axes, panels, strict=False):
         place.axvline(0, color="black", linewidth=0.8)

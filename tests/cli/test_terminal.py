@@ -1,6 +1,9 @@
-"""Bars on a terminal, lines elsewhere."""
+"""Bars on a terminal, lines elsewhere; how a process ends."""
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,40 @@ def test_a_bar_shows_the_count_on_a_terminal():
         tell(3, 4)
     assert "3/4" in out.file.getvalue()
     assert "/?" not in out.file.getvalue()
+
+
+ENDING = """
+import sys
+from blindsr.cli import terminal
+import atexit
+class Kept:
+    def __del__(self):
+        print("taken apart")
+kept = Kept()
+kept.itself = kept
+atexit.register(lambda: print("told"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "said", "status"),
+    [
+        ("terminal.leave(3)", "told\n", 3),  # what libraries do at their end is done, nothing more
+        ("pass", "told\ntaken apart\n", 0),  # whoever only imports it ends as ever
+    ],
+)
+def test_a_command_ends_without_taking_its_objects_apart(last, said, status):
+    words = [sys.executable, "-c", ENDING + last]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == (said, "", status)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_told_as_ever():
+    code = "from blindsr.cli import terminal; print('x'); terminal.leave(0)"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-c", code]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, env=buffered, check=False)
+    assert done.returncode == 120
+    assert b"No space left" in done.stderr

@@ -133,7 +133,7 @@ def main(args: Sequence[str] | None = None) -> int:
             importlib.import_module("blindsr.cli.configs").located(words)  # before torch is loaded
             from blindsr.cli.training.loaded import training_main
 
-            return training_main()(words)
+            return training_main(words, ends=args is None)(words)
         arguments = build_parser(chosen).parse_args(words)
         import_modules(getattr(arguments, "modules", []))
         command = importlib.import_module(f"blindsr.cli.{arguments.command}")

@@ -81,7 +81,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return print_error(error)
     from blindsr.cli.training.loaded import training_main
 
-    return training_main()(words)
+    return training_main(words, ends=args is None)(words)
 
 
 def run() -> None:

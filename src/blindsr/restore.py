@@ -213,9 +213,14 @@ class Restorer(HubModel):
     @property
     def spread(self) -> NDArray[np.float32] | None:
         """(s*H, s*W) standard deviation of the samples of the last picture; ``None`` for none."""
+        strips = list(self.spread_strips())
+        return np.concatenate(strips) if strips else None
+
+    def spread_strips(self) -> Iterator[NDArray[np.float32]]:
+        """The same in strips (n, s*W) from the top; none where there is none."""
         upscaler = self._model.upscaler
-        drawn = None if upscaler is None else upscaler.samples
-        return None if drawn is None or drawn.samples < 2 else drawn.spread
+        if upscaler is not None and upscaler.samples is not None:
+            yield from upscaler.samples.spread_strips()
 
     def upscale(
         self,

@@ -8,6 +8,7 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 from torch import Tensor
 
 from blindsr.errors import ConfigError
+from blindsr.imaging.rows_on_disk import Picture, mapped, stored
 
 Constraint = Literal["every", "last", "none"]
 """At which steps the data step is taken."""
@@ -17,8 +18,8 @@ class ProximalOperator(Protocol):
     """What the sampler asks of an operator, see :mod:`blindsr.degradation.linear`."""
 
     def prox(
-        self, image: Tensor, lr: Tensor, weight: Tensor | float, iterations: int = 4
-    ) -> Tensor:
+        self, image: Picture, lr: Tensor, weight: Tensor | float, iterations: int = 4
+    ) -> Picture:
         """The picture nearest to ``image`` that explains ``lr``."""
 
 
@@ -75,19 +76,20 @@ class ConstrainedSampler(Generic[ScheduleT]):
     def sample(
         self,
         lr: Tensor,
-        start: Tensor,
+        start: Picture,
         *,
         operator: ProximalOperator,
-        denoise: Callable[[Tensor, int], Tensor],
-        noise: Callable[[int], Tensor],
-        weight: Callable[[Tensor, int], Tensor | float],
+        denoise: Callable[[Picture, int], Picture],
+        noise: Callable[[int], Picture],
+        weight: Callable[[Picture, int], Tensor | float],
         strength: Tensor | float = 1.0,
-    ) -> Tensor:
+    ) -> Picture:
         """Draw one picture.
 
         Args:
             lr: (N, C, h, w) measured.
-            start: (N, C, H, W) its enlargement.
+            start: (N, C, H, W) its enlargement; where it is
+                :class:`~blindsr.imaging.rows_on_disk.Rows`, all pictures of its size are.
             operator: that made ``lr``.
             denoise: x_t and t -> x_0.
             noise: t -> standard normal noise that broadcasts to ``start``; called for T..2, and
@@ -101,12 +103,15 @@ class ConstrainedSampler(Generic[ScheduleT]):
             (N, C, H, W) in [0, 1].
         """
         steps = self.schedule.steps
-        x = self.schedule.start(start, noise(steps + 1))
+        x = stored(mapped(self.schedule.start, start, noise(steps + 1)))
         for t in range(steps, 0, -1):
             x0 = denoise(x, t)
             if self.constraint == "every" or (self.constraint == "last" and t == 1):
-                x0 = operator.prox(x0, lr, weight(x0, t), self.iterations)
+                x0 = stored(operator.prox(x0, lr, weight(x0, t), self.iterations))
             if not isinstance(strength, float) or strength != 1:
                 x0 = start + strength * (x0 - start)
-            x = x0 if t == 1 else self.schedule.posterior(x, x0, t, noise(t))
-        return x.clamp(0, 1)
+            x = x0 if t == 1 else stored(mapped(self._drawn(t), x, x0, noise(t)))
+        return mapped(lambda image: image.clamp(0, 1), x)
+
+    def _drawn(self, t: int) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+        return lambda x, x0, noise: self.schedule.posterior(x, x0, t, noise)

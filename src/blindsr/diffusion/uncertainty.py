@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from blindsr.imaging.rows_on_disk import Picture
+
 LEAST_WEIGHT = 1e-2
 """Smallest weight of the data step: smaller ones fit noise (prototype: 58 dB where the noise allows
 47.8)."""
 
 
 def measurement_variance(
-    image: Tensor, operator: Callable[[Tensor], Tensor], moved: Callable[[Tensor], Tensor]
+    image: Picture, operator: Callable[[Picture], Tensor], moved: Callable[[Picture], Tensor]
 ) -> Tensor:
     """Variance of LR that the error of sigma causes: 2 b^2 (d A x / d sigma)^2, colours averaged.
 

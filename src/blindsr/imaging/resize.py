@@ -147,27 +147,29 @@ def blur_at_lr(blur: torch.Tensor, scale: int) -> torch.Tensor:
 
 
 def upsample_rows(
-    image: NDArray[Any],
+    image: Any,
     scale: int,
     *,
     phase: float,
     rows: range,
     method: Upsampler = "bicubic",
-) -> NDArray[np.floating]:
+) -> Any:
     """Return some rows of :func:`upsample`, the same values, without making the others.
 
     Args:
-        image: (h, w[, C]) array.
+        image: (h, w[, C]) array or (N, C, h, w) tensor.
         scale: integer factor, at least 1.
         phase: see :func:`phase`.
         rows: of the HR picture, from the first to the last without a gap.
         method: one of :data:`UPSAMPLERS`.
     """
     reach = math.ceil(abs(phase) / scale) + 3  # the cubic has two taps to either side
+    axis, _ = _axes(image)
     first = max(0, rows.start // scale - reach)
-    last = min(len(image), rows.stop // scale + reach)
-    part = upsample(image[first:last], scale, phase=phase, method=method)
-    return part[rows.start - first * scale : rows.stop - first * scale]
+    last = min(image.shape[axis], rows.stop // scale + reach)
+    above = (slice(None),) * axis
+    part = upsample(image[(*above, slice(first, last))], scale, phase=phase, method=method)
+    return part[(*above, slice(rows.start - first * scale, rows.stop - first * scale))]
 
 
 def _downsample_axis(

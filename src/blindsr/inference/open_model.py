@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +17,7 @@ from blindsr.networks import accelerate, kinds
 from blindsr.networks.blocks.padding import any_size
 from blindsr.networks.fast.bf16 import processor_has_bf16
 from blindsr.networks.ssr.ssr import SSR
+from blindsr.networks.ssr.svkr import SVKR
 from blindsr.networks.tile_needs import TileNeeds
 from blindsr.weights.anchors.anchor import read_anchor
 from blindsr.weights.checkpoint import OtherNetworkError, read_network
@@ -27,7 +29,7 @@ from blindsr.weights.reading import is_safetensors, read_state_dict
 
 from .catalogue import card_of, file_of
 from .model import Estimator, Model, Precision, Upscaler
-from .sampling import SampledRun
+from .sampling import SampledRun, estimated
 
 _ALIGNED, _OVERLAP = 8, 32  # LR pixels: tiles of networks of other projects
 
@@ -108,8 +110,11 @@ def engine_parts(
         own = named["estimator"]
         sees = "blur_scale" in own.estimates
         small = getattr(network, "enlarges", False) and "seg" not in own.estimates
+        run = copies["estimator"].estimate if small else fast.estimate
+        if isinstance(copies["estimator"], SVKR):
+            run = partial(estimated, copies["estimator"])
         estimator = Estimator(
-            copies["estimator"].estimate if small else fast.estimate,
+            run,
             kinds.tile_needs(own),
             own.estimates,
             sees,
@@ -118,11 +123,12 @@ def engine_parts(
     if "joint" in named:
         own, copy = named["joint"], copies["joint"]
         needs = kinds.tile_needs(own)
-        estimator = Estimator(copy.estimate, needs, own.estimates)
         if isinstance(copy, SSR):
             drawn = SampledRun(copy)
+            estimator = Estimator(drawn.estimate, needs, own.estimates)
             upscaler = Upscaler(drawn, needs, samples=drawn)
         else:
+            estimator = Estimator(copy.estimate, needs, own.estimates)
             upscaler = Upscaler(lambda lr: copy.restore(lr)[0], needs)
     if "restorer" in named:
         upscaler = _restoring(network, fast, device)

@@ -16,7 +16,7 @@ from blindsr import __version__
 from blindsr.drawing.comparison import Comparison, open_comparison
 from blindsr.errors import DataError, printable
 from blindsr.imaging.any_factor import AnyFactor
-from blindsr.imaging.files import to_uint8, write_png
+from blindsr.imaging.files import to_uint8
 from blindsr.imaging.photo import Photo, read_photo
 from blindsr.imaging.resize import upsample_rows
 from blindsr.imaging.transparency import bled, is_neutral
@@ -137,7 +137,7 @@ def upscale_picture(
         if maps is not None:
             maps.finish()
         if job.spread is not None:
-            _write_spread(job.spread, model.spread, (height, width))
+            _write_spread(job.spread, model, lr.shape[:2])
         if sheet is not None:
             title = _title(printable(job.source.name), lr.shape[:2], model.scale)
             sheet.save(title=title, method=options.method, sigma_max=largest_sigma(model))
@@ -177,12 +177,12 @@ SPREAD_WHITE = 0.25
 """Standard deviation of samples, of 1 from black to white, that is white in a picture of it."""
 
 
-def _write_spread(path: Path, spread: NDArray[np.float32] | None, size: tuple[int, int]) -> None:
-    """Write how far samples lie apart as grey PNG; brighter is less sure."""
-    if spread is None:
-        return
-    shown = np.clip(spread / np.float32(SPREAD_WHITE), 0, 1)[: size[0], : size[1]]
-    write_png(path, to_uint8(shown))
+def _write_spread(path: Path, model: Restorer, size: tuple[int, ...]) -> None:
+    """Write how far samples of a picture (h, w) lie apart as grey PNG; brighter is less sure."""
+    height, width = (model.scale * side for side in size)
+    with open_writer(path, width=width, height=height, layout=Layout(1, 8)) as writer:
+        for strip in model.spread_strips():
+            writer.write(to_uint8(np.clip(strip / np.float32(SPREAD_WHITE), 0, 1)))
 
 
 def write_sidecar(job: Job, made: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ class BlurOperator(LinearOperator):
         sigma_max: fixes the window of ``4 sigma_max + 1`` taps.
         downsampler: ``"sfold"``, ``"bicubic"`` or ``"area"``.
         levels: number of invariant blurs that are blended.
+        exact_uniform: a picture of one single sigma is blurred with its own window.
 
     Raises:
         DataError: sigma of another shape, with NaN, or with sides that are no multiple of
@@ -40,13 +41,14 @@ class BlurOperator(LinearOperator):
         sigma_max: float,
         downsampler: Downsampler = "sfold",
         levels: int = 16,
+        exact_uniform: bool = True,
     ) -> None:
         count, height, width = checked_map("sigma", sigma)
         super().__init__((count, height, width), scale=scale, downsampler=downsampler)
         stack = blur_levels(float(sigma_max), int(levels))
         dtype = torch.promote_types(sigma.dtype, torch.float32)
         with torch.no_grad():
-            self._blend = LevelBlend(sigma.detach().to(dtype), stack, exact_uniform=True)
+            self._blend = LevelBlend(sigma.detach().to(dtype), stack, exact_uniform=exact_uniform)
 
     def blur(self, image: Tensor) -> Tensor:
         """Every pixel with its own window."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import DOWNSAMPLERS, Downsampler, downsample
+from blindsr.imaging.rows_on_disk import Picture, mapped
 
 from .downsampling import downsample_adjoint
 from .dual import solve_dual
@@ -59,21 +61,21 @@ class LinearOperator:
         """B': (N, C, H, W) -> the same shape; called without gradients."""
         raise NotImplementedError
 
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: Picture) -> Tensor:
         """A x: (N, C, H, W) -> (N, C, h, w)."""
         self._check("image", image, 1)
         result: Tensor = _Apply.apply(image, self._forward, self._backward)
         return result
 
-    def adjoint(self, lr: Tensor) -> Tensor:
+    def adjoint(self, lr: Tensor) -> Picture:
         """A' y: (N, C, h, w) -> (N, C, H, W), with <A x, y> = <x, A' y>."""
         self._check("lr", lr, self.scale)
         result: Tensor = _Apply.apply(lr, self._backward, self._forward)
         return result
 
     def prox(
-        self, image: Tensor, lr: Tensor, weight: Tensor | float, iterations: int = 4
-    ) -> Tensor:
+        self, image: Picture, lr: Tensor, weight: Tensor | float, iterations: int = 4
+    ) -> Picture:
         """The picture nearest to ``image`` that explains ``lr`` as well as ``weight`` demands.
 
             argmin_x  sum (A x - lr)^2 / weight + |x - image|^2
@@ -109,7 +111,7 @@ class LinearOperator:
             iterations=iterations,
             diagonal=1 / self.scale**2,
         )
-        return image + self.adjoint(dual)
+        return mapped(torch.add, image, self.adjoint(dual))
 
     @torch.no_grad()
     def norm2(self, iterations: int = 20) -> float:
@@ -130,7 +132,7 @@ class LinearOperator:
     def _backward(self, lr: Tensor) -> Tensor:
         return self.blur_adjoint(downsample_adjoint(lr, self.scale, self.downsampler))
 
-    def _check(self, name: str, tensor: Tensor, step: int) -> None:
+    def _check(self, name: str, tensor: Picture, step: int) -> None:
         count, height, width = self.shape
         size = (height // step, width // step)
         fits = tensor.ndim == 4 and tuple(tensor.shape[2:]) == size
@@ -158,9 +160,9 @@ class _Apply(torch.autograd.Function):
 
 def _checked_weight(weight: Tensor | float, lr: Tensor) -> Tensor:
     weight = torch.as_tensor(weight, dtype=lr.dtype, device=lr.device)
-    try:
-        fits = torch.broadcast_shapes(weight.shape, lr.shape) == lr.shape
-    except RuntimeError:
+    try:  # torch's own function would load sympy, for seconds
+        fits = np.broadcast_shapes(tuple(weight.shape), tuple(lr.shape)) == tuple(lr.shape)
+    except ValueError:
         fits = False
     if not fits:
         raise DataError(

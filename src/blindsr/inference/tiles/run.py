@@ -18,13 +18,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from blindsr.imaging.rows_on_disk import Picture as Pixels
+from blindsr.imaging.rows_on_disk import bands, mapped, rows_of
 from blindsr.imaging.tiling import ALL_COLUMNS, Grid, Planes, RollingRows, Tile, blend
 from blindsr.inference.blur.in_box import EnlargedRows
 from blindsr.inference.blur.kept import Blend
-from blindsr.inference.model import Estimator, Model
+from blindsr.inference.model import Estimator, Model, Upscaler
 from blindsr.inference.pictures import Picture
 from blindsr.inference.results import Strip
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
+from blindsr.types import Estimate
 
 ROUNDS = 1
 _ROWS = 256  # of maps, handed out at a time where they are enlarged
@@ -105,8 +108,7 @@ class TiledRun:
         blur: MapRows | None = rows
         if self.look is not None:
             blur = self._look_rows(*self.look)
-        upscale = self._upscale
-        for top, made in blend(self.upscaling, self.model.scale, lambda tile: upscale(tile, rows)):
+        for top, made in self._upscaled(self.upscaling, rows):
             sr = made["sr"].numpy()
             np.clip(sr, 0, 1, out=sr)
             seen = _rows_of(blur, top, top + len(sr)) if maps or self.blend is not None else {}
@@ -114,6 +116,29 @@ class TiledRun:
             if rows is not None and self.look is not None and maps:
                 seen = _rows_of(rows, top, top + len(sr))
             yield self._strip(top, sr, seen if maps else {}, removed)
+
+    def _upscaled(self, grid: Grid, rows: MapRows | None) -> Iterator[tuple[int, Planes]]:
+        """Strips of ``sr``."""
+        upscaler = self.model.upscaler
+        assert upscaler is not None
+        if upscaler.needs.whole:
+            run = upscaler.run
+            return self._whole(upscaler, grid, lambda lr: {"sr": mapped(Tensor.cpu, run(lr))})
+        return blend(grid, self.model.scale, lambda tile: self._upscale(tile, rows))
+
+    def _whole(
+        self,
+        network: Estimator | Upscaler,
+        grid: Grid,
+        run: Callable[[Tensor], dict[str, Pixels]],
+    ) -> Iterator[tuple[int, Planes]]:
+        """Strips of what a network that sees the picture whole makes, which may lie on disk."""
+        (tile,) = grid
+        with self.model.running(network, None):
+            made = run(self.picture.tile(tile, self.model.device))
+        self._count()
+        for rows in bands(next(iter(made.values()))):
+            yield rows.start, {n: _channels_last(rows_of(p, rows).float()) for n, p in made.items()}
 
     def _leave_out_needless_maps(self, maps: bool) -> None:
         """A network that restores from LR alone needs no run of its own for maps nobody sees."""
@@ -202,22 +227,21 @@ class TiledRun:
         self, estimator: Estimator, grid: Grid, scale: int, *, recording: bool = False
     ) -> Iterator[tuple[int, Planes]]:
         """Strips of the maps that an estimator gives, ``scale`` times the size of the picture."""
+        if estimator.needs.whole:
+            yield from self._whole(estimator, grid, lambda lr: _blur_of(estimator.run(lr)))
+            return
 
         def compute(tile: Tile) -> Planes:
             with self.model.running(estimator, self._frame(tile, grid, recording)):
                 estimate = estimator.run(self.picture.tile(tile, self.model.device))
-                maps = {}
-                if estimate.blur is not None:
-                    blur = (estimate.blur, estimate.blur_scale)
-                    found = [map_.float() for map_ in blur if map_ is not None]
-                    maps["blur"] = _channels_last(torch.cat(found, dim=1))
+                maps = {name: _channels_last(map_) for name, map_ in _blur_of(estimate).items()}
                 if estimate.seg_logits is not None:
                     seg = estimate.seg_logits.argmax(dim=1, keepdim=True)
                     maps["seg"] = _channels_last(seg.to(torch.uint8))
             self._count()
             return {name: map_ for name, map_ in maps.items() if name in estimator.gives}
 
-        return blend(grid, scale, compute, owned=("seg",))
+        yield from blend(grid, scale, compute, owned=("seg",))
 
     def _upscale(self, tile: Tile, rows: MapRows | None) -> Planes:
         """``sr``, on the CPU: where it goes from here, no network looks at it any more."""
@@ -300,6 +324,14 @@ class TiledRun:
 def _rows_of(rows: MapRows | None, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
     """Rows ``start`` to ``stop`` of the maps, if there are any."""
     return {} if rows is None else rows.rows(start, stop, columns)
+
+
+def _blur_of(estimate: Estimate) -> dict[str, Pixels]:
+    """``blur`` (1, 1 or 2, H, W): sigma, and the scale of its error where it is told."""
+    maps = [map_ for map_ in (estimate.blur, estimate.blur_scale) if map_ is not None]
+    if not maps:
+        return {}
+    return {"blur": mapped(lambda *found: torch.cat([m.float() for m in found], dim=1), *maps)}
 
 
 def _channels_last(x: Tensor) -> Tensor:

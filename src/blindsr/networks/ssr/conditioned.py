@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from blindsr.imaging.rows_on_disk import Picture
+
 from .amf import AMF, MULTIPLE, Fusion, Modalities
 from .denoiser import REACH, PixelDenoiser
+from .in_tiles import Tiling, in_tiles
 
 
 class ConditionedDenoiser(nn.Module):
@@ -62,44 +62,16 @@ class ConditionedDenoiser(nn.Module):
         return whole[..., :height, :width]
 
     def in_tiles(
-        self, x: Tensor, start: Tensor, told: Modalities, t: Tensor, *, tile: int
-    ) -> Tensor:
+        self, x: Picture, start: Picture, told: Modalities, t: Tensor, *, tile: int
+    ) -> Picture:
         """The same values, one tile of ``tile`` HR pixels after the other."""
-        height, width = x.shape[2:]
         side = max(MULTIPLE, tile // MULTIPLE * MULTIPLE)
-        if max(height, width) <= side + REACH:
-            return self(x, start, told, t)
-        result = torch.empty_like(x)
-        for top in range(0, height, side):
-            for left in range(0, width, side):
-                rows, outer_rows = _span(top, side, height)
-                columns, outer_columns = _span(left, side, width)
-                part = self(
-                    x[..., outer_rows, outer_columns],
-                    start[..., outer_rows, outer_columns],
-                    self._part(told, outer_rows, outer_columns),
-                    t,
-                )
-                above, before = rows.start - outer_rows.start, columns.start - outer_columns.start
-                result[..., rows, columns] = part[
-                    ...,
-                    above : above + rows.stop - rows.start,
-                    before : before + columns.stop - columns.start,
-                ]
-        return result
 
-    def _part(self, told: Modalities, rows: slice, columns: slice) -> Modalities:
-        low_rows, low_columns = (
-            slice(s.start // self.scale, math.ceil(s.stop / self.scale)) for s in (rows, columns)
-        )
-        maps = (m[..., rows, columns] for m in told[1:])
-        return Modalities(told.lr[..., low_rows, low_columns], *maps)
+        def part(lr: Tensor, x: Tensor, start: Tensor, *maps: Tensor) -> Tensor:
+            return self(x, start, Modalities(lr, *maps), t)
 
-
-def _span(start: int, side: int, length: int) -> tuple[slice, slice]:
-    """A tile, and the same with its margin: both begin at multiples of 8."""
-    stop = min(start + side, length)
-    return slice(start, stop), slice(max(start - REACH, 0), min(stop + REACH, length))
+        tiling = Tiling(side, REACH, MULTIPLE)
+        return in_tiles(part, tiling, self.scale, told.lr, x, start, *told[1:])
 
 
 def padded(image: Tensor, multiple: int) -> Tensor:

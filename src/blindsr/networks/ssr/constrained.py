@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from blindsr.degradation.linear.gather import BlurOperator
+from blindsr.degradation.linear.gather_by_rows import BlurOperatorByRows
 from blindsr.degradation.linear.layered import LayeredOperator
 from blindsr.degradation.linear.operator import LinearOperator
 from blindsr.degradation.paired import Operator
@@ -16,11 +17,12 @@ from blindsr.diffusion.noise import PositionNoise
 from blindsr.diffusion.sampler import ConstrainedSampler, Constraint
 from blindsr.diffusion.uncertainty import data_weight, measurement_variance
 from blindsr.errors import ConfigError
-from blindsr.imaging.resize import Downsampler, phase, upsample
+from blindsr.imaging.resize import Downsampler
+from blindsr.imaging.rows_on_disk import Picture, Rows, mapped
 from blindsr.networks.roles import JointNetwork
 from blindsr.types import Estimate
 
-from .svkr import SVKR, KernelEstimate
+from .svkr import SVKR, KernelEstimate, enlarged
 
 NOISE = 1 / 255
 """Standard deviation of the noise of LR: rounding to 8 bit and as much again."""
@@ -107,13 +109,13 @@ class ConstrainedNetwork(JointNetwork):
         """The blur alone."""
         return self.svkr(lr)
 
-    def estimate_all(self, lr: Tensor) -> KernelEstimate:
-        """Kernel and depth, the last iteration."""
-        return self.svkr.last(lr)
+    def estimate_all(self, lr: Tensor, *, by_rows: bool = False) -> KernelEstimate:
+        """Kernel and depth, the last iteration; ``by_rows`` on disk, of one picture."""
+        return self.svkr.last(lr, by_rows=by_rows)
 
-    def enlarged(self, lr: Tensor) -> Tensor:
+    def enlarged(self, lr: Tensor, *, by_rows: bool = False) -> Picture:
         """(N, 3, h, w) -> (N, 3, H, W), where sampling starts."""
-        return upsample(lr, self.scale, phase=phase(self.downsampler, self.scale))
+        return enlarged(lr, self.scale, self.downsampler, by_rows=by_rows)
 
     def sample(
         self,
@@ -124,12 +126,14 @@ class ConstrainedNetwork(JointNetwork):
         number: int = 0,
         constraint: Constraint | None = None,
         tile: int = TILE,
-    ) -> Tensor:
+    ) -> Picture:
         """Draw pictures that LR may come from, one for each of the batch, all with the same noise.
 
         Args:
             lr: (N, 3, h, w) in [0, 1].
-            told: kernel and depth, estimated or known (:func:`known`).
+            told: kernel and depth, estimated or known (:func:`known`). Where they are
+                :class:`~blindsr.imaging.rows_on_disk.Rows`, so is the result, and no picture of HR
+                size is held; ``operator`` must be ``"gather"``.
             seed: of the noise.
             number: of the sample; others of the same seed differ.
             constraint: another than the network's own.
@@ -139,12 +143,18 @@ class ConstrainedNetwork(JointNetwork):
             (N, 3, H, W) in [0, 1].
         """
         told = cautious(told, self.caution)
-        start = self.enlarged(lr)
+        by_rows = isinstance(told.blur, Rows)
+        start = self.enlarged(lr, by_rows=by_rows)
         channels, height, width = self.noise_size(start)
         source = PositionNoise(seed, number, channels=channels)
 
-        def noise(t: int) -> Tensor:
-            return source.window(t, slice(0, height), slice(0, width)).to(start)
+        def noise(t: int) -> Picture:
+            def read(rows: slice) -> Tensor:
+                return source.window(t, rows, slice(0, width)).to(lr)
+
+            if by_rows:
+                return Rows((1, channels, height, width), lambda rows: read(rows)[None])
+            return read(slice(0, height))
 
         sampler = self.sampler
         if constraint is not None:
@@ -159,13 +169,13 @@ class ConstrainedNetwork(JointNetwork):
             weight=self.weight_of(told, operator),
         )
 
-    def noise_size(self, picture: Tensor) -> tuple[int, int, int]:
+    def noise_size(self, picture: Picture) -> tuple[int, int, int]:
         """Channels, rows and columns of the noise for a picture (N, 3, H, W)."""
         raise NotImplementedError
 
     def denoiser(
-        self, lr: Tensor, start: Tensor, told: KernelEstimate, tile: int
-    ) -> Callable[[Tensor, int], Tensor]:
+        self, lr: Tensor, start: Picture, told: KernelEstimate, tile: int
+    ) -> Callable[[Picture, int], Picture]:
         """The network as the sampler calls it: x_t and t -> x_0 (N, 3, H, W)."""
         raise NotImplementedError
 
@@ -193,21 +203,25 @@ class ConstrainedNetwork(JointNetwork):
             "sigma_max": self.sigma_max,
             "downsampler": self.downsampler,
         }
-        error = shift * told.log_scale.exp()
         if self.operator == "layered":  # one error for a picture: sigma stays a function of depth
-            error = error.mean(dim=(1, 2, 3), keepdim=True)
+            error = (shift * told.log_scale.exp()).mean(dim=(1, 2, 3), keepdim=True)
             sigma = (told.lens + error).clamp(0, self.sigma_max)
             return LayeredOperator(sigma, distance(told.depth), merge_coc=0.5, **options)
-        return BlurOperator((told.blur + error).clamp(0, self.sigma_max), **options)
+
+        def moved(blur: Tensor, log_scale: Tensor) -> Tensor:
+            return (blur + shift * log_scale.exp()).clamp(0, self.sigma_max)
+
+        kind = BlurOperatorByRows if isinstance(told.blur, Rows) else BlurOperator
+        return kind(mapped(moved, told.blur, told.log_scale), **options)
 
     def weight_of(
         self, told: KernelEstimate, operator: LinearOperator
-    ) -> Callable[[Tensor, int], Tensor | float]:
+    ) -> Callable[[Picture, int], Tensor | float]:
         """Weight of the data step for x_0 and step t: noise, and what sigma's error does."""
         noise = self.expected_noise**2
         moved = self.operator_of(told, shift=1.0) if self.uncertainty else None
 
-        def weight(x0: Tensor, t: int) -> Tensor | float:
+        def weight(x0: Picture, t: int) -> Tensor | float:
             rmse = float(self.rmse[t])
             if moved is None:
                 return data_weight(noise, rmse)
@@ -220,7 +234,8 @@ def cautious(told: KernelEstimate, share: float) -> KernelEstimate:
     """The estimate with a share of its sigma."""
     if share == 1:
         return told
-    return told._replace(blur=share * told.blur, lens=share * told.lens)
+    blur, lens = (mapped(lambda sigma: share * sigma, one) for one in (told.blur, told.lens))
+    return told._replace(blur=blur, lens=lens)
 
 
 def distance(depth: Tensor) -> Tensor:

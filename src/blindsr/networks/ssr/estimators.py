@@ -14,6 +14,9 @@ from blindsr.networks.blocks.gradient_energy import GradientEnergy
 from blindsr.networks.blocks.padding import any_size
 
 STRIDE = 8
+DEPTH_REACH = 128
+"""LR pixels from a cut to where depth shows it no longer: 1e-6 there, 4e-5 at 104."""
+_ENERGY_REACH = 42  # LR pixels, of GradientEnergy: two Gaussians of 6.4 pixels, and 2
 _BRIGHTNESS = 4.0  # colours are brought to [-2, 2]
 _LOG_SCALE = (-5.0, 3.0)  # of the Laplace scale, natural logarithm
 
@@ -97,12 +100,12 @@ class DKENet(nn.Module):
         self.lr_first = nn.Conv2d(3 + self.energy.channels, width, 3, padding=1)
         self.depth_first = nn.Conv2d(2 * scale**2, width, 3, padding=1)
         self.depth_block = PlainBlock(width)
-        self.blocks = nn.ModuleList(
-            DepthAwareBlock(width, width, dilation=(1, 2, 4, 8)[index % 4])
-            for index in range(blocks)
-        )
+        dilations = [(1, 2, 4, 8)[index % 4] for index in range(blocks)]
+        self.blocks = nn.ModuleList(DepthAwareBlock(width, width, dilation=d) for d in dilations)
         self.last = nn.Conv2d(2 * width, 2 * scale**2, 3, padding=1)
         nn.init.zeros_(self.last.weight)
+        far = 2 * sum(dilations) + _ENERGY_REACH + 2
+        self.reach = STRIDE * math.ceil(far / STRIDE)  # LR pixels that an output depends on
         with torch.no_grad():  # sigma starts at 1.5, its scale at 1
             bias = torch.tensor([math.log(math.expm1(1.5)), 0.0])
             self.last.bias.copy_(bias.repeat_interleave(scale**2))  # type: ignore[union-attr] # has one

@@ -15,6 +15,7 @@ from blindsr.degradation.paired import Operator
 from blindsr.diffusion.sampler import ConstrainedSampler, Constraint
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import Downsampler
+from blindsr.imaging.rows_on_disk import Picture
 from blindsr.imaging.tiling import Planes, Tile, blend, split
 
 from .amf import AMF, MULTIPLE, Fusion, Modalities, told
@@ -133,7 +134,7 @@ class LatentSSR(ConstrainedNetwork):
         self.frozen._apply(fn, recurse)
         return self
 
-    def noise_size(self, picture: Tensor) -> tuple[int, int, int]:
+    def noise_size(self, picture: Picture) -> tuple[int, int, int]:
         """That of the latents of a picture."""
         schedule, sides = self.sampler.schedule, picture.shape[2:]
         height, width = (-(-side // schedule.multiple) * schedule.multiple for side in sides)
@@ -141,8 +142,8 @@ class LatentSSR(ConstrainedNetwork):
         return int(self.frozen.vae.config.latent_channels), height // factor, width // factor
 
     def denoiser(
-        self, lr: Tensor, start: Tensor, told: KernelEstimate, tile: int
-    ) -> Callable[[Tensor, int], Tensor]:
+        self, lr: Tensor, start: Picture, told: KernelEstimate, tile: int
+    ) -> Callable[[Picture, int], Picture]:
         """See the base class; the windows are those of the latents, whatever ``tile``."""
         del tile
         given = self._given(lr, told)

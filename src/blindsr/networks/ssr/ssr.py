@@ -12,6 +12,7 @@ from blindsr.degradation.paired import Operator
 from blindsr.diffusion.sampler import ConstrainedSampler, Constraint
 from blindsr.diffusion.shifting import ResidualShift
 from blindsr.imaging.resize import Downsampler
+from blindsr.imaging.rows_on_disk import Picture
 
 from .amf import Fusion, Modalities, told
 from .conditioned import ConditionedDenoiser
@@ -109,19 +110,19 @@ class SSR(ConstrainedNetwork):
             fusion=fusion,
         )
 
-    def noise_size(self, picture: Tensor) -> tuple[int, int, int]:
+    def noise_size(self, picture: Picture) -> tuple[int, int, int]:
         """That of the picture."""
         channels, height, width = picture.shape[1:]
         return channels, height, width
 
     def denoiser(
-        self, lr: Tensor, start: Tensor, told: KernelEstimate, tile: int
-    ) -> Callable[[Tensor, int], Tensor]:
+        self, lr: Tensor, start: Picture, told: KernelEstimate, tile: int
+    ) -> Callable[[Picture, int], Picture]:
         """See the base class; in tiles."""
         given = Modalities(lr, told.depth, told.blur, told.log_scale)
 
-        def denoise(x: Tensor, t: int) -> Tensor:
-            step = torch.full((len(x),), t, device=x.device)
+        def denoise(x: Picture, t: int) -> Picture:
+            step = torch.full((x.shape[0],), t, device=lr.device)
             return self.conditioned.in_tiles(x, start, given, step, tile=tile)
 
         return denoise

@@ -8,12 +8,14 @@ two agree on. A picture that is blurred evenly (IVA) has no such law: it is a co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from blindsr.imaging.rows_on_disk import Picture, Rows, bands
 
 _GRID = 32  # focal planes that are tried
 _REFITS = 6
@@ -37,7 +39,7 @@ class ThinLens(NamedTuple):
 
 
 @torch.no_grad()
-def fit_thin_lens(depth: Tensor, blur: Tensor, weight: Tensor | None = None) -> ThinLens:
+def fit_thin_lens(depth: Picture, blur: Picture, weight: Picture | None = None) -> ThinLens:
     """Fit by weighted least squares: the best of 32 focal planes, then refined.
 
     For a fixed focal plane the sign of d - f is known, and the law is linear in a and a f: two
@@ -64,31 +66,38 @@ def fit_thin_lens(depth: Tensor, blur: Tensor, weight: Tensor | None = None) -> 
     even = spread <= best + 1e-9 * (1 + mean.square())
     slope, offset = slope.masked_fill(even, 0), torch.where(even, mean, offset)
     slope, offset, even = (v.view(-1, 1, 1, 1) for v in (slope, offset, even))
-    return ThinLens(slope.to(blur.dtype), offset.to(blur.dtype), even)
+    dtype = torch.float32 if isinstance(blur, Rows) else blur.dtype
+    return ThinLens(slope.to(dtype), offset.to(dtype), even)
 
 
 class _Pixels:
     """Weighted means over all pixels in double precision, some rows at a time."""
 
-    def __init__(self, depth: Tensor, blur: Tensor, weight: Tensor | None) -> None:
-        weight = torch.ones_like(blur) if weight is None else weight
-        self._maps = tuple(map_.flatten(1) for map_ in (depth, blur, weight))
+    def __init__(self, depth: Picture, blur: Picture, weight: Picture | None) -> None:
+        self._maps = (depth, blur, torch.ones_like(blur) if weight is None else weight)
         self._total: Tensor | float = 1.0
         self._total = self.mean(lambda _, k: torch.ones_like(k)).clamp_min(_EPS)
 
     def range(self) -> tuple[Tensor, Tensor]:
         """Smallest and largest depth, (N, 1)."""
-        low, high = torch.aminmax(self._maps[0], dim=1, keepdim=True)
-        return low.double(), high.double()
+        ends = [torch.aminmax(part, dim=1, keepdim=True) for part in _parts(self._maps[0])]
+        low, high = (torch.stack(end) for end in zip(*ends, strict=True))
+        return low.amin(dim=0).double(), high.amax(dim=0).double()
 
     def mean(self, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """(N, 1) mean of a function of depth and blur, (N, pixels) each."""
-        parts = zip(*(map_.split(_PIXELS, dim=1) for map_ in self._maps), strict=True)
         sums = []
-        for part in parts:
+        for part in zip(*map(_parts, self._maps), strict=True):
             d, k, w = (map_.double() for map_ in part)
             sums.append((w * of(d, k)).sum(dim=1, keepdim=True))
         return torch.stack(sums).sum(dim=0) / self._total
+
+
+def _parts(map_: Picture) -> Iterable[Tensor]:
+    """(N, pixels) of a map (N, 1, H, W), in the same order for all maps."""
+    if isinstance(map_, Rows):
+        return (map_.rows(rows).flatten(1) for rows in bands(map_))
+    return map_.flatten(1).split(_PIXELS, dim=1)
 
 
 def _best_plane(pixels: _Pixels) -> Tensor:

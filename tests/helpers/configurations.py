@@ -3,6 +3,7 @@
 import json
 
 import yaml
+from tests.helpers.tiny_diffusion import save_tiny_diffusion
 
 from blindsr.cli.training.command import main
 
@@ -156,6 +157,21 @@ MODELS = {
 }
 
 
+LATENT = {
+    "class_path": "blindsr.tasks.LatentSSRTask",
+    "init_args": {
+        "kernel_width": 8,
+        "kernel_blocks": 1,
+        "iterations": 0,
+        "steps": 2,
+        "width": 4,
+        "downsampler": "sfold",
+        "learning_rate": 1e-3,
+    },
+}
+"""Not among the others: it needs the extra ``diffusion``."""
+
+
 PICTURES = {"class_path": "blindsr.callbacks.Pictures", "init_args": {"count": 2}}
 """Not in every configuration: drawing takes longer than the training."""
 
@@ -171,6 +187,10 @@ def write_config(folder, name="tiny", model="cmos", *, pictures=False, **trainer
             config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
         if model == "svkr":
             config["data"]["init_args"]["deliver"] = ["depth"]
+    if model == "latent_ssr":
+        config["model"] = yaml.safe_load(yaml.safe_dump(LATENT))
+        config["model"]["init_args"]["diffusion"] = str(save_tiny_diffusion(folder / "sd"))
+        config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
     config["trainer"] |= trainer
     return save_config(config, folder, name)
 

@@ -1,15 +1,19 @@
 """What two processes compute is what one computes: gradients, draws, a resumed run; and a kill."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from lightning.pytorch import Trainer
+from PIL import Image
 from tests.conftest import REPOSITORY
 from tests.helpers.configurations import write_config
 
@@ -21,6 +25,7 @@ from blindsr.tasks import (
     DANTask,
     DCLSTask,
     KOALAnetTask,
+    LatentSSRTask,
     MANetTask,
     RRDBSFTTask,
     SSRTask,
@@ -30,6 +35,7 @@ from blindsr.types import DataFacts
 
 SCRIPT = str(REPOSITORY / "tests/integration/run_main.py")
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.num_workers", "0"]
+EVALUATED = ["--data.test_count", "3", "--data.eval_batch_size", "1"]
 STATED_SECONDS = 30  # in docs/guides/several_gpus.md
 SCENES = DataFacts(scale=4, phase=0.0, downsampler="sfold", sigma_max=5.0, window_taps=21)
 
@@ -40,8 +46,9 @@ def environment():
 
 
 def recorded(folder, model):
-    """A configuration in double precision whose steps are kept under ``folder``."""
-    path = write_config(folder, model, model, max_epochs=1, precision="64-true")
+    """A configuration, of most in double precision, whose steps are kept under ``folder``."""
+    precision = "32-true" if model == "latent_ssr" else "64-true"  # its VAE is made for that
+    path = write_config(folder, model, model, max_epochs=1, precision=precision)
     content = yaml.safe_load(path.read_text())
     if model == "rrdb_sft":
         content["model"]["init_args"]["use_semantics"] = False  # no batch normalisation
@@ -58,13 +65,20 @@ def recorded(folder, model):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One group of two processes: fits that are recorded, one, and its second half again."""
+    """One group of two processes: fits that are recorded, one, and its second half again.
+
+    Two processes also test and predict with SSR in latents.
+    """
     folder = tmp_path_factory.mktemp("two")
     uneven = [*TWO, "--data.train_count", "5", "--data.batch_size", "1"]
     uneven += ["--data.on_the_fly", "true"]
     commands = []
     for model in RECORDED:
         commands += ["--then", "fit", "-c", str(recorded(folder, model)), *uneven]
+    for command in ("test", "predict") if "latent_ssr" in RECORDED else ():
+        last = folder / "logs/latent_ssr/version_0/checkpoints/last.ckpt"
+        words = ["-c", str(folder / "latent_ssr.yaml"), "--ckpt_path", str(last), *TWO]
+        commands += ["--then", command, *words, *EVALUATED]
     config = write_config(folder, "resumed", max_epochs=-1, max_steps=5)
     content = yaml.safe_load(config.read_text())
     often = {"every_n_train_steps": 2, "filename": "{step}", "save_top_k": -1}
@@ -145,7 +159,7 @@ def loss_of_ssr(task, first, second):
     losses = []
     for rank in (first, second):
         task.draws = lambda seed=rank["seed"]: torch.Generator().manual_seed(seed)
-        losses.append(task.losses(rank["batch"])["mse"])
+        losses += task.losses(rank["batch"]).values()
     return sum(losses) / 2
 
 
@@ -158,16 +172,23 @@ RECORDED = {
     "svkr": (SVKRTask, loss_of_svkr),
     "ssr": (SSRTask, loss_of_ssr),
 }
+if find_spec("diffusers"):
+    RECORDED["latent_ssr"] = (LatentSSRTask, loss_of_ssr)
+LOOSE = {
+    "svkr": 1e-5,  # its preview is made in single precision
+    "latent_ssr": 1e-4,  # all of it
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", RECORDED)
 def test_gradients_are_those_of_one_process_with_the_joined_batch(model, folder):
     kind, loss = RECORDED[model]
-    tolerance = 1e-5 if model == "svkr" else 1e-6  # its preview is made in single precision
+    tolerance = LOOSE.get(model, 1e-6)
     options = yaml.safe_load((folder / f"{model}.yaml").read_text())["model"]["init_args"]
     classes = {"num_classes": 0} if model == "rrdb_sft" else {}
-    task = kind(**classes, **options).double()
+    task = kind(**classes, **options)
+    task = task if model == "latent_ssr" else task.double()
     for first, second in steps_of(folder, model):
         weights = first["weights"]
         assert all(torch.equal(tensor, second["weights"][n]) for n, tensor in weights.items())
@@ -184,6 +205,27 @@ def test_gradients_are_those_of_one_process_with_the_joined_batch(model, folder)
                 assert off < tolerance or float(parameter.grad.norm()) < 1e-12, name
             compared += 1
         assert compared > 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("latent_ssr" not in RECORDED, reason="the extra diffusion is not installed")
+def test_two_processes_score_and_predict_with_latents_as_one(folder):
+    last = folder / "logs/latent_ssr/version_0/checkpoints/last.ckpt"
+    words = ["-c", str(folder / "latent_ssr.yaml"), "--ckpt_path", str(last), *EVALUATED]
+    for command in ("test", "predict"):
+        assert main([command, *words]) == 0
+    pair, one = (
+        json.loads((folder / f"logs/latent_ssr/test_{n}/scores.json").read_text()) for n in (0, 1)
+    )
+    for group, row in one["scores"].items():
+        assert pair["scores"][group] == pytest.approx(row, abs=1e-4), group
+    both, alone = (folder / f"logs/latent_ssr/predict_{n}/predictions" for n in (0, 1))
+    names = sorted(path.relative_to(alone) for path in alone.rglob("*.png"))
+    assert names == sorted(path.relative_to(both) for path in both.rglob("*.png"))
+    assert len([name for name in names if "_" not in name.stem]) >= 3
+    for name in names:
+        found, expected = (np.asarray(Image.open(p / name), np.int16) for p in (both, alone))
+        assert abs(found - expected).max() <= 1, name
 
 
 @pytest.mark.slow

@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from tests.helpers.configurations import write_config
 from tests.helpers.restoration_data import WithDepth, trainer
 from tests.helpers.tiny_diffusion import save_tiny_diffusion
 
 from blindsr.cli.training.command import main
 from blindsr.errors import ConfigError, FileError
+from blindsr.imaging.files import read_rgb
 from blindsr.tasks import LatentSSRTask
 
 SMALL = {"kernel_width": 8, "kernel_blocks": 1, "iterations": 0, "width": 4, "steps": 2}
@@ -59,3 +61,15 @@ def test_a_missing_folder_is_one_line(tmp_path, capsys, monkeypatch):
     assert "weights/sd21: no such folder" in error
     assert error.count("\n") == 1
     assert not any(tmp_path.iterdir())
+
+
+def test_predict_writes_pictures_and_maps(tmp_path, capsys):
+    pytest.importorskip("diffusers")
+    config = write_config(tmp_path, model="latent_ssr")
+    assert main(["predict", "-c", str(config), "--random-weights"]) == 0
+    out = tmp_path / "logs/tiny/predict_0/predictions"
+    assert f"predictions of 6 pictures written to {out}" in capsys.readouterr().out
+    pictures = [path for path in out.rglob("*.png") if "_" not in path.name]
+    assert len(pictures) == 6
+    assert {read_rgb(path).shape for path in pictures} == {(64, 80, 3)}
+    assert len(list(out.rglob("*_sigma.png"))) == 6

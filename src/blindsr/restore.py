@@ -186,12 +186,14 @@ class Restorer(HubModel):
         name, _, more = self.describe().partition("; ")
         return f"<b>{escape(name)}</b><br>{escape(more)}<br>on {escape(str(self.device))}"
 
-    def draw(self, samples: int = 1, seed: int = 0) -> None:
+    def draw(self, samples: int = 1, seed: int = 0, caution: float | None = None) -> None:
         """Choose how many samples the model draws of each picture; its result is their mean.
 
         Args:
             samples: 1 to 100.
             seed: of their noise, 0 or more.
+            caution: share of the estimated sigma that is removed, 0 to 1; ``None`` for that of the
+                file.
 
         Raises:
             ConfigError: if the model draws none, or a number is out of range.
@@ -199,16 +201,18 @@ class Restorer(HubModel):
         upscaler = self._model.upscaler
         if upscaler is None or upscaler.samples is None:
             raise ConfigError(
-                "samples",
-                found=f"{self._model.title}, which draws none",
+                "samples, seed, caution",
+                found=f"{self._model.title}, which draws no samples",
                 expected="an SSR model",
-                fix="Leave --samples and --seed out, or choose another --model.",
+                fix="Leave them out, or choose another --model.",
             )
         for name, value, most in (("samples", samples, 100), ("seed", seed, 2**32 - 1)):
             least = 1 if name == "samples" else 0
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise ConfigError(name, found=repr(value), expected=f"{least} to {most}")
-        upscaler.samples.samples, upscaler.samples.seed = samples, seed
+        caution = None if caution is None else check_share("caution", caution)
+        drawn = upscaler.samples
+        drawn.samples, drawn.seed, drawn.caution = samples, seed, caution
 
     @property
     def spread(self) -> NDArray[np.float32] | None:

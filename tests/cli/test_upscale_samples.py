@@ -1,5 +1,8 @@
 """``blindsr upscale --samples N --seed S``: mean and spread of samples, decided by the seed."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from PIL import Image
 from tests.helpers.saved_checkpoint import saved
 
 from blindsr.cli.app import main
+from blindsr.inference.catalogue import file_of
 from blindsr.tasks import SSRTask
 from blindsr.weights import read_network
 
@@ -65,7 +69,9 @@ def test_one_sample_has_no_spread_and_consistency_is_told(files, capsys):
     [
         (["--samples", "0"], "samples: 0, expected 1 to 100"),
         (["--samples", "x"], "expected a whole number"),
-        (["--samples", "2", "--tta"], "--samples, --seed: --tta"),
+        (["--samples", "2", "--tta"], "--samples, --seed, --caution: --tta"),
+        (["--caution", "1.5"], "expected a number from 0 to 1"),
+        (["--caution", "nan"], "expected a number from 0 to 1"),
     ],
 )
 def test_wrong_numbers_end_in_one_line(words, said, files, capsys):
@@ -76,9 +82,31 @@ def test_wrong_numbers_end_in_one_line(words, said, files, capsys):
     assert not (files / "out.png").exists()
 
 
-def test_a_model_that_draws_none_is_refused(files, capsys):
-    assert main(["upscale", "in.png", "-o", "out.png", "--samples", "2"]) == 2
+@pytest.mark.parametrize("words", [["--samples", "2"], ["--caution", "0.5"]])
+def test_a_model_that_draws_none_is_refused(words, files, capsys):
+    assert main(["upscale", "in.png", "-o", "out.png", *words]) == 2
     assert "expected the file of an SSR model" in capsys.readouterr().err
+    model = ["--model", str(file_of(None))]
+    assert main(["upscale", "in.png", "-o", "out.png", *words, *model]) == 2
+    line = capsys.readouterr().err
+    assert "which draws no samples, expected an SSR model" in line
+    assert line.count("\n") == 1
+
+
+def test_caution_of_upscale_is_that_of_an_export(files):
+    words = ["--caution", "0.5", "-o", "half.safetensors"]
+    assert main(["convert", "export", "ssr.ckpt", *words]) == 0
+    told = ["--samples", "2", "--consistency", "--json"]
+    assert upscale("a/out.png", *told, "--caution", "0.5") == 0
+    assert upscale("b/out.png", *told, "--model", "half.safetensors") == 0
+    assert upscale("c/out.png", *told) == 0
+    for name in ("out.png", "out_spread.png"):
+        assert (pixels(f"a/{name}") == pixels(f"b/{name}")).all()
+    assert (pixels("a/out.png") != pixels("c/out.png")).any()
+    half, export, whole = (json.loads(Path(f, "out.json").read_text()) for f in "abc")
+    assert half["settings"]["caution"] == 0.5
+    assert half["scores"] == export["scores"]  # blurred by what was removed
+    assert "caution" not in whole["settings"]
 
 
 def test_caution_of_an_export_tells_the_diffusion_less_blur(files):

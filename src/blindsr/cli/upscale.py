@@ -133,6 +133,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "invented [1]",
     )
     add("--seed", metavar="N", type=upscale_values.whole, help="of the samples [0]")
+    add(
+        "--caution",
+        metavar="0..1",
+        type=upscale_values.share,
+        help="of a model that draws samples: share of the estimated sigma that they are told and "
+        "remove; below 1 for estimates that tend to be too high [that of the file, 1]",
+    )
     add("--device", default="auto", help="auto, cpu, gpu (cuda), cuda:1, mps [auto]")
     add(
         "--precision",
@@ -167,7 +174,7 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     if _draws(arguments) and (arguments.model in (None, KERNELGAN) or arguments.tta):
         raise ConfigError(
-            "--samples, --seed",
+            "--samples, --seed, --caution",
             found="--tta" if arguments.tta else f"--model {arguments.model or 'left out'}",
             expected="the file of an SSR model, without --tta",
         )
@@ -215,8 +222,8 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
 
 
 def _draws(arguments: argparse.Namespace) -> bool:
-    """Whether samples are asked for."""
-    return arguments.samples is not None or arguments.seed is not None
+    """Whether something is asked for that only a model that draws samples has."""
+    return any(v is not None for v in (arguments.samples, arguments.seed, arguments.caution))
 
 
 def _results(job: Job, arguments: argparse.Namespace) -> Results:
@@ -250,7 +257,8 @@ def restore_all(
     learns = arguments.model == KERNELGAN
     model = None if learns else open_model(arguments, console)
     if model is not None and _draws(arguments):
-        model.draw(1 if arguments.samples is None else arguments.samples, arguments.seed or 0)
+        samples = 1 if arguments.samples is None else arguments.samples
+        model.draw(samples, arguments.seed or 0, arguments.caution)
     trained_for = "" if model is None else model.trained_for
     hint_at_prefilter(jobs, arguments.prefilter, trained_for, console)
 
@@ -268,6 +276,7 @@ def restore_all(
             arguments.tta,
             arguments.samples,
             arguments.seed or 0,
+            arguments.caution,
         )
 
     found: list[float] = []

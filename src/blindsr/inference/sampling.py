@@ -39,14 +39,17 @@ class SampledRun:
         network: in evaluation mode.
         samples: how many, at least 1.
         seed: of their noise.
+        caution: share of the estimated sigma that is removed; ``None`` for the network's own.
 
     Attributes:
         spread: (1, 1, H, W) standard deviation of the last picture's samples, root of its mean
             square over the colours; ``None`` before the first.
     """
 
-    def __init__(self, network: SSR, *, samples: int = 1, seed: int = 0) -> None:
-        self.network, self.samples, self.seed = network, samples, seed
+    def __init__(
+        self, network: SSR, *, samples: int = 1, seed: int = 0, caution: float | None = None
+    ) -> None:
+        self.network, self.samples, self.seed, self.caution = network, samples, seed, caution
         self.spread: Picture | None = None
 
     def __call__(self, lr: Tensor) -> Picture:
@@ -62,6 +65,11 @@ class SampledRun:
         self.spread = mapped(lambda total: (total / count).sqrt(), square)
         return mean
 
+    @property
+    def removed_share(self) -> float:
+        """Share of the estimated sigma that samples are without."""
+        return self.network.caution if self.caution is None else self.caution
+
     def estimate(self, lr: Tensor) -> Estimate:
         """The blur alone."""
         return self.network.estimate_all(lr, by_rows=self._by_rows(lr)).as_estimate()
@@ -73,7 +81,8 @@ class SampledRun:
                 yield rows_of(self.spread, rows)[0, 0].cpu().numpy()
 
     def _sample(self, lr: Tensor, told: KernelEstimate, number: int) -> Picture:
-        drawn = self.network.sample(lr, told, seed=self.seed, number=number)
+        sample = self.network.sample
+        drawn = sample(lr, told, seed=self.seed, number=number, caution=self.caution)
         return stored(mapped(Tensor.float, drawn))
 
     def _by_rows(self, lr: Tensor) -> bool:

@@ -59,6 +59,7 @@ class Options:
         tta: mean over the eight positions of the picture.
         samples: drawn of each picture, where the model draws some.
         seed: of the samples.
+        caution: share of the estimated sigma that they remove; ``None`` for that of the file.
     """
 
     tile: int | Literal["auto"]
@@ -73,6 +74,7 @@ class Options:
     tta: bool = False
     samples: int | None = None
     seed: int = 0
+    caution: float | None = None
 
 
 class Outcome(NamedTuple):
@@ -301,6 +303,8 @@ def _settings(model: Restorer, options: Options, decibels: float | None) -> dict
         settings["tta"] = True
     if options.samples is not None:
         settings |= {"samples": options.samples, "seed": options.seed}
+    if options.caution is not None:
+        settings["caution"] = options.caution
     if decibels is not None:  # JSON knows no infinity: the result gives back its input exactly
         settings["consistency_db"] = round(decibels, 3) if math.isfinite(decibels) else "infinite"
     return settings

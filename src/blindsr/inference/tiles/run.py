@@ -170,7 +170,11 @@ class TiledRun:
         if self.blend is None:
             return None
         seen = None if blur is None else blur.cpu().numpy()
-        return self.blend.apply(self.picture, top, sr, seen)
+        removed = self.blend.apply(self.picture, top, sr, seen)
+        drawn = None if self.model.upscaler is None else self.model.upscaler.samples
+        if removed is not None and drawn is not None:
+            removed *= np.float32(drawn.removed_share)
+        return removed
 
     @property
     def _rounds(self) -> int:

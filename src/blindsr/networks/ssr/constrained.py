@@ -125,6 +125,7 @@ class ConstrainedNetwork(JointNetwork):
         seed: int = 0,
         number: int = 0,
         constraint: Constraint | None = None,
+        caution: float | None = None,
         tile: int = TILE,
     ) -> Picture:
         """Draw pictures that LR may come from, one for each of the batch, all with the same noise.
@@ -137,12 +138,13 @@ class ConstrainedNetwork(JointNetwork):
             seed: of the noise.
             number: of the sample; others of the same seed differ.
             constraint: another than the network's own.
+            caution: the same.
             tile: side of the tiles of the denoiser in HR pixels; of no effect on the result.
 
         Returns:
             (N, 3, H, W) in [0, 1].
         """
-        told = cautious(told, self.caution)
+        told = cautious(told, self.caution if caution is None else caution)
         by_rows = isinstance(told.blur, Rows)
         start = self.enlarged(lr, by_rows=by_rows)
         channels, height, width = self.noise_size(start)

@@ -154,3 +154,17 @@ def test_options_of_the_network_out_of_bounds_are_one_line(option, value):
     with pytest.raises(ConfigError, match=rf"^model\.{option}: ") as error:
         CMOSTask(**{"backbone": "pyramid_small", "gia_parts": "F", option: value})
     assert "\n" not in str(error.value)
+
+
+def test_weights_of_imagenet_are_taken_once_and_by_the_released_form_alone(monkeypatch):
+    taken = []
+    monkeypatch.setattr("blindsr.tasks.cmos.load_imagenet", lambda *words: taken.append(words))
+    model = task(pretrained="backbone.pth")
+    for stage, resumed in (("test", False), ("fit", True), ("fit", False), ("fit", False)):
+        model.preflight(stage, resumed=resumed)
+    assert taken == [(model.network.backbone, "backbone.pth")]
+    for name, value, released in (("inputs", "gradients", "rgb"), ("norm", "pixel", "batch")):
+        other = task(pretrained="backbone.pth", **{name: value})
+        with pytest.raises(ConfigError, match=rf"for {name}: {value}, expected {name}: {released}"):
+            other.preflight("fit", resumed=False)
+    assert len(taken) == 1

@@ -137,6 +137,22 @@ def test_ssr_starts_from_svkr(tmp_path):
         other.preflight("fit", resumed=False)
 
 
+@torch.no_grad()
+def test_the_unrolled_data_step_is_that_of_the_last_step():
+    """There it trusts the denoiser as far as its error at step 1 says."""
+    task, data = make(SSRTask, unrolled=True), batch()
+    network, told = task.network, task.told(data)
+    network.rmse.copy_(torch.linspace(0.02, 0.2, len(network.rmse)))
+    x0 = torch.rand(data["hr"].shape, generator=torch.manual_seed(0))
+    operator = network.operator_of(told)
+    first, last = (
+        operator.prox(x0, data["lr"], network.weight_of(told, operator)(x0, t), 2) for t in (0, 1)
+    )
+    found = task.constrained(data, x0, told)
+    torch.testing.assert_close(found, last)
+    assert (found - first).abs().max() > 1e-3
+
+
 def test_unrolled_training_learns_through_the_data_step():
     task, data = make(SSRTask, unrolled=True), batch()
     task.losses(data)["mse"].backward()

@@ -10,6 +10,7 @@ from tests.helpers.saved_checkpoint import saved
 import blindsr
 from blindsr.callbacks import EMA
 from blindsr.errors import ConfigError, WeightsError
+from blindsr.losses.pixel import laplace_nll
 from blindsr.networks import SSR, SVKR
 from blindsr.tasks import SSRTask, SVKRTask
 from blindsr.tasks.depth_targets import relative_inverse_depth
@@ -45,6 +46,26 @@ def test_svkr_learns_from_every_iteration():
     without = make(SVKRTask, use_depth=False, effect_weight=0.0)
     data = batch(without=("depth",))
     assert set(without.losses(data, without.network.iterate(data["lr"]))) == {"nll"}
+
+
+@torch.no_grad()
+def test_svkr_weighs_iterations_and_tells_the_error_of_the_last_one():
+    task, data, logged = make(SVKRTask, iterations=2, depth_weight=0.3), batch(), {}
+    task.log = lambda name, value, **_: logged.update({name: float(value)})
+    for parameter in task.network.parameters():  # as made, it says the same in every iteration
+        parameter.add_(0.05 * torch.randn(parameter.shape))
+    total = task.training_step(data, 0)
+    first, *others = found = task.network.iterate(data["lr"])
+    assert len(found) == 3
+    nll = [float(laplace_nll(one.blur, one.log_scale, data["blur"])) for one in found]
+    assert logged["train/nll"] == pytest.approx(0.64 * nll[0] + 0.8 * nll[1] + nll[2], rel=1e-5)
+    error = (others[-1].blur - data["blur"]).abs().mean()
+    assert logged["train/pixels"] == pytest.approx(float(error), rel=1e-5)
+    assert logged["train/pixels"] != pytest.approx(float((first.blur - data["blur"]).abs().mean()))
+    parts = {"nll": 1.0, "depth": 0.3, "effect": task.hparams["effect_weight"]}
+    expected = sum(weight * logged[f"train/{name}"] for name, weight in parts.items())
+    assert logged["train/loss"] == pytest.approx(expected, rel=1e-5)
+    assert float(total) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", [SVKRTask, SSRTask])

@@ -7,8 +7,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from blindsr.degradation import gather_torch
+from blindsr.imaging import rows_on_disk
+from blindsr.inference import sampling
 from blindsr.inference.sampling import SampledRun
 from blindsr.networks import SSR
+from blindsr.networks.ssr import conditioned, estimators, svkr
 
 
 class LiveBytes(TorchDispatchMode):
@@ -57,3 +60,21 @@ def test_memory_is_a_fixed_number_of_pictures_whatever_the_samples(monkeypatch):
     small, large = peak(96), peak(192)
     pictures = (large - small) / (96 * 16 * 16 * 3 * 4)
     assert 4 < pictures < 11  # 16 if the blur is not made in strips, 18 without tiles
+
+
+def test_of_a_large_picture_only_vectors_of_lr_size_are_held(monkeypatch):
+    monkeypatch.setattr(gather_torch, "_STRIP", 4_000)
+    monkeypatch.setattr(gather_torch, "_LEAST_ROWS", 16)
+    monkeypatch.setattr(sampling, "LARGE", 0)
+    monkeypatch.setattr(rows_on_disk, "_BAND", 1)
+    for module, name, value in (
+        (svkr, "_TILE", 16),
+        (svkr, "DEPTH_REACH", 8),  # too short for the values, as the next: memory alone counts
+        (estimators, "_ENERGY_REACH", 0),
+        (conditioned, "REACH", 16),
+    ):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(SSR.sample, "__kwdefaults__", {**SSR.sample.__kwdefaults__, "tile": 64})
+    small, large = peak(96), peak(192)
+    pictures = (large - small) / (96 * 16 * 16 * 3 * 4)
+    assert pictures < 0.7  # of HR size: ten vectors of LR size; 5 and more if any is held

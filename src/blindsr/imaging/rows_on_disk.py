@@ -21,7 +21,7 @@ from torch import Tensor
 from blindsr.errors import os_error
 
 _BAND = 1 << 21  # pixels handled at a time
-_STEP = 64  # rows of a band are a multiple of this
+_STEP = 64  # rows of a band are a multiple of this, which scales divide
 
 
 class Rows:
@@ -148,15 +148,10 @@ def stored(picture: Picture, device: torch.device | None = None) -> Picture:
     return kept
 
 
-def bands(picture: Picture, step: int = _STEP) -> Iterator[slice]:
-    """Rows that are handled at a time, from the top to the bottom.
-
-    Args:
-        picture: its size decides.
-        step: they begin at multiples of this.
-    """
+def bands(picture: Picture) -> Iterator[slice]:
+    """Rows that are handled at a time, from the top to the bottom."""
     height, width = picture.shape[2:]
-    count = max(step, _BAND // width // step * step)
+    count = max(_STEP, _BAND // width // _STEP * _STEP)
     return (slice(top, min(top + count, height)) for top in range(0, height, count))
 
 

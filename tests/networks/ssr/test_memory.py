@@ -77,4 +77,4 @@ def test_of_a_large_picture_only_vectors_of_lr_size_are_held(monkeypatch):
     monkeypatch.setattr(SSR.sample, "__kwdefaults__", {**SSR.sample.__kwdefaults__, "tile": 64})
     small, large = peak(96), peak(192)
     pictures = (large - small) / (96 * 16 * 16 * 3 * 4)
-    assert pictures < 0.7  # of HR size: ten vectors of LR size; 5 and more if any is held
+    assert pictures < 0.7  # of HR size: ten vectors of LR size; 1 more if one is held

@@ -215,6 +215,11 @@ class Restorer(HubModel):
         drawn.samples, drawn.seed, drawn.caution = samples, seed, caution
 
     @property
+    def draws_samples(self) -> bool:
+        """Whether :meth:`draw` works."""
+        return self._model.upscaler is not None and self._model.upscaler.samples is not None
+
+    @property
     def spread(self) -> NDArray[np.float32] | None:
         """(s*H, s*W) standard deviation of the samples of the last picture; ``None`` for none."""
         strips = list(self.spread_strips())

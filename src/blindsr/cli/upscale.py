@@ -253,9 +253,10 @@ def restore_all(
     from blindsr.cli.pictures.upscale_picture import Options, Outcome, upscale_picture
     from blindsr.inference.blur.in_box import default_keep_blur
 
-    keep_freed_memory()
     learns = arguments.model == KERNELGAN
     model = None if learns else open_model(arguments, console)
+    if model is None or not model.draws_samples:
+        keep_freed_memory()
     if model is not None and _draws(arguments):
         samples = 1 if arguments.samples is None else arguments.samples
         model.draw(samples, arguments.seed or 0, arguments.caution)

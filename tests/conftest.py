@@ -1,8 +1,10 @@
 """Fixtures that every test may use."""
 
 import ctypes
+import functools
 import gc
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +22,8 @@ import pytest
 gc.disable()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SMALL_ROOM = 64 * 96
+"""Pixels; 500 of them take 25 MB."""
 RESIDENT = 1_200_000_000
 """Bytes that may stay with the process from one file of tests to the next; imports take 800 MB."""
 
@@ -43,6 +47,27 @@ def _returned_memory():
     if int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > RESIDENT:
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _rooms_rendered_once():
+    """Most trainings of these tests see the same small rooms, which three numbers describe."""
+    if "torch" not in sys.modules:  # no test of a training was found
+        yield
+        return
+    from blindsr.data.scenes import datamodule, pbasr
+    from blindsr.data.scenes.render import render_scene
+
+    small = functools.lru_cache(maxsize=500)(render_scene)
+
+    def render(seed, index, size):
+        size = tuple(size)
+        return (small if size[0] * size[1] <= SMALL_ROOM else render_scene)(seed, index, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (datamodule, pbasr):
+            patch.setattr(module, "render_scene", render)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ def test_a_checkpoint_never_changes_the_configuration_silently(trained, capsys):
     error = capsys.readouterr().err
     assert "model.learning_rate: 1.0 in the configuration, expected 0.0001" in error
     assert main(["test", "-c", str(config), *checkpoint, "--model.gia_parts", "FCS"]) == 2
-    assert "model.gia_parts: FCS in the configuration, expected F" in capsys.readouterr().err
+    assert "model.gia_parts: FCS in the configuration, expected '' as in" in capsys.readouterr().err
 
 
 def test_missing_data_name_the_command_to_type_and_leave_no_trace(tmp_path, capsys, monkeypatch):

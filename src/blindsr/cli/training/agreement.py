@@ -51,8 +51,8 @@ def compare_hyper_parameters(
         if plain(current[name]) != plain(value):
             raise ConfigError(
                 f"model.{name}",
-                found=f"{current[name]} in the configuration",
-                expected=f"{value} as in {path}",
+                found=f"{_shown(current[name])} in the configuration",
+                expected=f"{_shown(value)} as in {path}",
                 fix=f"{_how_to_set(name, value, data)}; --ckpt_path continues the same model.",
             )
 
@@ -126,6 +126,10 @@ def _how_to_set(name: str, value: Any, data: object) -> str:
         return f"For {value} set --data.{name} {value}"
     theirs = _plain_facts(data).get(name, "none")
     return f"For {value} use data that have it; {type(data).__name__} has {theirs}"
+
+
+def _shown(value: Any) -> str:
+    return "''" if value == "" else str(value)
 
 
 def _plain_facts(data: object) -> dict[str, Any]:

@@ -63,6 +63,18 @@ from .run_folder import find_checkpoints, number_runs
 COMMANDS = ("fit", "validate", "test", "predict")
 
 
+class Parser(LightningArgumentParser):
+    """Writes a configuration, which it has parsed, without looking at every value once more."""
+
+    def dump(self, *args: Any, **options: Any) -> str:
+        """Return YAML."""
+        return super().dump(*args, **{"skip_validation": True, **options})
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Write YAML."""
+        super().save(*args, **{"skip_validation": True, **options})
+
+
 class BlindSRCLI(LightningCLI):
     """Lightning's command line for the tasks and data sets of blindsr."""
 
@@ -78,6 +90,7 @@ class BlindSRCLI(LightningCLI):
             seed_everything_default=0,
             parser_kwargs={**no_exit, **{name: dict(no_exit) for name in self.subcommands()}},
             save_config_kwargs={"overwrite": False},
+            parser_class=Parser,
             args=args,
         )
 

@@ -52,9 +52,9 @@ demo-full: setup
 
 small-model: setup
 	@echo "Training the estimator of blur and the restorer of the model in the box, seed 0"
-	@for part in blur blur_sr blur_lr blind wide; do \
+	@for part in blur blur_sr blur_lr blind wide data_step; do \
 		$(BIN)/lightning fit -c experiments/small_$$part.yaml || exit 1; done
-	@$(BIN)/blindsr convert export logs/small_wide/last.ckpt --estimator logs/small_blur_lr/last.ckpt \
+	@$(BIN)/blindsr convert export logs/small_data_step/last.ckpt \
 		--trained-for "photographs, clean or with noise and JPEG, defocus up to 2 pixels" \
 		--not-for "motion blur, wider blur, inventing texture" -o small.safetensors
 

@@ -13,6 +13,7 @@ from blindsr.data import RestorationScenes
 from blindsr.errors import ConfigError
 from blindsr.tasks import BlindSRTask
 from blindsr.tasks.map_mix import check_shares, mixed_maps
+from blindsr.weights.checkpoint import read_network
 
 ESTIMATOR = {"kind": "blur_unet", "scale": 1, "width": 4}
 RESTORER = {"kind": "blur_sr", "features": 8, "blocks": 1}
@@ -168,8 +169,51 @@ SMALL = {
     "blur_lr": ({"width": 4}, TINY | {"size": 32, "scenes": 2, "reduced_pictures": 2}),
     "blind": ({"restorer": RESTORER}, TINY | {"size": 64, "crop": 16, "pictures": 2}),
     "wide": ({}, TINY | {"size": 64, "crop": 16, "pictures": 2}),
+    "data_step": (
+        {"restorer": RESTORER | {"data_step": True}},
+        TINY | {"size": 64, "crop": 16, "pictures": 2},
+    ),
 }
 """What is smaller than in the files of the model in the box, in the order of its recipe."""
+
+
+def test_a_restorer_with_a_data_step_starts_from_one_without(tmp_path):
+    files = {}
+    for name, data_step in (("without", False), ("with", True)):
+        task = pipeline(restorer=RESTORER | {"data_step": data_step})
+        torch.nn.init.normal_(task.network.restorer.last.weight)
+        files[name] = str(tmp_path / f"{name}.ckpt")
+        running = trainer(tmp_path)
+        running.strategy.connect(task)
+        running.save_checkpoint(files[name], weights_only=True)
+    wanted = RESTORER | {"data_step": True}
+    task = pipeline(restorer=wanted, weights={"restorer": files["without"]})
+    task.preflight("fit", resumed=False)
+    found = task.network.restorer
+    assert torch.equal(
+        found.last.weight, read_network(files["without"]).network().restorer.last.weight
+    )
+    assert not found.data_step.gate[2].weight.any()
+    with pytest.raises(ConfigError, match=r"data_step: False in the configuration, expected True"):
+        pipeline(
+            restorer=RESTORER | {"data_step": False}, weights={"restorer": files["with"]}
+        ).preflight("fit", resumed=False)
+
+
+@pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")
+def test_a_part_of_the_restorer_learns_alone(tmp_path, data):
+    task = pipeline(restorer=RESTORER | {"data_step": True}, learns="data_step")
+    before = copy.deepcopy(task.network.state_dict())
+    trainer(tmp_path, max_steps=2).fit(task, data)
+    moved = {k for k, v in task.network.state_dict().items() if (v != before[k]).any()}
+    assert moved
+    assert all(name.startswith("restorer.data_step.") for name in moved)
+
+
+@pytest.mark.parametrize(("part", "restorer"), [("data_step", RESTORER), ("lats", RESTORER)])
+def test_a_part_that_the_restorer_lacks_is_refused(part, restorer):
+    with pytest.raises(ConfigError, match=rf"model\.learns: '{part}', expected one of .*blocks, "):
+        pipeline(restorer=restorer, learns=part)
 
 
 @pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training")

@@ -7,11 +7,12 @@ TF32 or, under autocast, bfloat16.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from blindsr.degradation.kernels import trimmed_window
@@ -34,29 +35,19 @@ def gather_torch(image: Tensor, sigma: Tensor, levels: Levels) -> Tensor:
     return blend.blur(image.to(dtype)).to(image.dtype)
 
 
-class LevelBlend:
-    """The blur of one batch of sigma maps, and its adjoint: sum over levels of weight * blur.
+class WindowBlend:
+    """A blur whose window varies from pixel to pixel, and its adjoint: sum of weight * blur.
 
     Args:
-        sigma: (N, 1, H, W) float32 or float64, clamped to [0, sigma_max].
-        levels: the invariant blurs.
-        exact_uniform: blur pictures of one single sigma with their own window, as the numpy
-            operator does; there is no derivative with respect to sigma then.
+        weights: (N, K, H, W) share of each window at each pixel.
+        windows: K one-dimensional symmetric windows; each blur is the outer product.
     """
 
-    def __init__(self, sigma: Tensor, levels: Levels, *, exact_uniform: bool = False) -> None:
-        windows = [trimmed_window(node, levels.sigma_max) for node in levels.nodes]
-        position = _level_position(sigma, levels)
-        self._uniform: list[tuple[Tensor, np.ndarray]] = []
-        if exact_uniform:
-            position = self._take_out_uniform(sigma, position, levels.sigma_max)
-        self._position = position
-        # Reading the range costs a synchronisation and saves levels that are not needed.
-        first, last = (int(bound) for bound in torch.aminmax(position.detach()))
-        first, last = max(first, 0), min(last + 1, len(windows) - 1)
-        self._levels = [(index, windows[index]) for index in range(first, last + 1)]
-        used = [*(window for _, window in self._levels), *(window for _, window in self._uniform)]
-        self._pad = max(len(window) for window in used) // 2
+    _pad: int
+
+    def __init__(self, weights: Tensor, windows: Sequence[NDArray[np.float64]]) -> None:
+        self._weights, self._windows = weights, windows
+        self._pad = max(len(window) for window in windows) // 2
 
     def blur(self, image: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""
@@ -89,6 +80,36 @@ class LevelBlend:
                 ]
                 inner += _spread(weight * image[:, :, rows], window)
         return fold_symmetric(padded, self._pad)
+
+    def _weighted(self, rows: slice) -> Iterator[tuple[Tensor, NDArray[np.float64]]]:
+        """Weight, which broadcasts to (N, C, rows, W), and window of each part."""
+        for index, window in enumerate(self._windows):
+            yield self._weights[:, index : index + 1, rows], window
+
+
+class LevelBlend(WindowBlend):
+    """The blur of one batch of sigma maps, blended of levels, and its adjoint.
+
+    Args:
+        sigma: (N, 1, H, W) float32 or float64, clamped to [0, sigma_max].
+        levels: the invariant blurs.
+        exact_uniform: blur pictures of one single sigma with their own window, as the numpy
+            operator does; there is no derivative with respect to sigma then.
+    """
+
+    def __init__(self, sigma: Tensor, levels: Levels, *, exact_uniform: bool = False) -> None:
+        windows = [trimmed_window(node, levels.sigma_max) for node in levels.nodes]
+        position = _level_position(sigma, levels)
+        self._uniform: list[tuple[Tensor, np.ndarray]] = []
+        if exact_uniform:
+            position = self._take_out_uniform(sigma, position, levels.sigma_max)
+        self._position = position
+        # Reading the range costs a synchronisation and saves levels that are not needed.
+        first, last = (int(bound) for bound in torch.aminmax(position.detach()))
+        first, last = max(first, 0), min(last + 1, len(windows) - 1)
+        self._levels = [(index, windows[index]) for index in range(first, last + 1)]
+        used = [*(window for _, window in self._levels), *(window for _, window in self._uniform)]
+        self._pad = max(len(window) for window in used) // 2
 
     def _weighted(self, rows: slice) -> Iterator[tuple[Tensor, np.ndarray]]:
         """Weight (N, 1, rows, W) or (N, 1, 1, 1) and window of each level."""

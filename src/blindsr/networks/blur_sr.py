@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn.functional import leaky_relu, pixel_shuffle
 from blindsr.errors import ConfigError, DataError
 from blindsr.imaging.resize import blur_at_lr, upsample
 
+from .blocks.data_step import DataStep
 from .roles import RestorerNetwork
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.1, 1.6, 2.3, 3.2)
@@ -36,16 +38,25 @@ class BlurSR(RestorerNetwork):
         features: channels of the trunk.
         blocks: residual blocks.
         phase: where LR pixel 0 lies in HR pixels (:func:`blindsr.imaging.resize.phase`).
+        data_step: end with a step towards a picture that explains LR
+            (:class:`~blindsr.networks.blocks.data_step.DataStep`).
 
     Raises:
-        ConfigError: if a number is below 1.
+        ConfigError: if a number is below 1, or ``phase`` is none that a data step knows.
     """
 
     levels: Tensor
     needs = ("blur", "blur_scale")
+    started_without = MappingProxyType({"data_step": False})
 
     def __init__(
-        self, *, scale: int = 4, features: int = 32, blocks: int = 8, phase: float = 1.5
+        self,
+        *,
+        scale: int = 4,
+        features: int = 32,
+        blocks: int = 8,
+        phase: float = 1.5,
+        data_step: bool = False,
     ) -> None:
         super().__init__()
         for name, value in (("scale", scale), ("features", features), ("blocks", blocks)):
@@ -57,6 +68,7 @@ class BlurSR(RestorerNetwork):
         self.first = nn.Conv2d(3 + code, features, 3, padding=1)
         self.blocks = nn.ModuleList(ModulatedBlock(features, code) for _ in range(blocks))
         self.last = nn.Conv2d(features, 3 * scale**2, 3, padding=1)
+        self.data_step = DataStep(features, LEVELS, scale=scale, place=phase) if data_step else None
         _start(self.first, slope=1.0)
         _start(self.last, gain=0.0)
 
@@ -88,7 +100,12 @@ class BlurSR(RestorerNetwork):
             if map_ is not None and tuple(map_.shape) != size:
                 raise DataError(name, found=f"shape {tuple(map_.shape)}", expected=f"{size}")
         code = self.code(blur, torch.zeros_like(blur) if blur_scale is None else blur_scale)
-        return self.enlarge(lr, self.trunk(lr, code))
+        feature = self.trunk(lr, code)
+        detail = self.last(feature)
+        if self.data_step is not None:
+            restored = self.enlarge(lr, detail)
+            lr = lr + self.data_step(lr, restored, feature, code[:, : len(LEVELS)])
+        return self.enlarge(lr, detail)
 
     def enlarge(self, lr: Tensor, detail: Tensor) -> Tensor:
         """LR (N, 3, h, w) and detail (N, 3 s^2, h, w) -> (N, 3, s*h, s*w)."""
@@ -96,11 +113,11 @@ class BlurSR(RestorerNetwork):
         return pixel_shuffle(detail, self.scale) + cubic
 
     def trunk(self, lr: Tensor, code: Tensor) -> Tensor:
-        """(N, 3, h, w) and the code (N, K, h, w) -> detail (N, 3 s^2, h, w)."""
+        """(N, 3, h, w) and the code (N, K, h, w) -> last feature (N, C, h, w)."""
         feature = self.start(lr, code)
         for block in self.blocks:
             feature = block(feature, code)
-        return self.last(feature)
+        return feature
 
     def start(self, lr: Tensor, code: Tensor) -> Tensor:
         """(N, 3, h, w) and the code (N, K, h, w) -> first feature (N, C, h, w)."""

@@ -56,6 +56,8 @@ class RestorerNetwork(nn.Module):
             this order.
         takes_kernels: where the estimator gives kernels, ``forward(lr, kernels)`` is called.
         num_classes: of ``seg``, where it matters.
+        started_without: argument of the constructor -> value of files from which a training may
+            start with another value: what they lack begins as in a new network.
         limits, without_classes: as in :class:`EstimatorNetwork`.
     """
 
@@ -63,6 +65,7 @@ class RestorerNetwork(nn.Module):
     scale: int
     needs: tuple[str, ...]
     takes_kernels: bool = False
+    started_without: ClassVar[Mapping[str, object]] = {}
     __call__: Callable[..., Tensor]
     num_classes: int = 0
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}

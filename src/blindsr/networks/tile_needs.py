@@ -119,6 +119,8 @@ def blur_unet_needs(network: BlurUNet) -> TileNeeds:
 def blur_sr_needs(network: BlurSR) -> TileNeeds:
     """Convolutions of three pixels, exact if the overlap covers their receptive field."""
     reach = 2 * len(network.blocks) + 2
+    if network.data_step is not None:
+        reach += 1 + network.data_step.reach
     features, hr = network.first.out_channels, network.scale**2
     overlap = 4 * math.ceil((2 * reach + BLUR_SR_RAMP) / 4)
     bytes_ = FLOAT * (5 * features + 6 * hr)  # of the accelerated copy

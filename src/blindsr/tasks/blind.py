@@ -63,6 +63,8 @@ class BlindSRTask(BlindRestorerTask):
             where the data have it, in ``blurred``. Above 0 the estimator learns, too: from that
             loss, and from the restoration through its maps. 0, as released, leaves it as it is.
             Needs ``map_mix`` and an estimator of kind ``blur_unet``.
+        learns: name of the one part of the restorer that learns, as ``data_step``; ``None`` for
+            all of it.
         loss: ``"l1"``, or ``"rmse"``, see :func:`blindsr.losses.picture_rmse`.
         learning_rate: of Adam after warm-up.
         betas: of Adam.
@@ -89,6 +91,7 @@ class BlindSRTask(BlindRestorerTask):
         restorer: dict[str, Any] | None = None,
         map_mix: dict[str, float] | None = None,
         estimator_loss: float = 0.0,
+        learns: str | None = None,
         loss: Literal["l1", "rmse"] = "l1",
         learning_rate: float = 5e-5,
         betas: tuple[float, float] = (0.9, 0.999),
@@ -114,6 +117,8 @@ class BlindSRTask(BlindRestorerTask):
             self._require_uncertainty()
         if estimator_loss > 0:
             self._let_estimator_learn()
+        if learns is not None:
+            self._let_one_part_learn(learns)
         self._files: dict[str, NetworkFile] | None = files
 
     def _require_uncertainty(self) -> None:
@@ -137,6 +142,14 @@ class BlindSRTask(BlindRestorerTask):
                 fix="Leave estimator_loss out.",
             )
         self.network.estimator.requires_grad_(True)
+
+    def _let_one_part_learn(self, name: str) -> None:
+        parts = dict(self.network.restorer.named_children())
+        if name not in parts:
+            expected = f"one of {', '.join(parts)}"
+            raise ConfigError("model.learns", found=repr(name), expected=expected)
+        self.network.restorer.requires_grad_(False)
+        parts[name].requires_grad_(True)
 
     def _pipeline(self) -> dict[str, Any]:
         phase = self._of_restorer("phase", 0.0)
@@ -177,10 +190,13 @@ class BlindSRTask(BlindRestorerTask):
             file = files.get(part) or files.get("blind")
             if file is None:
                 continue
-            wanted = self.hparams[part]
-            differ(file.path, _settings_of({part: file}, part), {KIND: DEFAULTS[part], **wanted})
+            wanted, found = self.hparams[part], _settings_of({part: file}, part)
+            lacking = getattr(module, "started_without", {})
+            found = {name: found[name] for name in found if found[name] != lacking.get(name, ...)}
+            differ(file.path, found, {KIND: DEFAULTS[part], **wanted})
             loaded = file.network(wanted.get("window_layout", "fixed") if file.official else None)
-            module.load_state_dict(_part_of(kinds.networks(loaded), part).state_dict())
+            state = _part_of(kinds.networks(loaded), part).state_dict()
+            module.load_state_dict({**module.state_dict(), **state} if lacking else state)
 
     def decided_by_data(self) -> dict[str, Any]:
         """Adds the phase where a part depends on it; drops the classes if no part uses them."""

@@ -40,8 +40,21 @@ def test_a_restorer_gives_the_same_pictures(scale, phase, size):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("size", [(1, 1), (9, 7)])
+@pytest.mark.parametrize(("scale", "phase"), [(2, 0.5), (4, 0.0), (4, 1.5)])
+def test_a_restorer_with_a_data_step_gives_the_same_pictures(scale, phase, size):
+    network = restorer(scale=scale, phase=phase, data_step=True)
+    lr = torch.rand(2, 3, *size)
+    blur, error = 4 * torch.rand(2, 2, 1, *(scale * side for side in size))
+    expected = network(lr, blur, None, error)
+    torch.testing.assert_close(
+        accelerate(network)(lr, blur, None, error), expected, rtol=0, atol=1e-5
+    )
+
+
+@torch.no_grad()
 def test_a_restorer_in_double_stays_double():
-    network = restorer().double()
+    network = restorer(data_step=True).double()
     lr, blur = torch.rand(1, 3, 9, 7).double(), torch.rand(1, 1, 36, 28).double()
     torch.testing.assert_close(accelerate(network)(lr, blur), network(lr, blur))
 

@@ -33,6 +33,7 @@ class FastBlurSR(BlurSR):
         cubic = _cubic(network.scale, network.phase).to(network.first.weight)
         self.register_buffer("cubic", cubic, persistent=False)
         self.first, self.last = copy.deepcopy(network.first), copy.deepcopy(network.last)
+        self.data_step = copy.deepcopy(network.data_step)
         # nn.ModuleList forgets what it holds
         blocks = cast("list[ModulatedBlock]", list(network.blocks))
         self.blocks = nn.ModuleList(map(_FastBlock, blocks))
@@ -49,7 +50,7 @@ class FastBlurSR(BlurSR):
         feature, code = (x.to(dtype, memory_format=torch.channels_last) for x in (feature, code))
         for block in self.blocks:
             feature = block(feature, code)
-        return self.last(feature)
+        return feature
 
     @torch.no_grad()
     def enlarge(self, lr: Tensor, detail: Tensor) -> Tensor:

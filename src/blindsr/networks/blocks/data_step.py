@@ -1,0 +1,120 @@
+"""What a restored picture leaves of LR unexplained, given back to it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ive
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, pad
+
+from blindsr.degradation.gather_torch import WindowBlend
+from blindsr.errors import ConfigError
+from blindsr.imaging.resize import Downsampler, downsample, phase
+
+_REACH = 2.5  # sigmas that a window holds on each side
+_LARGEST = 2.0  # gate; from 2 on a step no longer comes nearer
+_START = -2.0  # of its logarithmic odds: nearly shut, as what it gives back is noise at first
+_SIZES = (3, 11)  # LR pixels over which is seen how much is left; 11 tell noise from fine detail
+_HIDDEN = 16
+SLOPE = 0.1
+"""Of the activation of the gate on its negative side."""
+
+
+class DataStep(nn.Module):
+    """One gradient step towards a picture that explains LR, in pixels of LR.
+
+        correction = B' (gate * (lr - B D sr))
+
+    D reduces the restored picture, B blurs it as the map says: with uncertainty it is the mean of
+    the blurs that are possible. Blur before and after the reduction hardly differ, and in LR it
+    costs a sixteenth. The gate, 0 to 2 for each pixel, is read from the features of the restorer
+    and from how much is left around: what noise and JPEG leave over must not come back.
+
+    Args:
+        features: channels of what the gate reads.
+        levels: sigma in LR pixels of each share of the code.
+        scale: HR size over LR size.
+        place: where LR pixel 0 lies in HR pixels: the middle of its block (area reduction) or 0.
+
+    Raises:
+        ConfigError: another place.
+    """
+
+    def __init__(
+        self, features: int, levels: tuple[float, ...], *, scale: int, place: float
+    ) -> None:
+        super().__init__()
+        self.scale, self.downsampler = scale, _reduction(scale, place)
+        self.windows = [discrete_gaussian(sigma) for sigma in levels]
+        self.gate = nn.Sequential(
+            nn.Conv2d(features + len(_SIZES), _HIDDEN, 3, padding=1),
+            nn.LeakyReLU(SLOPE),
+            nn.Conv2d(_HIDDEN, 1, 3, padding=1),
+        )
+        last = self.gate[2]
+        assert isinstance(last, nn.Conv2d)
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(torch.as_tensor(last.bias), _START)
+
+    @property
+    def reach(self) -> int:
+        """LR pixels on each side that a correction depends on."""
+        gate = max(_SIZES) // 2 + 2  # and two convolutions
+        return gate + 2 * (max(len(window) for window in self.windows) // 2)
+
+    def forward(self, lr: Tensor, sr: Tensor, feature: Tensor, shares: Tensor) -> Tensor:
+        """Return what to add to LR before it is enlarged.
+
+        Args:
+            lr: (N, 3, h, w).
+            sr: (N, 3, s*h, s*w) restored without the step.
+            feature: (N, C, h, w).
+            shares: (N, levels, h, w) that sum to 1.
+
+        Returns:
+            (N, 3, h, w).
+        """
+        blend = WindowBlend(shares.to(lr.dtype), self.windows)
+        left = lr - blend.blur(downsample(sr, self.scale, self.downsampler).to(lr.dtype))
+        seen = torch.cat([feature, *(_amount(left, size).to(feature) for size in _SIZES)], dim=1)
+        gate = _LARGEST * self.gate(seen).to(lr.dtype).sigmoid()
+        return blend.adjoint(gate * left)
+
+
+def _amount(left: Tensor, size: int) -> Tensor:
+    """(N, 3, h, w) -> (N, 1, h, w): level of ``left`` around each pixel, 2 octaves to the unit.
+
+    It is 0 for a root mean square of 3.4 of 255, between what 8 bits and what noise leaves.
+    """
+    power = left.square().mean(dim=1, keepdim=True)
+    around = avg_pool2d(pad(power, (size // 2,) * 4, mode="replicate"), size, stride=1)
+    return torch.log2(around + 1e-7) / 4 + 3.1
+
+
+def discrete_gaussian(sigma: float) -> NDArray[np.float64]:
+    """Window of integer offsets whose variance is ``sigma ** 2`` however small that is.
+
+    Lindeberg, Scale-space for discrete signals, 1990: exp(-t) I_n(t) with t the variance. A sampled
+    Gaussian of a quarter pixel would be no blur at all. Cut at 2.5 sigma and made to sum to 1.
+    """
+    if sigma == 0:
+        return np.ones(1)
+    reach = max(1, math.ceil(_REACH * sigma))
+    window = ive(np.abs(np.arange(-reach, reach + 1)), sigma**2)
+    return np.asarray(window / window.sum())
+
+
+def _reduction(scale: int, place: float) -> Downsampler:
+    for method in ("area", "sfold"):
+        if math.isclose(phase(method, scale), place):
+            return method
+    raise ConfigError(
+        "phase",
+        found=f"{place:g} with a data step",
+        expected=f"{phase('area', scale):g} or 0 for scale {scale}",
+        fix="Leave data_step out, or train for LR that lies there",
+    )

@@ -193,7 +193,7 @@ def test_a_restorer_with_a_data_step_starts_from_one_without(tmp_path):
     assert torch.equal(
         found.last.weight, read_network(files["without"]).network().restorer.last.weight
     )
-    assert not found.data_step.gate[2].weight.any()
+    assert not found.data_step.gate[-1].weight.any()
     with pytest.raises(ConfigError, match=r"data_step: False in the configuration, expected True"):
         pipeline(
             restorer=RESTORER | {"data_step": False}, weights={"restorer": files["with"]}

@@ -22,8 +22,8 @@ def restorer(**options):
 
 def open_gate(network, value):
     """The same gate everywhere; a bias of 0 is a gate of 1."""
-    torch.nn.init.zeros_(network.data_step.gate[2].weight)
-    torch.nn.init.constant_(network.data_step.gate[2].bias, value)
+    torch.nn.init.zeros_(network.data_step.gate[-1].weight)
+    torch.nn.init.constant_(network.data_step.gate[-1].bias, value)
     return network
 
 
@@ -56,7 +56,7 @@ def test_spreading_is_the_adjoint_of_blurring(size):
 def test_a_picture_that_explains_lr_stays_and_another_comes_nearer(scale, phase):
     torch.manual_seed(0)
     step = DataStep(8, LEVELS, scale=scale, place=phase)
-    torch.nn.init.zeros_(step.gate[2].bias)  # a gate of 1
+    torch.nn.init.zeros_(step.gate[-1].bias)  # a gate of 1
     sr, feature = torch.rand(1, 3, 24 * scale, 16 * scale), torch.zeros(1, 8, 24, 16)
     shares = torch.zeros(1, len(LEVELS), 24, 16)
     shares[:, 3:5] = 0.5

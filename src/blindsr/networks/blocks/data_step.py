@@ -19,7 +19,9 @@ _REACH = 2.5  # sigmas that a window holds on each side
 _LARGEST = 2.0  # gate; from 2 on a step no longer comes nearer
 _START = -2.0  # of its logarithmic odds: nearly shut, as what it gives back is noise at first
 _SIZES = (3, 11)  # LR pixels over which is seen how much is left; 11 tell noise from fine detail
-_HIDDEN = 16
+_HIDDEN = 14
+_DILATIONS = (1, 2, 4)  # of the convolutions of the gate before its last
+_BRIGHTNESS, _LEFT = 4.0, 32.0  # bring LR and what is left to about the size of features
 SLOPE = 0.1
 """Of the activation of the gate on its negative side."""
 
@@ -31,8 +33,8 @@ class DataStep(nn.Module):
 
     D reduces the restored picture, B blurs it as the map says: with uncertainty it is the mean of
     the blurs that are possible. Blur before and after the reduction hardly differ, and in LR it
-    costs a sixteenth. The gate, 0 to 2 for each pixel, is read from the features of the restorer
-    and from how much is left around: what noise and JPEG leave over must not come back.
+    costs a sixteenth. The gate, 0 to 2 for each pixel, is read from the features of the restorer,
+    LR, and what is left around: what noise and JPEG leave over must not come back.
 
     Args:
         features: channels of what the gate reads.
@@ -50,20 +52,21 @@ class DataStep(nn.Module):
         super().__init__()
         self.scale, self.downsampler = scale, _reduction(scale, place)
         self.windows = [discrete_gaussian(sigma) for sigma in levels]
-        self.gate = nn.Sequential(
-            nn.Conv2d(features + len(_SIZES), _HIDDEN, 3, padding=1),
-            nn.LeakyReLU(SLOPE),
-            nn.Conv2d(_HIDDEN, 1, 3, padding=1),
-        )
-        last = self.gate[2]
-        assert isinstance(last, nn.Conv2d)
+        layers: list[nn.Module] = []
+        channels = features + len(_SIZES) + 6
+        for dilation in _DILATIONS:
+            layers.append(nn.Conv2d(channels, _HIDDEN, 3, padding=dilation, dilation=dilation))
+            layers.append(nn.LeakyReLU(SLOPE))
+            channels = _HIDDEN
+        last = nn.Conv2d(_HIDDEN, 1, 3, padding=1)
         nn.init.zeros_(last.weight)
         nn.init.constant_(torch.as_tensor(last.bias), _START)
+        self.gate = nn.Sequential(*layers, last)
 
     @property
     def reach(self) -> int:
         """LR pixels on each side that a correction depends on."""
-        gate = max(_SIZES) // 2 + 2  # and two convolutions
+        gate = max(_SIZES) // 2 + sum(_DILATIONS) + 1
         return gate + 2 * (max(len(window) for window in self.windows) // 2)
 
     def forward(self, lr: Tensor, sr: Tensor, feature: Tensor, shares: Tensor) -> Tensor:
@@ -80,9 +83,10 @@ class DataStep(nn.Module):
         """
         blend = WindowBlend(shares.to(lr.dtype), self.windows)
         left = lr - blend.blur(downsample(sr, self.scale, self.downsampler).to(lr.dtype))
-        seen = torch.cat([feature, *(_amount(left, size).to(feature) for size in _SIZES)], dim=1)
-        gate = _LARGEST * self.gate(seen).to(lr.dtype).sigmoid()
-        return blend.adjoint(gate * left)
+        amounts = [_amount(left, size) for size in _SIZES]
+        seen = torch.cat([*amounts, _LEFT * left, _BRIGHTNESS * (lr - 0.5)], dim=1)
+        gate = self.gate(torch.cat([feature, seen.to(feature)], dim=1)).to(lr.dtype)
+        return blend.adjoint(_LARGEST * gate.sigmoid() * left)
 
 
 def _amount(left: Tensor, size: int) -> Tensor:

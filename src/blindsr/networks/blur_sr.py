@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from types import MappingProxyType
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pixel_shuffle
 
 from blindsr.errors import ConfigError, DataError
-from blindsr.imaging.resize import blur_at_lr, upsample
+from blindsr.imaging.resize import Downsampler, blur_at_lr, downsample, upsample
+from blindsr.imaging.resize import phase as phase_of
 
 from .blocks.data_step import DataStep
 from .roles import RestorerNetwork
@@ -46,6 +48,7 @@ class BlurSR(RestorerNetwork):
     """
 
     levels: Tensor
+    downsampler: Downsampler
     needs = ("blur", "blur_scale")
     started_without = MappingProxyType({"data_step": False})
 
@@ -68,7 +71,9 @@ class BlurSR(RestorerNetwork):
         self.first = nn.Conv2d(3 + code, features, 3, padding=1)
         self.blocks = nn.ModuleList(ModulatedBlock(features, code) for _ in range(blocks))
         self.last = nn.Conv2d(features, 3 * scale**2, 3, padding=1)
-        self.data_step = DataStep(features, LEVELS, scale=scale, place=phase) if data_step else None
+        self.data_step = DataStep(features, LEVELS) if data_step else None
+        if data_step:
+            self.downsampler = _downsampler(scale, phase)
         _start(self.first, slope=1.0)
         _start(self.last, gain=0.0)
 
@@ -103,14 +108,18 @@ class BlurSR(RestorerNetwork):
         feature = self.trunk(lr, code)
         detail = self.last(feature)
         if self.data_step is not None:
-            restored = self.enlarge(lr, detail)
-            lr = lr + self.data_step(lr, restored, feature, code[:, : len(LEVELS)])
+            reduced = self.reduced(lr, detail).to(lr.dtype)
+            lr = lr + self.data_step(lr, reduced, feature, code[:, : len(LEVELS)])
         return self.enlarge(lr, detail)
 
     def enlarge(self, lr: Tensor, detail: Tensor) -> Tensor:
         """LR (N, 3, h, w) and detail (N, 3 s^2, h, w) -> (N, 3, s*h, s*w)."""
         cubic = upsample(lr, self.scale, phase=self.phase, method="bicubic")
         return pixel_shuffle(detail, self.scale) + cubic
+
+    def reduced(self, lr: Tensor, detail: Tensor) -> Tensor:
+        """What :meth:`enlarge` gives, reduced to the size of LR: (N, 3, h, w)."""
+        return downsample(self.enlarge(lr, detail), self.scale, self.downsampler)
 
     def trunk(self, lr: Tensor, code: Tensor) -> Tensor:
         """(N, 3, h, w) and the code (N, K, h, w) -> last feature (N, C, h, w)."""
@@ -158,6 +167,20 @@ class ModulatedBlock(nn.Module):
         gain, shift = self.modulation(code).chunk(2, dim=1)
         between = self.before(feature) * (1 + gain) + shift
         return feature + self.after(leaky_relu(between, SLOPE))
+
+
+def _downsampler(scale: int, phase: float) -> Downsampler:
+    """The reduction that leaves LR pixel 0 at ``phase``."""
+    if math.isclose(phase_of("area", scale), phase):
+        return "area"
+    if math.isclose(phase_of("sfold", scale), phase):
+        return "sfold"
+    raise ConfigError(
+        "phase",
+        found=f"{phase:g} with a data step",
+        expected=f"{phase_of('area', scale):g} or 0 for scale {scale}",
+        fix="Leave data_step out, or train for LR that lies there",
+    )
 
 
 def _start(conv: nn.Conv2d, *, slope: float = 0.0, gain: float = 1.0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
 from blindsr.degradation.gather_torch import WindowBlend
-from blindsr.errors import ConfigError
-from blindsr.imaging.resize import Downsampler, downsample, phase
 
 _REACH = 2.5  # sigmas that a window holds on each side
+REACH = 8
+"""LR pixels on each side beyond which a correction depends on nothing by more than 1e-5."""
 _LARGEST = 2.0  # gate; from 2 on a step no longer comes nearer
 _START = -2.0  # of its logarithmic odds: nearly shut, as what it gives back is noise at first
 _SIZES = (3, 11)  # LR pixels over which is seen how much is left; 11 tell noise from fine detail
@@ -29,28 +30,21 @@ SLOPE = 0.1
 class DataStep(nn.Module):
     """One gradient step towards a picture that explains LR, in pixels of LR.
 
-        correction = B' (gate * (lr - B D sr))
+        correction = B' (gate * (lr - B reduced))
 
-    D reduces the restored picture, B blurs it as the map says: with uncertainty it is the mean of
-    the blurs that are possible. Blur before and after the reduction hardly differ, and in LR it
-    costs a sixteenth. The gate, 0 to 2 for each pixel, is read from the features of the restorer,
-    LR, and what is left around: what noise and JPEG leave over must not come back.
+    The restored picture is reduced to the size of LR; B blurs it as the map says: with uncertainty
+    it is the mean of the blurs that are possible. Blur before and after the reduction hardly
+    differ, and in LR it costs a sixteenth. The gate, 0 to 2 for each pixel, is read from the
+    features of the restorer, LR, and what is left around: what noise and JPEG leave over must not
+    come back.
 
     Args:
         features: channels of what the gate reads.
         levels: sigma in LR pixels of each share of the code.
-        scale: HR size over LR size.
-        place: where LR pixel 0 lies in HR pixels: the middle of its block (area reduction) or 0.
-
-    Raises:
-        ConfigError: another place.
     """
 
-    def __init__(
-        self, features: int, levels: tuple[float, ...], *, scale: int, place: float
-    ) -> None:
+    def __init__(self, features: int, levels: Sequence[float]) -> None:
         super().__init__()
-        self.scale, self.downsampler = scale, _reduction(scale, place)
         self.windows = [discrete_gaussian(sigma) for sigma in levels]
         layers: list[nn.Module] = []
         channels = features + len(_SIZES) + 6
@@ -63,18 +57,12 @@ class DataStep(nn.Module):
         nn.init.constant_(torch.as_tensor(last.bias), _START)
         self.gate = nn.Sequential(*layers, last)
 
-    @property
-    def reach(self) -> int:
-        """LR pixels on each side that a correction depends on."""
-        gate = max(_SIZES) // 2 + sum(_DILATIONS) + 1
-        return gate + 2 * (max(len(window) for window in self.windows) // 2)
-
-    def forward(self, lr: Tensor, sr: Tensor, feature: Tensor, shares: Tensor) -> Tensor:
+    def forward(self, lr: Tensor, reduced: Tensor, feature: Tensor, shares: Tensor) -> Tensor:
         """Return what to add to LR before it is enlarged.
 
         Args:
             lr: (N, 3, h, w).
-            sr: (N, 3, s*h, s*w) restored without the step.
+            reduced: (N, 3, h, w) restored without the step, then reduced.
             feature: (N, C, h, w).
             shares: (N, levels, h, w) that sum to 1.
 
@@ -82,7 +70,7 @@ class DataStep(nn.Module):
             (N, 3, h, w).
         """
         blend = WindowBlend(shares.to(lr.dtype), self.windows)
-        left = lr - blend.blur(downsample(sr, self.scale, self.downsampler).to(lr.dtype))
+        left = lr - blend.blur(reduced)
         amounts = [_amount(left, size) for size in _SIZES]
         seen = torch.cat([*amounts, _LEFT * left, _BRIGHTNESS * (lr - 0.5)], dim=1)
         gate = self.gate(torch.cat([feature, seen.to(feature)], dim=1)).to(lr.dtype)
@@ -110,15 +98,3 @@ def discrete_gaussian(sigma: float) -> NDArray[np.float64]:
     reach = max(1, math.ceil(_REACH * sigma))
     window = ive(np.abs(np.arange(-reach, reach + 1)), sigma**2)
     return np.asarray(window / window.sum())
-
-
-def _reduction(scale: int, place: float) -> Downsampler:
-    for method in ("area", "sfold"):
-        if math.isclose(phase(method, scale), place):
-            return method
-    raise ConfigError(
-        "phase",
-        found=f"{place:g} with a data step",
-        expected=f"{phase('area', scale):g} or 0 for scale {scale}",
-        fix="Leave data_step out, or train for LR that lies there",
-    )

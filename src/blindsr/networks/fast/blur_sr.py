@@ -34,6 +34,8 @@ class FastBlurSR(BlurSR):
         self.register_buffer("cubic", cubic, persistent=False)
         self.first, self.last = copy.deepcopy(network.first), copy.deepcopy(network.last)
         self.data_step = copy.deepcopy(network.data_step)
+        if network.data_step is not None:
+            self.downsampler = network.downsampler
         # nn.ModuleList forgets what it holds
         blocks = cast("list[ModulatedBlock]", list(network.blocks))
         self.blocks = nn.ModuleList(map(_FastBlock, blocks))
@@ -55,11 +57,22 @@ class FastBlurSR(BlurSR):
     @torch.no_grad()
     def enlarge(self, lr: Tensor, detail: Tensor) -> Tensor:
         """As :meth:`BlurSR.enlarge`; the cubic is a convolution whose channels are HR pixels."""
-        reach = self.cubic.shape[-1] // 2
+        return pixel_shuffle(self._mirrored_conv(lr, self.cubic).add_(detail), self.scale)
+
+    @torch.no_grad()
+    def reduced(self, lr: Tensor, detail: Tensor) -> Tensor:
+        """As :meth:`BlurSR.reduced`, without the HR picture: its pixels are channels here."""
+        apart = detail.unflatten(1, (3, self.scale**2))
+        cubic = self.cubic.unflatten(0, (3, self.scale**2))
+        if self.downsampler == "sfold":
+            return self._mirrored_conv(lr, cubic[:, 0]).add_(apart[:, :, 0])
+        return self._mirrored_conv(lr, cubic.mean(dim=1)).add_(apart.mean(dim=2, dtype=lr.dtype))
+
+    def _mirrored_conv(self, lr: Tensor, weight: Tensor) -> Tensor:
+        reach = weight.shape[-1] // 2
         mirrored = pad_symmetric(pad_symmetric(lr, reach, 2), reach, 3)
         with torch.autocast(lr.device.type, enabled=False):
-            cubic = conv2d(mirrored, self.cubic)
-        return pixel_shuffle(cubic.add_(detail), self.scale)
+            return conv2d(mirrored, weight)
 
 
 class _FastBlock(nn.Module):

@@ -29,7 +29,7 @@ TRAININGS = (
     *("rrdb_sft_cityscapes.yaml", "rrdb_sft_cityscapes_paper.yaml", "rrdb_sft_demo.yaml"),
     *("rrdb_sft_nyu.yaml", "rrdb_sft_nyu_released.yaml"),
     *("small_blind.yaml", "small_blur.yaml", "small_blur_lr.yaml", "small_blur_sr.yaml"),
-    "small_wide.yaml",
+    *("small_data_step.yaml", "small_wide.yaml"),
     *("ssr_demo.yaml", "ssr_sd21.yaml", "svkr_demo.yaml", "svkr_nyu.yaml"),
 )
 SWEEPS = (

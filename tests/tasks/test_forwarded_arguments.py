@@ -38,7 +38,8 @@ KEYS = {
     "BlindSRTask": DATA
     | ANNEALED
     | SCORED
-    | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "loss", "compare", "tell"},
+    | {"weights", "estimator", "restorer", "map_mix", "estimator_loss", "learns", "loss"}
+    | {"compare", "tell"},
     "DCLSTask": ANNEALED
     | SCORED
     | {"scale", "sigma_max", "kernel_size", "latent", "blocks", "groups", "features"}

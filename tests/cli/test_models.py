@@ -75,7 +75,7 @@ def test_it_loads_nothing_heavy():
 def test_cost_counts_parameters_and_operations(capsys):
     assert app.main(["models", "--cost", "small", "--size", "32x16", "--json"]) == 0
     small = json.loads(capsys.readouterr().out)["small"]
-    assert small["parameters"] == 1_032_284
+    assert small["parameters"] == 1_043_037
     assert app.main(["models", "--cost", "small", "--size", "64x32"]) == 0
     text = capsys.readouterr().out
     assert "small: 1.032 M parameters, " in text

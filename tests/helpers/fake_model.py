@@ -23,6 +23,7 @@ class FakeModel:
         return f"Fake x{self.scale}, trained for nothing"
 
     downsampler, trained_for = "sfold", "nothing"
+    draws_samples = False
 
     def strips(
         self,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from blindsr.inference.sampling import SampledRun
     from blindsr.networks.cost import Cost
     from blindsr.types import DataFacts
 
@@ -198,8 +199,8 @@ class Restorer(HubModel):
         Raises:
             ConfigError: if the model draws none, or a number is out of range.
         """
-        upscaler = self._model.upscaler
-        if upscaler is None or upscaler.samples is None:
+        drawn = self._samples
+        if drawn is None:
             raise ConfigError(
                 "samples, seed, caution",
                 found=f"{self._model.title}, which draws no samples",
@@ -211,13 +212,16 @@ class Restorer(HubModel):
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise ConfigError(name, found=repr(value), expected=f"{least} to {most}")
         caution = None if caution is None else check_share("caution", caution)
-        drawn = upscaler.samples
         drawn.samples, drawn.seed, drawn.caution = samples, seed, caution
 
     @property
     def draws_samples(self) -> bool:
         """Whether :meth:`draw` works."""
-        return self._model.upscaler is not None and self._model.upscaler.samples is not None
+        return self._samples is not None
+
+    @property
+    def _samples(self) -> SampledRun | None:
+        return None if self._model.upscaler is None else self._model.upscaler.samples
 
     @property
     def spread(self) -> NDArray[np.float32] | None:
@@ -227,9 +231,8 @@ class Restorer(HubModel):
 
     def spread_strips(self) -> Iterator[NDArray[np.float32]]:
         """The same in strips (n, s*W) from the top; none where there is none."""
-        upscaler = self._model.upscaler
-        if upscaler is not None and upscaler.samples is not None:
-            yield from upscaler.samples.spread_strips()
+        if self._samples is not None:
+            yield from self._samples.spread_strips()
 
     def upscale(
         self,

@@ -48,7 +48,6 @@ class BlurSR(RestorerNetwork):
     """
 
     levels: Tensor
-    downsampler: Downsampler
     needs = ("blur", "blur_scale")
     started_without = MappingProxyType({"data_step": False})
 
@@ -73,7 +72,7 @@ class BlurSR(RestorerNetwork):
         self.last = nn.Conv2d(features, 3 * scale**2, 3, padding=1)
         self.data_step = DataStep(features, LEVELS) if data_step else None
         if data_step:
-            self.downsampler = _downsampler(scale, phase)
+            _downsampler(scale, phase)  # or it is refused
         _start(self.first, slope=1.0)
         _start(self.last, gain=0.0)
 
@@ -120,6 +119,11 @@ class BlurSR(RestorerNetwork):
     def reduced(self, lr: Tensor, detail: Tensor) -> Tensor:
         """What :meth:`enlarge` gives, reduced to the size of LR: (N, 3, h, w)."""
         return downsample(self.enlarge(lr, detail), self.scale, self.downsampler)
+
+    @property
+    def downsampler(self) -> Downsampler:
+        """The reduction that a data step undoes."""
+        return _downsampler(self.scale, self.phase)
 
     def trunk(self, lr: Tensor, code: Tensor) -> Tensor:
         """(N, 3, h, w) and the code (N, K, h, w) -> last feature (N, C, h, w)."""
@@ -171,10 +175,10 @@ class ModulatedBlock(nn.Module):
 
 def _downsampler(scale: int, phase: float) -> Downsampler:
     """The reduction that leaves LR pixel 0 at ``phase``."""
-    if math.isclose(phase_of("area", scale), phase):
-        return "area"
-    if math.isclose(phase_of("sfold", scale), phase):
-        return "sfold"
+    methods: tuple[Downsampler, ...] = ("area", "sfold")
+    for method in methods:
+        if math.isclose(phase_of(method, scale), phase):
+            return method
     raise ConfigError(
         "phase",
         found=f"{phase:g} with a data step",

@@ -192,7 +192,9 @@ class BlindSRTask(BlindRestorerTask):
                 continue
             wanted, found = self.hparams[part], _settings_of({part: file}, part)
             lacking = getattr(module, "started_without", {})
-            found = {name: found[name] for name in found if found[name] != lacking.get(name, ...)}
+            for name, value in lacking.items():
+                if found.get(name) == value:
+                    del found[name]  # the network may have it all the same
             differ(file.path, found, {KIND: DEFAULTS[part], **wanted})
             loaded = file.network(wanted.get("window_layout", "fixed") if file.official else None)
             state = _part_of(kinds.networks(loaded), part).state_dict()

@@ -24,6 +24,8 @@ from blindsr.data.files.manifest import checked_content
 from blindsr.data.files.source_values import LARGEST_SCALE, whole
 from blindsr.errors import BlindSRError, ConfigError, DataError, FileError, os_error
 
+PACKED = "packed"
+"""Holds a record of every finished file while others are written."""
 INDEX = "shards.json"
 INDEX_VERSION = 1
 INSTALL = "uv pip install 'blindsr[shards]'"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from blindsr.data.bsr.shards import INDEX, PACKED
 from blindsr.data.files.disk import remove_temporary
 from blindsr.data.files.manifest import (
     FOLDERS,
@@ -108,7 +109,7 @@ def _remove_files(out: Path) -> None:
             path.unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
-    for pattern in ("shards.json", "train-*.tar", "packed/train-*.tar.json"):
+    for pattern in (INDEX, "train-*.tar", f"{PACKED}/train-*.tar.json"):
         for path in out.glob(pattern):
             path.unlink()
 

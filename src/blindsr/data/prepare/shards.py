@@ -18,7 +18,7 @@ from typing import Any
 
 from blindsr import __version__
 from blindsr.data.bsr.layout import BSRFiles, check_root, find_files
-from blindsr.data.bsr.shards import INDEX, INSTALL, KEYS, Entry, Member, described
+from blindsr.data.bsr.shards import INDEX, INSTALL, KEYS, PACKED, Entry, Member, described
 from blindsr.data.files.disk import disk_errors
 from blindsr.data.files.manifest import (
     FORMAT_VERSION,
@@ -37,7 +37,6 @@ from .claim import claim_folder
 from .shard import Shard, names_in
 
 _MEGABYTE = 10**6  # bytes
-PACKED = "packed"
 
 
 def prepare_shards(

@@ -23,8 +23,7 @@ _SIZES = (3, 11)  # LR pixels over which is seen how much is left; 11 tell noise
 _HIDDEN = 14
 _DILATIONS = (1, 2, 4)  # of the convolutions of the gate before its last
 _BRIGHTNESS, _LEFT = 4.0, 32.0  # bring LR and what is left to about the size of features
-SLOPE = 0.1
-"""Of the activation of the gate on its negative side."""
+_SLOPE = 0.1  # of the activation on its negative side
 
 
 class DataStep(nn.Module):
@@ -50,7 +49,7 @@ class DataStep(nn.Module):
         channels = features + len(_SIZES) + 6
         for dilation in _DILATIONS:
             layers.append(nn.Conv2d(channels, _HIDDEN, 3, padding=dilation, dilation=dilation))
-            layers.append(nn.LeakyReLU(SLOPE))
+            layers.append(nn.LeakyReLU(_SLOPE))
             channels = _HIDDEN
         last = nn.Conv2d(_HIDDEN, 1, 3, padding=1)
         nn.init.zeros_(last.weight)

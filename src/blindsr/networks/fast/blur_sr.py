@@ -34,8 +34,6 @@ class FastBlurSR(BlurSR):
         self.register_buffer("cubic", cubic, persistent=False)
         self.first, self.last = copy.deepcopy(network.first), copy.deepcopy(network.last)
         self.data_step = copy.deepcopy(network.data_step)
-        if network.data_step is not None:
-            self.downsampler = network.downsampler
         # nn.ModuleList forgets what it holds
         blocks = cast("list[ModulatedBlock]", list(network.blocks))
         self.blocks = nn.ModuleList(map(_FastBlock, blocks))

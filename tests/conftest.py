@@ -24,8 +24,19 @@ gc.disable()
 REPOSITORY = Path(__file__).resolve().parent.parent
 SMALL_ROOM = 64 * 96
 """Pixels; 500 of them take 25 MB."""
-RESIDENT = 1_200_000_000
-"""Bytes that may stay with the process from one file of tests to the next; imports take 800 MB."""
+M_MMAP_THRESHOLD = -3
+LARGE = 32 << 20
+"""Bytes of a block of memory that is given back as soon as it is freed."""
+GROWTH = 100_000_000
+"""Bytes by which the process may grow until freed memory is given back."""
+_resident_after = [0]
+"""Bytes of the process after that was done last."""
+
+
+def pytest_configure():
+    """Give large blocks back at once: kept, they are the holes into which the next hardly fit."""
+    if hasattr(ctypes.CDLL(None), "mallopt"):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def pytest_collection_finish():
@@ -37,16 +48,29 @@ def pytest_unconfigure():
     gc.unfreeze()  # what libraries count at their end
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _returned_memory():
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Tidy up when nothing of a test lives any more, its fixtures included."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()  # what was imported meanwhile stays, and is looked through no more
+    _return_memory()
+    return result
+
+
+def _return_memory():
     """Give freed memory back: the C library keeps it, as the Makefile asks it to for trainings."""
-    yield
     status = Path("/proc/self/statm")
     if not status.is_file() or not hasattr(ctypes.CDLL(None), "malloc_trim"):
         return
-    if int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > RESIDENT:
-        gc.collect()
+    if _resident(status) > _resident_after[0] + GROWTH:
         ctypes.CDLL(None).malloc_trim(0)
+        _resident_after[0] = _resident(status)
+
+
+def _resident(status):
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="session", autouse=True)

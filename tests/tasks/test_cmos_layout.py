@@ -46,11 +46,28 @@ def test_gradients_do_not_depend_on_the_layout(task):
 
 
 @pytest.mark.parametrize("autocast", [False, True])
-def test_channels_are_innermost_under_autocast_alone(task, autocast):
+def test_channels_are_innermost_on_a_cpu(task, autocast):
     lr, *_ = sample(torch.float32)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast), torch.no_grad():
-        logits = task.float()(lr).seg_logits
-    assert logits.is_contiguous(memory_format=torch.channels_last) == autocast
+        found = task.float()(lr), task.estimate_to_learn(lr)
+    for estimate in found:
+        assert estimate.seg_logits.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_training_leaves_logits_small_and_learns_the_same(task):
+    lr, blur, seg = sample(torch.float64)
+    seg[0, :30] = 255
+    found = []
+    for estimate, side in ((task(lr), 80), (task.estimate_to_learn(lr), 20)):
+        assert estimate.blur.shape[2:] == (80, 80)
+        assert estimate.seg_logits.shape[2:] == estimate.aux_seg_logits.shape[2:] == (side, side)
+        losses = blur_semantic_losses(estimate, blur, seg)
+        task.zero_grad()
+        sum(losses.values()).backward()
+        learnt = torch.cat([p.grad.flatten() for p in task.network.parameters()])
+        found.append((torch.stack(list(losses.values())).detach(), learnt))
+    for small, whole in zip(*found, strict=True):
+        assert (small - whole).norm() / whole.norm() < 1e-8
 
 
 def test_one_thread_convolves_points_with_onednn(task, one_thread):

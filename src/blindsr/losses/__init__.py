@@ -2,6 +2,7 @@
 
 from .blur_semantic import blur_semantic_losses, semantic_cross_entropy
 from .dan import dan_losses
+from .enlarged import enlarged_cross_entropy
 from .gan import by_region, discriminator_loss, generator_loss
 from .kernels import dcls_kernel_target, kernel_l1
 from .koalanet import kernel_losses
@@ -17,6 +18,7 @@ __all__ = [
     "dan_losses",
     "dcls_kernel_target",
     "discriminator_loss",
+    "enlarged_cross_entropy",
     "generator_loss",
     "kernel_l1",
     "kernel_losses",

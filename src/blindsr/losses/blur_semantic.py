@@ -8,6 +8,8 @@ import torch.nn.functional as F
 
 from blindsr.types import IGNORE_INDEX, Estimate
 
+from .enlarged import enlarged_cross_entropy
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,12 +21,11 @@ def semantic_cross_entropy(logits: Tensor, seg: Tensor) -> Tensor:
     frames carry labels; the zero keeps its graph, so that ``backward`` still runs.
 
     Args:
-        logits: (N, C, H, W) class logits.
+        logits: (N, C, H, W) class logits, or smaller ones (N, C, h, w), which are enlarged
+            bilinearly: see :func:`blindsr.losses.enlarged_cross_entropy`.
         seg: (N, H, W) int64, class index 0..C-1 or 255 for no label.
     """
-    # with the classes innermost, channels-last logits are read where they lie
-    by_pixel = logits.float().permute(0, 2, 3, 1).flatten(0, 2)
-    total = F.cross_entropy(by_pixel, seg.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
+    total = enlarged_cross_entropy(logits, seg)
     return total / (seg != IGNORE_INDEX).sum().clamp(min=1)
 
 
@@ -38,7 +39,7 @@ def blur_semantic_losses(
     batch no such target.
 
     Args:
-        estimate: outputs at HR size.
+        estimate: outputs at HR size; class logits may be smaller.
         blur: (N, 1, H, W) true sigma in HR pixels, or ``None``.
         seg: (N, H, W) int64 true classes with 255 for no label, or ``None``.
     """

@@ -6,9 +6,11 @@ from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from blindsr.errors import ConfigError, DataError
 from blindsr.networks.backbones.by_name import create_backbone
+from blindsr.networks.blocks.batch_norm import precise_batch_norms
 from blindsr.networks.blocks.conv import BasicBlock, pointwise
 from blindsr.networks.blocks.gia.spatial import WindowLayout
 from blindsr.networks.blocks.gradient_energy import GradientEnergy
@@ -116,6 +118,8 @@ class CMOS(EstimatorNetwork):
         )
         if _known("norm", norm, get_args(Norm)) == "pixel":
             normalise_by_pixel(self)
+        else:
+            precise_batch_norms(self)
 
     @property
     def window_layout(self) -> WindowLayout:
@@ -133,11 +137,13 @@ class CMOS(EstimatorNetwork):
         for heads in self.heads:
             heads.decoders = nn.ModuleDict()
 
-    def forward(self, lr: Tensor) -> Estimate:
+    def forward(self, lr: Tensor, *, enlarge_classes: bool = True) -> Estimate:
         """Estimate both maps of an LR image.
 
         Args:
             lr: (N, 3, h, w) sRGB in [0, 1], h and w at least 16, odd sizes included.
+            enlarge_classes: ``False`` leaves class logits in the size of the finest features, for
+                :func:`blindsr.losses.enlarged_cross_entropy`.
 
         Returns:
             Maps of size (s*h, s*w). ``blur`` and ``aux_blur`` are sigma in HR pixels with
@@ -152,18 +158,18 @@ class CMOS(EstimatorNetwork):
         if len(self.tasks) == len(TASKS):
             fused = [gia(h["blur"], h["seg"]) for gia, h in zip(self.GIA_l, heads, strict=True)]
             final = [{"blur": b, "seg": g} for b, g in fused]
-        size = (lr.shape[2] * self.scale, lr.shape[3] * self.scale)
         maps: list[Tensor | None] = []
         for task in ("blur", "seg"):
-            predicted = self.predict[task]([x[task] for x in final]) if task in self.tasks else None
-            maps.append(_resize_if(predicted, size))
+            seen = task in self.tasks
+            maps.append(self.predict[task]([x[task] for x in final]) if seen else None)
         finest = self.heads[0]
         assert isinstance(finest, TaskHeads)
         for task in ("blur", "seg"):
             seen = task in finest.decoders
-            decoded = finest.decoders[task](heads[0][task]) if seen else None
-            maps.append(_resize_if(decoded, size))
-        return Estimate(*maps)
+            maps.append(finest.decoders[task](heads[0][task]) if seen else None)
+        size = (lr.shape[2] * self.scale, lr.shape[3] * self.scale)
+        small = () if enlarge_classes else (1, 3)  # the logits
+        return Estimate(*(m if i in small else _resize_if(m, size) for i, m in enumerate(maps)))
 
     def encode(self, lr: Tensor) -> list[Tensor]:
         """(N, 3, h, w) in [0, 1] -> the four maps of the backbone, finest first."""
@@ -233,8 +239,22 @@ class Prediction(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Maps (N, C_i, H_i, W_i), finest first -> (N, outputs, H_0, W_0)."""
-        size = features[0].shape[2:]
-        return self.last_layer(torch.cat([_resize(x, size) for x in features], dim=1))
+        return self.last_layer[1:](self._first(features))
+
+    def _first(self, features: list[Tensor]) -> Tensor:
+        """First convolution of what is enlarged and concatenated, without doing either.
+
+        A 1x1 convolution and resizing may be exchanged: each scale is convolved in its own size,
+        with its columns of the weight, an eighth of the multiplications.
+        """
+        first = self.last_layer[0]
+        assert isinstance(first, nn.Conv2d)
+        columns = first.weight.split([x.shape[1] for x in features], dim=1)
+        finest, *coarser = zip(features, columns, strict=True)
+        total = conv2d(*finest, first.bias, dilation=first.dilation)
+        for one in coarser:
+            total = total + _resize(conv2d(*one, dilation=first.dilation), total.shape[2:])
+        return total
 
 
 def _resize(x: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 from blindsr.errors import ConfigError
 
+from .adam import adam
 from .base import RestorationTask
 from .schedules import Halving, WarmupCosine
 
@@ -51,7 +52,7 @@ class AnnealedTask(RestorationTask):
         """Adam with a schedule that counts optimiser steps."""
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         settings = self.hparams
-        optimizer = torch.optim.Adam(
+        optimizer = adam(
             parameters,
             lr=settings["learning_rate"],
             betas=tuple(settings["betas"]),

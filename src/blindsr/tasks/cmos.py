@@ -90,15 +90,12 @@ class CMOSTask(EstimationTask):
         self._start_from = pretrained  # until they are loaded
 
     def forward(self, lr: Tensor) -> Estimate:
-        """See the base class.
+        """See the base class."""
+        return super().forward(_channels_innermost(lr))
 
-        Under autocast features keep their channels innermost, which is faster. In float32 it would
-        be, too, but torch's batch norm on CPUs then adds up in float32 where it otherwise takes
-        float64, and at a random start its rounding, 50 times larger, grows into other gradients.
-        """
-        if torch.is_autocast_enabled(lr.device.type):
-            lr = lr.contiguous(memory_format=torch.channels_last)
-        return super().forward(lr)
+    def estimate_to_learn(self, lr: Tensor) -> Estimate:
+        """See the base class."""
+        return self.network(_channels_innermost(lr), enlarge_classes=False)
 
     def preflight(self, stage: str, *, resumed: bool) -> None:
         """Give the backbone of a fresh training its ImageNet weights, once.
@@ -125,7 +122,16 @@ class CMOSTask(EstimationTask):
     def setup(self, stage: str) -> None:
         """Check the data; in a fresh training load the ImageNet backbone."""
         super().setup(stage)
+        if stage == "fit" and self.trainer.strategy.root_device.type == "cpu":
+            self.network.to(memory_format=torch.channels_last)  # as the features
         self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
+
+
+def _channels_innermost(lr: Tensor) -> Tensor:
+    """The layout in which CPUs, and GPUs under autocast, convolve fastest."""
+    if lr.device.type == "cpu" or torch.is_autocast_enabled(lr.device.type):
+        return lr.contiguous(memory_format=torch.channels_last)
+    return lr
 
 
 def _merge_loss_weights(preset: str, changes: dict[str, float] | None) -> dict[str, float]:

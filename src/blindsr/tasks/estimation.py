@@ -74,10 +74,16 @@ class EstimationTask(AnnealedTask):
         """(N, 3, h, w) in [0, 1] -> :class:`~blindsr.types.Estimate` at HR size."""
         return self.network.estimate(lr)
 
+    def estimate_to_learn(self, lr: Tensor) -> Estimate:
+        """As ``forward``, but class logits may be smaller: their loss enlarges them."""
+        estimate: Estimate = self(lr)
+        return estimate
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Weighted sum of the losses that the batch has targets for."""
         self.require(batch, "lr", "blur")
-        parts = blur_semantic_losses(self(batch["lr"]), batch["blur"], batch.get("seg"))
+        found = self.estimate_to_learn(batch["lr"])
+        parts = blur_semantic_losses(found, batch["blur"], batch.get("seg"))
         total = sum(self.loss_weights.get(name, 1.0) * value for name, value in parts.items())
         size = len(batch["lr"])
         self.log("train/loss", total, prog_bar=True, batch_size=size)

@@ -1,6 +1,6 @@
+import numpy as np
 import pytest
 import torch
-from torch.nn.functional import pad
 
 from blindsr.networks.blocks.windows import (
     join_windows,
@@ -14,8 +14,11 @@ from blindsr.networks.blocks.windows import (
 def test_padding_equals_reflect_where_reflect_is_possible(size):
     x = torch.rand(2, 3, *size)
     bottom, right = -size[0] % 15, -size[1] % 20
-    expected = pad(x, (0, right, 0, bottom), mode="reflect")
-    assert torch.equal(pad_to_windows(x, (15, 20)), expected)
+    expected = np.pad(x.numpy(), ((0, 0), (0, 0), (0, bottom), (0, right)), mode="reflect")
+    for layout in (torch.contiguous_format, torch.channels_last):
+        padded = pad_to_windows(x.contiguous(memory_format=layout), (15, 20))
+        assert np.array_equal(padded.numpy(), expected)
+        assert padded.is_contiguous(memory_format=layout)
 
 
 def test_padding_repeats_the_reflection_of_small_maps():

@@ -37,6 +37,8 @@ def hrnet_w18_small_v2(in_channels: int = 3) -> nn.Module:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = BN_MOMENTUM
+        elif isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
+            module.dilation = (2, 2)  # see blindsr.networks.blocks.conv.pointwise
     return network
 
 

@@ -6,15 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 def pad_to_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
     """Pad (N, C, H, W) at the bottom and right to whole windows by reflection.
 
     Where one reflection is too short (a map smaller than its padding) the reflection is repeated,
-    that is, the map continues as a triangular wave; a single row or column is replicated. Equal to
-    ``torch.nn.functional.pad(mode="reflect")`` wherever that is defined.
+    that is, the map continues as a triangular wave; a single row or column is replicated.
     """
+    if x.device.type == "cpu" and not torch.jit.is_tracing():
+        # In one step, and gradients keep the layout; on GPUs it adds them up in any order.
+        bottom, right = (-x.shape[axis] % side for axis, side in zip((2, 3), window, strict=True))
+        if bottom < x.shape[2] and right < x.shape[3]:
+            return pad(x, (0, right, 0, bottom), mode="reflect") if bottom or right else x
     for axis, side in zip((2, 3), window, strict=True):
         # A graph that is recorded for ONNX must work for any picture size.
         if torch.jit.is_tracing():
@@ -48,9 +53,10 @@ def split_windows(x: Tensor, window: tuple[int, int]) -> Tensor:
     a, b = rows // h, columns // w
     if a == b == 1 and not torch.jit.is_tracing():
         return x
+    if x.is_contiguous(memory_format=torch.channels_last):  # which gradients are then, too
+        tiles = x.permute(0, 2, 3, 1).view(n, a, h, b, w, c).permute(0, 1, 3, 2, 4, 5)
+        return tiles.reshape(n * a * b, h, w, c).permute(0, 3, 1, 2)
     tiles = x.view(n, c, a, h, b, w)
-    if x.is_contiguous(memory_format=torch.channels_last):  # copy in this order, keep the format
-        return tiles.permute(0, 2, 4, 3, 5, 1).reshape(n * a * b, h, w, c).permute(0, 3, 1, 2)
     return tiles.permute(0, 2, 4, 1, 3, 5).reshape(n * a * b, c, h, w)
 
 

@@ -14,6 +14,7 @@ from blindsr.networks.discriminator import Conditioning
 from blindsr.weights.official import differences
 from blindsr.weights.reading import read_checkpoint
 
+from ..adam import adam
 from ..schedules import Halving
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def optimizers(
     """Adam for every network, restorers first, all on one schedule by iteration."""
     common = {"betas": settings["betas"]}
     every: list[torch.optim.Optimizer] = [
-        torch.optim.Adam(
+        adam(
             [p for p in network.parameters() if p.requires_grad],
             lr=settings["learning_rate"],
             weight_decay=settings["weight_decay"],
@@ -118,7 +119,7 @@ def optimizers(
         for network in restorers
     ]
     every += [
-        torch.optim.Adam(network.parameters(), lr=settings["discriminator_learning_rate"], **common)
+        adam(network.parameters(), lr=settings["discriminator_learning_rate"], **common)
         for network in judges
     ]
     schedule = Halving(settings["warmup_steps"], tuple(settings["halve_at"]))

@@ -52,10 +52,13 @@ class SpatialStream(nn.Module):
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
         """Two (N, C, H, W) -> two (N, C, H, W)."""
         size = x1.shape[2:]
-        f1 = pad_to_windows(self.conv_first1(x1), self.window)
-        f2 = pad_to_windows(self.conv_first2(x2), self.window)
-        gate1, gate2 = self.gates(f1, f2)
-        out1, out2 = self.put_back(f1 * gate1, size), self.put_back(f2 * gate2, size)
+        f1, f2 = self.conv_first1(x1), self.conv_first2(x2)
+        whole1, whole2 = (pad_to_windows(f, self.window) for f in (f1, f2))
+        gate1, gate2 = self.gates(whole1, whole2)
+        if self.window_layout == "legacy":
+            out1, out2 = self.put_back(whole1 * gate1, size), self.put_back(whole2 * gate2, size)
+        else:  # what was padded is not needed any more
+            out1, out2 = f1 * self.put_back(gate1, size), f2 * self.put_back(gate2, size)
         return self.smooth1(out1), self.smooth2(out2)
 
     def gates(self, f1: Tensor, f2: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,8 +73,8 @@ class SpatialStream(nn.Module):
         return gate1, gate2
 
     def put_back(self, x: Tensor, size: torch.Size) -> Tensor:
-        """Gated windows (N, C, a*h, b*w) -> (N, C, H, W), in the layout of the weights."""
-        # The gate has already been applied to the map, so "fixed" has no windows to undo.
+        """Gates or gated windows (N, C, a*h, b*w) -> (N, C, H, W), in the layout of the weights."""
+        # The gate is a map itself, so "fixed" has no windows to undo.
         if self.window_layout == "legacy":
             x = scramble_windows(x, self.window)
         return x[:, :, : size[0], : size[1]]
@@ -96,8 +99,14 @@ def affinity_sum(own: Tensor, other: Tensor, reduce: nn.Conv2d) -> Tensor:
     with torch.autocast(own.device.type, enabled=False):
         own, other = own.to(dtype), other.to(dtype)
         weight, bias = reduce.weight.to(dtype), reduce.bias
-        own_flat, other_flat = own.flatten(2), other.flatten(2)  # (B, C, P), without a copy
-        weights = weight.view(1, -1, 1).expand(own.shape[0], -1, -1)  # (B, P, 1)
-        pooled = torch.bmm(other_flat, weights)  # (B, C, 1)
-        m = torch.bmm(pooled.transpose(1, 2), own_flat).unflatten(2, own.shape[2:])
+        count = own.shape[0]
+        if own.is_contiguous(memory_format=torch.channels_last):  # so that gradients are it, too
+            rows, others = (x.permute(0, 2, 3, 1).flatten(1, 2) for x in (own, other))  # (B, P, C)
+            pooled = torch.bmm(weight.view(1, 1, -1).expand(count, -1, -1), others)  # (B, 1, C)
+            m = torch.bmm(rows, pooled.transpose(1, 2)).view(count, 1, *own.shape[2:])
+        else:
+            own_flat, other_flat = own.flatten(2), other.flatten(2)  # (B, C, P), without a copy
+            weights = weight.view(1, -1, 1).expand(count, -1, -1)  # (B, P, 1)
+            pooled = torch.bmm(other_flat, weights)  # (B, C, 1)
+            m = torch.bmm(pooled.transpose(1, 2), own_flat).unflatten(2, own.shape[2:])
         return m if bias is None else m + bias.to(dtype)

@@ -1,7 +1,8 @@
 """Write photographs in strips, whatever the format.
 
-PNG, TIFF and JPEG are encoded as rows come. The encoder of WebP wants the whole picture: it waits
-in a temporary file on disk. Memory does not grow with the picture, but for WebP.
+PNG, TIFF and JPEG are encoded as rows come, in a thread beside what computes them. The encoder of
+WebP wants the whole picture: it waits in a temporary file on disk. Memory does not grow with the
+picture, but for WebP.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from PIL import Image
 from blindsr.errors import DataError, os_error
 from blindsr.imaging.files import atomic_path
 from blindsr.imaging.temporary import spool
+from blindsr.photo.background import BackgroundStream
 from blindsr.photo.formats import (
     JPEG,
     PNG,
@@ -150,6 +152,7 @@ def open_writer(
             else:
                 file = stack.enter_context(temporary.open("wb"))
                 stream = _STREAMS[form.name](file, head)
+                stream = stack.enter_context(BackgroundStream(stream))
             writer = PhotoWriter(path, stream, width, height, layout)
             yield writer
             writer.finish()

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 from torch import nn
 
 from blindsr.tasks.adam import adam
@@ -55,3 +56,11 @@ def test_a_checkpoint_of_another_layout_goes_on_as_if_it_were_its_own(first, bef
 def test_other_devices_are_left_to_torch():
     weights = [nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1, device="meta"))]
     assert adam(weights).param_groups[0]["fused"] is None
+
+
+def test_gradients_may_be_clipped_in_mixed_precision():
+    optimizer, learnt = made(adam, PLAIN)
+    learn(optimizer, learnt, 1)
+    clip = MixedPrecision("bf16-mixed", "cpu").clip_gradients
+    clip(optimizer, clip_val=0.1)
+    assert learnt.grad.norm() <= 0.1 + 1e-6

@@ -32,6 +32,15 @@ class Adam(torch.optim.Adam):
     side: where one has its channels innermost and the other not, it mixes them up silently.
     """
 
+    _step_supports_amp_scaling: bool
+
+    def __init__(self, params: Iterable[nn.Parameter], **settings: Any) -> None:
+        super().__init__(params, **settings)
+        if settings.get("fused"):
+            # Lightning clips no gradients of what could undo a loss scaling itself, which on a CPU
+            # nobody asks for.
+            self._step_supports_amp_scaling = False
+
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Take over moments in the layout of their parameters; how to step is this one's choice."""
         groups = [{**g, "fused": self.defaults["fused"]} for g in state_dict["param_groups"]]

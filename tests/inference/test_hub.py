@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from huggingface_hub import constants
 from tests.helpers.fake_hub import fake_hub
 from tests.helpers.upscale_command import picture, run
@@ -12,6 +13,8 @@ import blindsr
 from blindsr.errors import WeightsError
 from blindsr.imaging.files import write_png
 from blindsr.inference.hub import hub_file
+from blindsr.inference.model import Model, Upscaler
+from blindsr.networks.tile_needs import TileNeeds
 from blindsr.restore import Restorer
 
 PICTURE = picture(20, 24)
@@ -55,6 +58,19 @@ def test_a_model_goes_to_the_hub_and_comes_back(hub, small):
         Restorer.from_pretrained("owner/small", device="cpu"),
     ):
         np.testing.assert_array_equal(other.upscale(PICTURE), expected)
+
+
+def test_the_networks_of_a_model_are_not_copied():
+    class Network:
+        def __deepcopy__(self, memo):
+            raise AssertionError("copied")
+
+        def __call__(self, lr):
+            return lr
+
+    upscaler = Upscaler(Network(), TileNeeds())
+    model = Model("plain", "here", 1, torch.device("cpu"), upscaler=upscaler)
+    np.testing.assert_array_equal(Restorer(model).upscale(PICTURE), PICTURE)
 
 
 def test_only_safetensors_are_read(hub):

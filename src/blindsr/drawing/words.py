@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from bisect import bisect_left
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,21 +28,28 @@ def text_width(text: str, size: int, *, bold: bool = False) -> int:
 
 def shorten(text: str, width: int, size: int, *, bold: bool = False) -> str:
     """Cut a line in its middle, so that it fits into a width."""
-    kept = len(text)
-    short = text
-    while kept and text_width(short, size, bold=bold) > width:
-        kept -= 1
-        short = f"{text[: kept // 2]}…{text[len(text) - (kept + 1) // 2 :]}"
-    return short
+    if text_width(text, size, bold=bold) <= width:
+        return text
+
+    def cut(kept: int) -> str:
+        return f"{text[: kept // 2]}…{text[len(text) - (kept + 1) // 2 :]}"
+
+    # a letter more is wider: how many can be kept, by halving
+    fitting = bisect_left(
+        range(1, len(text)), True, key=lambda n: text_width(cut(n), size, bold=bold) > width
+    )
+    return cut(fitting)
 
 
 def wrap(text: str, width: int) -> list[str]:
     """Break a heading into lines that fit into a width."""
     text = printable(text)
-    for letters in range(len(text), 1, -1):
+    letters = len(text)
+    while letters > 1:
         lines = textwrap.wrap(text, letters)
         if all(text_width(line, HEADING) <= width for line in lines):
             return lines
+        letters = max(map(len, lines)) - 1  # with any number between these lines are the same
     return [text]
 
 

@@ -53,6 +53,10 @@ large = model.upscale(picture)
 class HubModel(ModelHubMixin, library_name="blindsr"):
     """The base of :class:`blindsr.restore.Restorer` that knows the Hub; safetensors only."""
 
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Show the mixin no arguments: it would copy the networks, and keep the copies."""
+        return super().__new__(cls)
+
     def __init__(self, model: Model) -> None:
         self._model = model
 

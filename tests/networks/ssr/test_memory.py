@@ -24,7 +24,8 @@ class LiveBytes(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
+        alone = isinstance(result, torch.Tensor)
+        for tensor in (result,) if alone else tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
                 self.count(tensor.untyped_storage())
         return result
@@ -42,11 +43,11 @@ class LiveBytes(TorchDispatchMode):
         self.now -= size
 
 
-def peak(height):
-    """Bytes of three samples of a picture of 16 LR columns."""
+def peak(height, samples=3, steps=1):
+    """Bytes of some samples of a picture of 16 LR columns."""
     torch.manual_seed(0)
-    network = SSR(kernel_width=4, kernel_blocks=1, iterations=1, steps=2, width=8, blocks=1)
-    run = SampledRun(network.eval().requires_grad_(False), samples=3)
+    network = SSR(kernel_width=4, kernel_blocks=1, iterations=1, steps=steps, width=8, blocks=1)
+    run = SampledRun(network.eval().requires_grad_(False), samples=samples)
     lr = torch.rand(1, 3, height, 16)
     with torch.no_grad(), LiveBytes() as live:
         run(lr)
@@ -66,7 +67,7 @@ def test_of_a_large_picture_only_vectors_of_lr_size_are_held(monkeypatch):
     monkeypatch.setattr(gather_torch, "_STRIP", 4_000)
     monkeypatch.setattr(gather_torch, "_LEAST_ROWS", 16)
     monkeypatch.setattr(sampling, "LARGE", 0)
-    monkeypatch.setattr(rows_on_disk, "_BAND", 1)
+    monkeypatch.setattr(rows_on_disk, "_BAND", 4)
     for module, name, value in (
         (svkr, "_TILE", 16),
         (svkr, "DEPTH_REACH", 8),  # too short for the values, as the next: memory alone counts
@@ -75,6 +76,6 @@ def test_of_a_large_picture_only_vectors_of_lr_size_are_held(monkeypatch):
     ):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(SSR.sample, "__kwdefaults__", {**SSR.sample.__kwdefaults__, "tile": 64})
-    small, large = peak(96), peak(192)
-    pictures = (large - small) / (96 * 16 * 16 * 3 * 4)
+    small, large = peak(48, samples=2, steps=2), peak(96, samples=2, steps=2)
+    pictures = (large - small) / (48 * 16 * 16 * 3 * 4)
     assert pictures < 0.7  # of HR size: ten vectors of LR size; 1 more if one is held

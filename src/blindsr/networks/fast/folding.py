@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from blindsr.errors import ConfigError
 
@@ -38,12 +38,21 @@ def fold_batchnorm(network: NetworkT) -> NetworkT:
     network = copy.deepcopy(network)
     for module in list(network.modules()):
         children = list(module.named_children())
-        for (before, conv), (after, norm) in pairwise(children):
+        for (_, conv), (after, norm) in pairwise(children):
             if (
                 isinstance(conv, nn.Conv2d)
                 and isinstance(norm, nn.BatchNorm2d)
                 and conv.out_channels == norm.num_features
             ):
-                setattr(module, before, fuse_conv_bn_eval(conv, norm))
+                _fold(conv, norm)
                 setattr(module, after, nn.Identity())
     return network.requires_grad_(False)
+
+
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias
+    )

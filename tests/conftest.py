@@ -29,7 +29,7 @@ LARGE = 32 << 20
 """Bytes of a block of memory that is given back as soon as it is freed."""
 GROWTH = 100_000_000
 """Bytes by which the process may grow until freed memory is given back."""
-_resident_after = [0]
+_resident_after = {"test": 0, "file": 0}
 """Bytes of the process after that was done last."""
 
 
@@ -52,21 +52,24 @@ def pytest_unconfigure():
 def pytest_runtest_protocol(item, nextitem):
     """Tidy up when nothing of a test lives any more, its fixtures included."""
     result = yield
-    if nextitem is None or nextitem.path != item.path:
+    ended = nextitem is None or nextitem.path != item.path
+    if ended:
         gc.collect()
         gc.freeze()  # what was imported meanwhile stays, and is looked through no more
-    _return_memory()
+    _return_memory("file" if ended else "test")
     return result
 
 
-def _return_memory():
+def _return_memory(after):
     """Give freed memory back: the C library keeps it, as the Makefile asks it to for trainings."""
     status = Path("/proc/self/statm")
     if not status.is_file() or not hasattr(ctypes.CDLL(None), "malloc_trim"):
         return
-    if _resident(status) > _resident_after[0] + GROWTH:
+    if _resident(status) > _resident_after[after] + GROWTH:
         ctypes.CDLL(None).malloc_trim(0)
-        _resident_after[0] = _resident(status)
+        _resident_after[after] = _resident(status)
+    if after == "file":
+        _resident_after["test"] = _resident_after["file"]
 
 
 def _resident(status):

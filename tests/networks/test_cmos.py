@@ -37,11 +37,15 @@ def test_any_size_from_16(size, training):
     assert all(torch.isfinite(x).all() for x in estimate[:4])
 
 
+@pytest.fixture(scope="module")
+def full():
+    return CMOS().eval()
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(16, 16), (19, 41)])
-def test_full_network_takes_small_and_odd_images(size):
-    network = CMOS().eval()
-    estimate = network(lr_image(1, *size))
+def test_full_network_takes_small_and_odd_images(full, size):
+    estimate = full(lr_image(1, *size))
     assert estimate.blur.shape == (1, 1, 4 * size[0], 4 * size[1])
     assert all(torch.isfinite(x).all() for x in estimate[:4])
 
@@ -150,11 +154,11 @@ def test_unknown_backbone():
 def test_overfits_one_batch():
     torch.manual_seed(0)
     network = small(num_classes=3, window=(6, 8)).train()
-    lr = lr_image(2, 24, 32)
+    lr = lr_image(2, 16, 20)
     target = torch.nn.functional.interpolate(lr.mean(1, keepdim=True), scale_factor=4) * 5
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     losses = []
-    for _ in range(15):
+    for _ in range(10):
         loss = (network(lr).blur - target).abs().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -72,3 +72,37 @@ def test_the_estimated_map_is_worth_more_than_its_own_mean(model, pictures):
     mean = float(model.estimate(lr).blur.mean())
     constant = psnr(told.upscale(lr, blur=mean), hr)
     assert psnr(model.upscale(lr, keep_blur=0.0), hr) > constant + 0.1
+
+
+def counting(model):
+    """The same model, and the pixels that its restorer has computed."""
+    inner, computed = model._model.upscaler, []
+
+    def run(lr, **maps):
+        computed.append(lr.shape[2] * lr.shape[3])
+        return inner.run(lr, **maps)
+
+    return Restorer(replace(model._model, upscaler=replace(inner, run=run))), computed
+
+
+@pytest.mark.parametrize("tile", [0, 64])
+def test_what_is_kept_is_not_restored_first(model, pictures, tile):
+    """The soft half is the enlargement whatever the restorer says, so it is not asked."""
+    hr = pictures[0]
+    soft = gather_blur(hr, np.full(hr.shape[:2], 14, np.float32), sigma_max=28)
+    lr = np.concatenate([reduced(part) for part in (hr, soft)], axis=1)
+    inner = model._model.upscaler
+    everywhere = replace(inner, needs=inner.needs._replace(context=None))
+    all_of_it = Restorer(replace(model._model, upscaler=everywhere))
+    wanted, before = counting(all_of_it)
+    spared, after = counting(model)
+    expected = wanted.upscale(lr, tile=tile)
+    np.testing.assert_allclose(spared.upscale(lr, tile=tile), expected, atol=2e-5)
+    assert sum(after) < 0.8 * sum(before)
+    all_kept = spared.upscale(lr, tile=tile, keep_blur=1.0)
+    np.testing.assert_allclose(all_kept, wanted.upscale(lr, tile=tile, keep_blur=1.0), atol=2e-5)
+    before.clear(), after.clear()
+    np.testing.assert_array_equal(
+        spared.upscale(lr, tile=tile, keep_blur=0.0), wanted.upscale(lr, tile=tile, keep_blur=0.0)
+    )
+    assert before == after

@@ -56,6 +56,9 @@ class TileNeeds(NamedTuple):
     """Shortest side of a picture."""
     bytes_per_pixel: int = 20_000
     """Peak of memory per LR pixel of a tile, in float32 on a CPU."""
+    context: int | None = None
+    """Pixels around any part of a picture with which it makes of that part what it makes in the
+    whole; ``None`` where tiles are only nearly that."""
     whole: bool = False
     """It must see the picture whole, as one tile: it solves for all pixels together, and has tiles
     of its own where memory matters."""
@@ -128,7 +131,7 @@ def blur_sr_needs(network: BlurSR) -> TileNeeds:
     features, hr = network.first.out_channels, network.scale**2
     overlap = 4 * math.ceil((2 * reach + BLUR_SR_RAMP) / 4)
     bytes_ = FLOAT * (5 * features + 6 * hr)  # of the accelerated copy
-    return TileNeeds(overlap=overlap, ramp=BLUR_SR_RAMP, bytes_per_pixel=bytes_)
+    return TileNeeds(overlap=overlap, ramp=BLUR_SR_RAMP, bytes_per_pixel=bytes_, context=reach)
 
 
 def dan_needs(network: DAN) -> TileNeeds:

@@ -87,6 +87,10 @@ class Blend:
         """Whether it needs the sigma map."""
         return self.keep > 0 or self.tells
 
+    def uses_model(self, blur: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Where the model's result counts at all: (rows, W, 1 or 2) as below -> (rows, W)."""
+        return np.asarray(self._amount(blur) > 0)
+
     def apply(
         self,
         picture: Picture,

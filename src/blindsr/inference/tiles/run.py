@@ -26,6 +26,7 @@ from blindsr.inference.blur.kept import Blend
 from blindsr.inference.model import Estimator, Model, Upscaler
 from blindsr.inference.pictures import Picture
 from blindsr.inference.results import Strip
+from blindsr.inference.tiles.parts import Within, by_pixel, parts_of, run_parts
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 from blindsr.types import Estimate
 
@@ -108,7 +109,7 @@ class TiledRun:
         blur: MapRows | None = rows
         if self.look is not None:
             blur = self._look_rows(*self.look)
-        for top, made in self._upscaled(self.upscaling, rows):
+        for top, made in self._upscaled(self.upscaling, rows, blur):
             sr = made["sr"].numpy()
             np.clip(sr, 0, 1, out=sr)
             seen = _rows_of(blur, top, top + len(sr)) if maps or self.blend is not None else {}
@@ -117,14 +118,16 @@ class TiledRun:
                 seen = _rows_of(rows, top, top + len(sr))
             yield self._strip(top, sr, seen if maps else {}, removed)
 
-    def _upscaled(self, grid: Grid, rows: MapRows | None) -> Iterator[tuple[int, Planes]]:
-        """Strips of ``sr``."""
+    def _upscaled(
+        self, grid: Grid, rows: MapRows | None, blur: MapRows | None
+    ) -> Iterator[tuple[int, Planes]]:
+        """Strips of ``sr``; what ``blend`` does not use of it, as ``blur`` tells, may be zero."""
         upscaler = self.model.upscaler
         assert upscaler is not None
         if upscaler.needs.whole:
             run = upscaler.run
             return self._whole(upscaler, grid, lambda lr: {"sr": mapped(Tensor.cpu, run(lr))})
-        return blend(grid, self.model.scale, lambda tile: self._upscale(tile, rows))
+        return blend(grid, self.model.scale, lambda tile: self._upscale(tile, rows, blur))
 
     def _whole(
         self,
@@ -247,17 +250,35 @@ class TiledRun:
 
         yield from blend(grid, scale, compute, owned=("seg",))
 
-    def _upscale(self, tile: Tile, rows: MapRows | None) -> Planes:
+    def _upscale(self, tile: Tile, rows: MapRows | None, blur: MapRows | None) -> Planes:
         """``sr``, on the CPU: where it goes from here, no network looks at it any more."""
         grid, upscaler = self.upscaling, self.model.upscaler
         assert grid is not None
         assert upscaler is not None
         maps = self._tile_maps(tile, rows)
-        with self.model.running(upscaler, self._frame(tile, grid, recording=False)):
-            lr = self.picture.tile(tile, self.model.device)
-            sr = _channels_last(upscaler.run(lr, **maps).float()).cpu()
+
+        def run(part: Tile, seen: Within) -> Tensor:
+            with self.model.running(upscaler, self._frame(part, grid, recording=False)):
+                lr = self.picture.tile(part, self.model.device)
+                own = {name: map_[(..., *seen)] for name, map_ in maps.items()}
+                return _channels_last(upscaler.run(lr, **own).float()).cpu()
+
+        sr = run_parts(tile, self._parts(tile, blur), self.model.scale, run)
         self._count()
         return {"sr": sr}
+
+    def _parts(self, tile: Tile, blur: MapRows | None) -> list[Tile]:
+        """The parts of a tile that ``blend`` uses, where the network may compute them alone."""
+        assert self.model.upscaler is not None
+        context, scale = self.model.upscaler.needs.context, self.model.scale
+        if context is None or blur is None or self.blend is None or not self.blend.keep:
+            return [tile]
+        rows, columns = (slice(scale * span.start, scale * span.stop) for span in tile)
+        seen = _rows_of(blur, rows.start, rows.stop, columns)["blur"].cpu().numpy()
+        # one value of each pixel tells sooner where nothing can be left out
+        if parts_of(tile, self.blend.uses_model(seen[::scale, ::scale]), context) == [tile]:
+            return [tile]
+        return parts_of(tile, by_pixel(self.blend.uses_model(seen), scale), context)
 
     def _condition(self, tile: Tile, rows: MapRows) -> None:
         """Run only the part that takes means over the whole picture."""

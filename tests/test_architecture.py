@@ -1,10 +1,12 @@
 """Holds the dependency direction of the design: who may import whom, and who may print."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -63,16 +65,60 @@ WITHOUT_LIGHTNING = (
 )
 
 
+ARRAYS = {"Any", "NDArray", "Tensor", "ndarray"}
+OTHER_WORDS = {"sigma", "sigmas", "sigma_scale", "classes", "labels", "class_map", "sigma_map"}
+
+
+class Facts(NamedTuple):
+    """What the tests ask of one module; its tree takes much more memory."""
+
+    parts: tuple[str, ...]
+    imports: set[str]
+    """Absolute names of everything that it imports, relative imports resolved."""
+    for_types: set[str]
+    """Those that are there for types alone."""
+    at_once: set[str]
+    """Those at its top, which are imported with it."""
+    names: set[str]
+    attributes: set[str]
+    """``a.b`` of a plain name a."""
+    maps: set[str]
+    """Arguments and fields that hold an array and are called by another word than ours."""
+
+
+@functools.cache
 def modules():
+    """Facts of every module of the package: each is read once for all tests."""
+    found = []
     for path in sorted(SOURCE.rglob("*.py")):
         parts = path.relative_to(SOURCE).with_suffix("").parts
-        yield parts, ast.parse(path.read_text(encoding="utf-8"))
+        found.append(facts(parts, ast.parse(path.read_text(encoding="utf-8"))))
+    return found
 
 
-def imported_names(parts, tree):
-    """Absolute names of everything a module imports, relative imports resolved."""
+def facts(parts, tree):
+    """Of one module."""
+    nodes = list(ast.walk(tree))
+    choices = [node for node in nodes if isinstance(node, ast.If)]
+    typed = [node for node in choices if "TYPE_CHECKING" in ast.unparse(node.test)]
+    inside = {id(n) for node in typed for part in node.body for n in ast.walk(part)}
+    top = [node for node in tree.body if not hasattr(node, "body")]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    attributes = {
+        f"{node.value.id}.{node.attr}"
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    imports = set(imported_names(parts, nodes))
+    always = set(imported_names(parts, [node for node in nodes if id(node) not in inside]))
+    at_once, maps = set(imported_names(parts, top)), set(called_otherwise(nodes))
+    return Facts(parts, imports, imports - always, at_once, names, attributes, maps)
+
+
+def imported_names(parts, nodes):
+    """Absolute names of everything these nodes import, relative imports resolved."""
     package = ("blindsr", *parts[:-1])
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -82,11 +128,22 @@ def imported_names(parts, tree):
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+def called_otherwise(nodes):
+    """Names of arguments and fields that hold arrays, among OTHER_WORDS."""
+    for node in nodes:
+        named = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        name = node.arg if isinstance(node, ast.arg) else node.target.id if named else ""
+        if name in OTHER_WORDS and node.annotation is not None:
+            inside = ast.walk(node.annotation)
+            if ARRAYS & {getattr(n, "id", getattr(n, "attr", "")) for n in inside}:
+                yield name
+
+
 def test_packages_import_only_what_lies_below_them():
     wrong = []
-    for parts, tree in modules():
+    for parts, imports, *_ in modules():
         allowed = MAY_IMPORT[parts[0]]
-        for name in imported_names(parts, tree):
+        for name in sorted(imports):
             words = name.split(".")
             top = words[1] if words[0] == "blindsr" and len(words) > 1 else None
             ours = top and ((SOURCE / top).exists() or (SOURCE / f"{top}.py").exists())
@@ -95,21 +152,18 @@ def test_packages_import_only_what_lies_below_them():
     assert not wrong
 
 
-def imported_modules(parts, tree):
-    """Our modules that a module imports, at once or later, as their parts; not for types alone."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            node.body = [ast.Pass()]
-    for name in imported_names(parts, tree):
-        yield tuple(name.split(".")[1:]) if name.startswith("blindsr.") else ()
-
-
 def test_no_two_modules_import_each_other_in_a_circle():
-    known = {parts[:-1] if parts[-1] == "__init__" else parts: tree for parts, tree in modules()}
-    full = {parts[:-1] if parts[-1] == "__init__" else parts: parts for parts, _ in modules()}
+    """At once or later, but for types alone."""
+    known = {m.parts[:-1] if m.parts[-1] == "__init__" else m.parts: m for m in modules()}
     arrows = {
-        name: {t for t in imported_modules(full[name], tree) if t in known and t != name}
-        for name, tree in known.items()
+        name: {
+            target
+            for imported in module.imports - module.for_types
+            if imported.startswith("blindsr.")
+            and (target := tuple(imported.split(".")[1:])) in known
+            and target != name
+        }
+        for name, module in known.items()
     }
     # importing a module loads its packages first, and their __init__ may load it: not a circle
     arrows = {n: {t for t in to if n[: len(t)] != t} for n, to in arrows.items()}
@@ -123,65 +177,42 @@ def test_no_two_modules_import_each_other_in_a_circle():
 def test_lower_layers_do_not_know_lightning():
     wrong = [
         f"{'/'.join(parts)} imports {name}"
-        for parts, tree in modules()
+        for parts, imports, *_ in modules()
         if parts[0] in WITHOUT_LIGHTNING
-        for name in imported_names(parts, tree)
+        for name in sorted(imports)
         if name.split(".")[0] in ("lightning", "pytorch_lightning")
     ]
     assert not wrong
 
 
 def test_one_file_knows_diffusers_and_loads_it_when_it_is_used():
-    found = {}
-    for parts, tree in modules():
-        names = imported_names(parts, tree)
-        if any(name.split(".")[0] == "diffusers" for name in names):
-            top = ast.Module(body=[n for n in tree.body if not hasattr(n, "body")], type_ignores=[])
-            found["/".join(parts)] = {name.split(".")[0] for name in imported_names(parts, top)}
+    found = {
+        "/".join(module.parts): {name.split(".")[0] for name in module.at_once}
+        for module in modules()
+        if any(name.split(".")[0] == "diffusers" for name in module.imports)
+    }
     assert set(found) == {"networks/ssr/frozen_diffusion"}
     assert "diffusers" not in found["networks/ssr/frozen_diffusion"]
 
 
 def test_only_command_lines_and_callbacks_touch_the_console():
     wrong = []
-    for parts, tree in modules():
-        if parts[0] in ("cli", "callbacks"):
+    for module in modules():
+        if module.parts[0] in ("cli", "callbacks"):
             continue
-        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-        attributes = {
-            f"{n.value.id}.{n.attr}"
-            for n in ast.walk(tree)
-            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
-        }
-        used = ({"print"} & names) | ({"sys.argv", "sys.stdout", "sys.stderr"} & attributes)
-        if used:
-            wrong.append(f"{'/'.join(parts)} uses {sorted(used)}")
+        streams = {"sys.argv", "sys.stdout", "sys.stderr"} & module.attributes
+        if used := ({"print"} & module.names) | streams:
+            wrong.append(f"{'/'.join(module.parts)} uses {sorted(used)}")
     assert not wrong
-
-
-ARRAYS = {"Any", "NDArray", "Tensor", "ndarray"}
-OTHER_WORDS = {"sigma", "sigmas", "sigma_scale", "classes", "labels", "class_map", "sigma_map"}
-
-
-def annotated(tree):
-    """Names of arguments and fields, with the words of their types."""
-    for node in ast.walk(tree):
-        named = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-        name = node.arg if isinstance(node, ast.arg) else node.target.id if named else ""
-        if name and node.annotation is not None:
-            inside = list(ast.walk(node.annotation))
-            words = {getattr(n, "id", getattr(n, "attr", "")) for n in inside}
-            yield name, words
 
 
 def test_maps_are_called_blur_and_seg_everywhere():
     """Sigma is the unit of blur; the operators of `degradation` keep the name of their formulas."""
     wrong = [
         f"{'/'.join(parts)}: {name}"
-        for parts, tree in modules()
+        for parts, *_, maps in modules()
         if parts[0] != "degradation" and parts[-1] != "nyuv2_file"  # labels of that file, not ours
-        for name, words in annotated(tree)
-        if name in OTHER_WORDS and words & ARRAYS
+        for name in sorted(maps)
     ]
     assert not wrong
 

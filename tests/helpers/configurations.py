@@ -1,5 +1,6 @@
 """Small configurations of every task, as files."""
 
+import copy
 import json
 
 import yaml
@@ -178,17 +179,17 @@ PICTURES = {"class_path": "blindsr.callbacks.Pictures", "init_args": {"count": 2
 
 def write_config(folder, name="tiny", model="cmos", *, pictures=False, **trainer):
     """The tiny configuration with its runs under ``folder``; returns its path."""
-    config = yaml.safe_load(yaml.safe_dump(TINY))
+    config = copy.deepcopy(TINY)
     if pictures:
-        config["trainer"]["callbacks"].append(PICTURES)
+        config["trainer"]["callbacks"].append(copy.deepcopy(PICTURES))
     if model in MODELS:
-        config["model"] = yaml.safe_load(yaml.safe_dump(MODELS[model]))
+        config["model"] = copy.deepcopy(MODELS[model])
         if model not in ("manet", "svkr"):  # the others restore
             config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
         if model == "svkr":
             config["data"]["init_args"]["deliver"] = ["depth"]
     if model == "latent_ssr":
-        config["model"] = yaml.safe_load(yaml.safe_dump(LATENT))
+        config["model"] = copy.deepcopy(LATENT)
         config["model"]["init_args"]["diffusion"] = str(save_tiny_diffusion(folder / "sd"))
         config["trainer"]["callbacks"][0]["init_args"]["monitor"] = "val/psnr"
     config["trainer"] |= trainer

@@ -1,10 +1,13 @@
 """The demonstration, made so small that it shows nothing but that it runs to its end."""
 
+import argparse
 import contextlib
 import json
+import sys
 
 import numpy as np
 import pytest
+from rich.console import Console
 from tests.conftest import REPOSITORY
 
 from blindsr.cli.app import main
@@ -12,6 +15,7 @@ from blindsr.cli.demo import pbasr, runs
 from blindsr.cli.demo.runs import Background
 from blindsr.cli.training.command import main as lightning
 from blindsr.data.scenes.known_blur import Case
+from blindsr.errors import BlindSRError
 from blindsr.imaging.files import read_array
 
 TINY = [
@@ -46,7 +50,6 @@ class InThisProcess(Background):
 
 
 def test_three_stages_end_in_tables_pictures_and_scores(configs, tmp_path, capsys, monkeypatch):
-    assert pbasr.Background is Background  # loaded before, so PBaSR starts its process
     monkeypatch.setattr(runs, "Background", InThisProcess)
     out = tmp_path / "demo"
     words = ["--full", "-c", configs, "-o", str(out), "--seed", "3", "--", *TINY]
@@ -85,13 +88,34 @@ def test_the_first_look_shows_the_box_and_an_estimator_that_learns(
     assert not (out / "rrdb_sft").exists()
 
 
+def test_processes_of_stages_end_one_after_the_other(tmp_path):
+    say = [[sys.executable, "-c", f"print('epoch {number}')"] for number in (1, 2)]
+    with Background(say, tmp_path / "logs" / "two.log") as background:
+        runs.wait(background, Console(quiet=True))
+    assert not background.running()
+    assert background.last_line() == "epoch 2"
+
+
+def test_a_process_of_a_stage_that_fails_is_one_line_and_ends_the_queue(tmp_path):
+    arguments = argparse.Namespace(configs=str(tmp_path), out=tmp_path, seed=0, overrides=[])
+    stage = runs.script(arguments, "nothing", "stage")
+    never = [sys.executable, "-c", "print('never')"]
+    with (
+        Background([stage, never], tmp_path / "stage.log") as background,
+        pytest.raises(BlindSRError, match=r"lightning_script.*no such file.*stage\.log"),
+    ):
+        runs.wait(background, Console(quiet=True))
+    assert "never" not in (tmp_path / "stage.log").read_text()
+
+
 def test_a_restorer_that_fails_is_one_line(configs, tmp_path, capsys):
     words = ["--", *TINY, "--trainer.gradient_clip_val=x"]
     assert main(["demo", "--full", "-c", configs, "-o", str(tmp_path / "demo"), *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_pbasr_compares_four_trainings(configs, tmp_path, capsys):
+def test_pbasr_compares_four_trainings(configs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pbasr, "Background", InThisProcess)
     out = tmp_path / "demo"
     tiny = [
         "--trainer.max_epochs=1",

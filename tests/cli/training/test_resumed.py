@@ -7,6 +7,9 @@ from tests.helpers.resumed_runs import Die, DiedError, equal, weights
 
 from blindsr.cli.training import command
 
+EPOCH_AFTER = ("cmos", "ssr")
+"""Models that train an epoch after the one in which they were killed: it is the same for all."""
+
 
 @pytest.mark.parametrize(
     ("model", "on_the_fly"),
@@ -28,7 +31,7 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(
     model, on_the_fly, tmp_path, monkeypatch
 ):
     def fit(name, *words):
-        config = write_config(tmp_path, name, model, max_epochs=3)
+        config = write_config(tmp_path, name, model, max_epochs=3 if model in EPOCH_AFTER else 2)
         data = ["--data.on_the_fly", on_the_fly, "--data.train_count", "4", "--data.val_count", "1"]
         status = command.main(["fit", "-c", str(config), *data, *words])
         return status, tmp_path / "logs" / name / "version_0" / "checkpoints" / "last.ckpt"

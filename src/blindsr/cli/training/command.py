@@ -18,7 +18,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the netwo
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads are slow on busy machines
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # lightning's use of it, not ours
 
-from jsonargparse import Namespace
+from jsonargparse import Namespace, set_dumper
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -52,6 +52,7 @@ from .agreement import (
     refuse_used_folder,
 )
 from .config_errors import explain
+from .fast_yaml import read_yaml, write_yaml
 from .predictions import PredictionFiles
 from .process_group import part_at_exit
 from .processes import check_processes, refuse_numbers_of_whole_weights
@@ -59,6 +60,8 @@ from .quiet import quiet
 from .refused import refused
 from .resume import NEWEST, checkpoint_folders, go_on, open_named, open_newest, say
 from .run_folder import find_checkpoints, number_runs
+
+set_dumper("yaml", write_yaml)
 
 COMMANDS = ("fit", "validate", "test", "predict")
 
@@ -152,6 +155,13 @@ class BlindSRCLI(LightningCLI):
         special = (*NEWEST, "hpc")
         if path and path not in special and not os.path.isfile(path):  # noqa: PTH113 - may be a URL-like string
             raise FileError(path, found="no such file", expected="a checkpoint for --ckpt_path")
+
+    def _dump_config(self) -> None:
+        """What Lightning keeps as hyper-parameters: the configuration as plain values."""
+        if hasattr(self, "config_dump"):
+            return
+        text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False)
+        self.config_dump = read_yaml(text)[str(self.subcommand)]
 
     def after_instantiate_classes(self) -> None:
         """Check the checkpoint and the data before anything starts."""

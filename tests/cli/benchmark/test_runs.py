@@ -282,6 +282,22 @@ def test_trained_checkpoints_are_tested_once_and_again_where_their_bytes_changed
     assert done(calls) == ["test true_seed_0"]
 
 
+def test_of_a_training_that_was_cut_and_resumed_the_newest_run_is_tested(tmp_path, calls):
+    first, second = (tmp_path / f"logs/mine/version_{i}/checkpoints/last.ckpt" for i in (0, 1))
+    for file in (first, second):
+        file.parent.mkdir(parents=True)
+    first.write_bytes(b"half learnt")
+    path = write_benchmark(tmp_path, seeds=[0])
+    changed(path, 1, checkpoint=str(tmp_path / "logs/mine/last.ckpt"))
+    benchmark(path)
+    done(calls)
+    second.write_bytes(b"all learnt")
+    benchmark(path)
+    assert done(calls) == ["test true_seed_0"]
+    benchmark(path)
+    assert done(calls) == []
+
+
 def test_a_row_that_tests_the_weights_of_another_is_tested_once(tmp_path, calls):
     path = write_benchmark(tmp_path, seeds=[0, 1])
     changed(path, 1, checkpoint="{last:no maps}")

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blindsr.runs import by_age
+from blindsr.runs import by_age, checkpoint_file
 
 from .plan import Plan, Row, filled, placeholders
 
@@ -83,7 +83,7 @@ class Job:
     def weights(self, which: str) -> Path | None:
         """The newest checkpoint that is called ``best`` or ``last``, else the newest of all."""
         if self.row.checkpoint:
-            return Path(self.filled(self.row.checkpoint))
+            return checkpoint_file(self.filled(self.row.checkpoint))
         folders = list(self.folder.glob("*/checkpoints"))
         found = by_age(folders, f"{which}*.ckpt") or by_age(folders, "*.ckpt")
         return found[0] if found else None
@@ -156,7 +156,8 @@ def _plain(content: Any) -> Any:
 
 def _identity(path: str) -> list[str]:
     """Path and bytes of a file of weights."""
-    if not Path(path).is_file():
+    found = checkpoint_file(path)
+    if not found.is_file():
         return [path, "missing"]
-    with Path(path).open("rb") as file:
+    with found.open("rb") as file:
         return [path, hashlib.file_digest(file, "sha256").hexdigest()]

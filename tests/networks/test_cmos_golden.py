@@ -145,7 +145,7 @@ def test_gradients_are_the_slope_of_the_losses(network, golden_training):
     assert (found[0] - found[1]) / (2 * step) == pytest.approx(slope, rel=1e-3)
 
 
-@pytest.mark.slow  # all that a backward pass keeps in float64: gigabytes
+@pytest.mark.slow  # all that a backward pass keeps in float64: 4 GB
 def test_gradients_in_float64(network, golden_training):
     losses = training_losses(network.double().train())
     losses["total_half_aux"].backward()

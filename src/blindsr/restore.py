@@ -31,7 +31,7 @@ from blindsr.inference.phase_probe import find_phase, phase_pattern
 from blindsr.inference.pictures import Picture, read_pictures
 from blindsr.inference.results import Maps, Strip
 from blindsr.inference.tiles.plan import plan_run, smallest_side
-from blindsr.inference.tiles.run import Progress
+from blindsr.inference.tiles.progress import Progress
 from blindsr.inference.tiles.sizes import TileChoice
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from blindsr.inference.model import Model
 from blindsr.inference.pictures import Picture, picture_of
 from blindsr.inference.results import Strip
 from blindsr.inference.tiles.plan import plan_run, smallest_side
-from blindsr.inference.tiles.run import Progress, share_of
+from blindsr.inference.tiles.progress import Progress, share_of
 
 Strips = Callable[[NDArray[np.generic], int], Iterator[Strip]]
 """``strips(pixels, number)``: of the picture (H, W, 3) in the position of that number, 0..7."""

@@ -17,7 +17,7 @@ from blindsr.inference.pyramid_levels import (
     pyramid_factors,
     reduce_copy,
 )
-from blindsr.inference.tiles.run import Progress, share_of
+from blindsr.inference.tiles.progress import Progress, share_of
 from blindsr.inference.tiles.sizes import TileChoice
 from blindsr.weights.network_file import DEFAULT_SIGMA_MAX
 

@@ -8,7 +8,8 @@ from blindsr.inference.blur.in_box import blur_in_box
 from blindsr.inference.blur.kept import Blend
 from blindsr.inference.model import Estimator, Model
 from blindsr.inference.pictures import Picture
-from blindsr.inference.tiles.run import Progress, TiledRun
+from blindsr.inference.tiles.progress import Progress
+from blindsr.inference.tiles.run import TiledRun
 from blindsr.inference.tiles.sizes import TileChoice, check_tile, lay_tiles
 from blindsr.inference.tiles.user_maps import user_maps
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,51 +20,20 @@ from torch import Tensor
 
 from blindsr.imaging.rows_on_disk import Picture as Pixels
 from blindsr.imaging.rows_on_disk import bands, mapped, rows_of
-from blindsr.imaging.tiling import ALL_COLUMNS, Grid, Planes, RollingRows, Tile, blend
+from blindsr.imaging.tiling import Grid, Planes, RollingRows, Tile, blend
 from blindsr.inference.blur.in_box import EnlargedRows
 from blindsr.inference.blur.kept import Blend
 from blindsr.inference.model import Estimator, Model, Upscaler
 from blindsr.inference.pictures import Picture
 from blindsr.inference.results import Strip
+from blindsr.inference.tiles.map_rows import MapRows, rows_or_none
 from blindsr.inference.tiles.parts import Within, by_pixel, parts_of, run_parts
+from blindsr.inference.tiles.progress import Progress
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 from blindsr.types import Estimate
 
 ROUNDS = 1
 _ROWS = 256  # of maps, handed out at a time where they are enlarged
-Progress = Callable[[int, int], None]
-
-
-PERCENT = 100
-
-
-def share_of(tell: Progress | None, before: float, share: float) -> Progress | None:
-    """What is told of one of several runs that make one picture, in percent of the picture.
-
-    Args:
-        tell: is told; ``None`` for nobody.
-        before: share of the work that is done when this run begins.
-        share: of this run.
-    """
-    if tell is None:
-        return None
-
-    def tell_run(done: int, total: int) -> None:
-        tell(min(PERCENT, round(PERCENT * (before + share * done / total))), PERCENT)
-
-    return tell_run
-
-
-class MapRows(Protocol):
-    """Maps by row."""
-
-    def rows(self, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
-        """Some rows, or a part of them, of the maps by name.
-
-        ``blur`` is float32 (rows, s*W, 1 or 2), sigma in HR pixels and the scale of its error, and
-        ``seg`` uint8 (rows, s*W, 1).
-        """
-        ...
 
 
 @dataclass
@@ -112,10 +81,10 @@ class TiledRun:
         for top, made in self._upscaled(self.upscaling, rows, blur):
             sr = made["sr"].numpy()
             np.clip(sr, 0, 1, out=sr)
-            seen = _rows_of(blur, top, top + len(sr)) if maps or self.blend is not None else {}
+            seen = rows_or_none(blur, top, top + len(sr)) if maps or self.blend is not None else {}
             removed = self._blend_in(top, sr, seen.get("blur"))
             if rows is not None and self.look is not None and maps:
-                seen = _rows_of(rows, top, top + len(sr))
+                seen = rows_or_none(rows, top, top + len(sr))
             yield self._strip(top, sr, seen if maps else {}, removed)
 
     def _upscaled(
@@ -160,7 +129,7 @@ class TiledRun:
             return
         rows, height = self._map_rows(recording=False), self.model.scale * self.estimating.size[0]
         for top in range(0, height, _ROWS):
-            yield top, _rows_of(rows, top, min(top + _ROWS, height))
+            yield top, rows_or_none(rows, top, min(top + _ROWS, height))
 
     def _look_rows(self, estimator: Estimator, grid: Grid) -> MapRows:
         assert self.blend is not None
@@ -274,7 +243,7 @@ class TiledRun:
         if context is None or blur is None or self.blend is None or not self.blend.keep:
             return [tile]
         rows, columns = (slice(scale * span.start, scale * span.stop) for span in tile)
-        seen = _rows_of(blur, rows.start, rows.stop, columns)["blur"].cpu().numpy()
+        seen = rows_or_none(blur, rows.start, rows.stop, columns)["blur"].cpu().numpy()
         # one value of each pixel tells sooner where nothing can be left out
         if parts_of(tile, self.blend.uses_model(seen[::scale, ::scale]), context) == [tile]:
             return [tile]
@@ -303,7 +272,7 @@ class TiledRun:
         columns = slice(scale * tile.columns.start, scale * tile.columns.stop)
         found = {}
         height = slice(scale * tile.rows.start, scale * tile.rows.stop)
-        for name, map_ in _rows_of(rows, height.start, height.stop, columns).items():
+        for name, map_ in rows_or_none(rows, height.start, height.stop, columns).items():
             part = map_.contiguous().to(self.model.device)
             if name == "seg":
                 found["seg"] = part[None, :, :, 0].long()
@@ -344,11 +313,6 @@ class TiledRun:
             removed,
             None if blur is None or blur.shape[2] == 1 else blur[..., 1],
         )
-
-
-def _rows_of(rows: MapRows | None, start: int, stop: int, columns: slice = ALL_COLUMNS) -> Planes:
-    """Rows ``start`` to ``stop`` of the maps, if there are any."""
-    return {} if rows is None else rows.rows(start, stop, columns)
 
 
 def _blur_of(estimate: Estimate) -> dict[str, Pixels]:

@@ -27,7 +27,7 @@ SMALL_ROOM = 64 * 96
 M_MMAP_THRESHOLD = -3
 LARGE = 32 << 20
 """Bytes of a block of memory that is given back as soon as it is freed."""
-GROWTH = 100_000_000
+GROWTH = 50_000_000
 """Bytes by which the process may grow until freed memory is given back."""
 _resident_after = {"test": 0, "file": 0}
 """Bytes of the process after that was done last."""

@@ -20,7 +20,7 @@ ABLATIONS = [path for path in EVERY if path not in OF_SSR]
 def test_ablation_trains_on_scenes(overlay, tmp_path):
     config = write_config(tmp_path, max_epochs=1)
     whole = ["-c", str(config), "--model.gia_parts", "FCS"]  # overlays take parts away
-    few = ["--data.train_count", "2", "--data.val_count", "1"]
+    few = ["--data.train_count", "2", "--data.val_count", "1", "--data.size", "[64,64]"]
     assert main(["fit", *whole, "-c", str(overlay), *few]) == 0
     run = tmp_path / "logs" / "tiny" / "version_0"
     with (run / "metrics.csv").open() as file:

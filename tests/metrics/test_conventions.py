@@ -270,3 +270,19 @@ def test_tests_score_the_usual_metrics_unless_all_are_asked_for():
     regional = set(PreservationScores(full=True, extra=True).scores)
     assert {"blurred_vsi", "sharp_vif_wavelet", "niqe"} <= regional
     assert "blurred_niqe" not in regional
+
+
+@pytest.mark.parametrize(("shape", "data_range"), [((2, 3, 40, 31), 1.0), ((1, 1, 11, 64), 255.0)])
+def test_ssim_of_every_pixel_is_that_of_torchmetrics(shape, data_range):
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    from blindsr.metrics.quality import ssim_map
+
+    draw = torch.Generator().manual_seed(0)
+    first = torch.rand(shape, generator=draw, dtype=torch.float64) * data_range
+    noise = torch.randn(shape, generator=draw, dtype=torch.float64)
+    plain = torch.full_like(first, 0.3 * data_range)
+    for one, other in ((first, first + 0.1 * data_range * noise), (plain, plain + 0.1)):
+        options = {"data_range": data_range, "reduction": "none", "return_full_image": True}
+        _, theirs = structural_similarity_index_measure(one, other, sigma=1.5, **options)
+        torch.testing.assert_close(ssim_map(one, other, data_range), theirs, atol=1e-11, rtol=0)

@@ -175,22 +175,37 @@ def blend(
     held: Planes = {}
     done = 0  # rows of the picture that have been handed out
     for i, rows in enumerate(grid.rows):
-        stop = rows.stop
-        for columns in grid.columns:
-            tile = Tile(rows, columns)
-            results = compute(tile)
-            if columns.start == 0:
-                held = _extend(held, results, scale * (stop - done), scale * grid.size[1])
-            for name, result in results.items():
-                if name in owned:
-                    _copy_owned(held[name], result, tile, scale, done)
-                else:
-                    _add_blended(held[name], result, tile, grid, scale, done)
-        ready = stop if i == len(grid.rows) - 1 else rows.last - grid.ramp // 2
+        held = _row(grid, rows, scale, compute, owned, held, done)
+        ready = rows.stop if i == len(grid.rows) - 1 else rows.last - grid.ramp // 2
         count = scale * (ready - done)
-        yield scale * done, {name: buffer[:count] for name, buffer in held.items()}
+        strip = {name: buffer[:count] for name, buffer in held.items()}
         held = {name: buffer[count:].clone() for name, buffer in held.items()}
+        yield scale * done, strip
+        del strip  # before the next one takes as much
         done = ready
+
+
+def _row(
+    grid: Grid,
+    rows: Span,
+    scale: int,
+    compute: Callable[[Tile], Planes],
+    owned: Container[str],
+    held: Planes,
+    done: int,
+) -> Planes:
+    """Add a row of tiles to what is held of those before, which begins at row ``done``."""
+    for columns in grid.columns:
+        tile = Tile(rows, columns)
+        results = compute(tile)
+        if columns.start == 0:
+            held = _extend(held, results, scale * (rows.stop - done), scale * grid.size[1])
+        for name, result in results.items():
+            if name in owned:
+                _copy_owned(held[name], result, tile, scale, done)
+            else:
+                _add_blended(held[name], result, tile, grid, scale, done)
+    return held
 
 
 def _extend(held: Planes, results: Planes, rows: int, width: int) -> Planes:

@@ -18,7 +18,7 @@ from blindsr.types import DataFacts, Estimate
 Precision = Literal["auto", "float32", "bf16", "fp16"]
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Names of what is not float32."""
-BUDGET = 800_000_000
+BUDGET = 650_000_000
 """Bytes that a tile, and the strip that it belongs to, may take on a CPU: with the libraries, the
 picture and what the C library keeps, 12 megapixels stay below 2 GB."""
 GPU_BUDGET = 8_000_000_000

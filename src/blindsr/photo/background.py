@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from blindsr.photo.stream import Stream
 
-WAITING = 4
+WAITING = 2
 """Blocks of rows that may wait, of 4 MB each: who writes faster than is encoded has to wait."""
 
 

@@ -90,7 +90,10 @@ def test_results_of_parts_lie_where_they_belong():
     assert not result[80:280, 100:].any()
 
 
-def test_a_pixel_is_used_where_anything_of_its_result_is():
-    used = np.zeros((6, 9), bool)
-    used[5, 3] = True
-    assert by_pixel(used, 3).tolist() == [[False] * 3, [False, True, False]]
+@pytest.mark.parametrize("height", [2, 16, 40])
+def test_a_pixel_is_used_where_anything_of_its_result_is(height):
+    maps = np.zeros((3 * height, 9, 2), np.float32)
+    maps[3 * height - 1, 3, 0] = 2
+    expected = np.zeros((height, 3), bool)
+    expected[height - 1, 1] = True
+    assert np.array_equal(by_pixel(lambda some: some[..., 0] > 1, maps, 3), expected)

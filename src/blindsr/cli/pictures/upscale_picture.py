@@ -136,6 +136,7 @@ def upscale_picture(
             on_progress=tell,
         ):
             work.take(strip)
+            del strip  # before the next one takes as much
         if maps is not None:
             maps.finish()
         if job.spread is not None:

@@ -13,6 +13,7 @@ from blindsr.imaging.tiling import Span, Tile
 
 SMALLEST = 32
 """Side below which a part is not divided any more, LR pixels."""
+_ROWS = 16  # of the picture, looked at together
 WORTHWHILE = 0.95
 """Two parts are taken for one where they cost at most this share of it."""
 
@@ -21,10 +22,22 @@ Within = tuple[slice, slice]
 """Rows and columns of the result of a tile."""
 
 
-def by_pixel(used: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
-    """Pixels of the picture of whose result anything is used: (s*h, s*w) -> (h, w)."""
-    height, width = (side // scale for side in used.shape)
-    return np.asarray(used.reshape(height, scale, width, scale).any(axis=(1, 3)))
+def by_pixel(
+    used: Callable[[NDArray[np.float32]], NDArray[np.bool_]], maps: NDArray[np.float32], scale: int
+) -> NDArray[np.bool_]:
+    """Pixels of the picture of whose result anything is used: (h, w).
+
+    Args:
+        used: tells it of rows of maps, which are few at a time.
+        maps: (s*h, s*w, C).
+        scale: s.
+    """
+    found = []
+    for top in range(0, len(maps), scale * _ROWS):
+        some = used(maps[top : top + scale * _ROWS])
+        height, width = (side // scale for side in some.shape)
+        found.append(some.reshape(height, scale, width, scale).any(axis=(1, 3)))
+    return np.concatenate(found)
 
 
 def run_parts(

@@ -86,6 +86,7 @@ class TiledRun:
             if rows is not None and self.look is not None and maps:
                 seen = rows_or_none(rows, top, top + len(sr))
             yield self._strip(top, sr, seen if maps else {}, removed)
+            del made, sr, seen, removed  # before the next strip takes as much
 
     def _upscaled(
         self, grid: Grid, rows: MapRows | None, blur: MapRows | None
@@ -247,7 +248,7 @@ class TiledRun:
         # one value of each pixel tells sooner where nothing can be left out
         if parts_of(tile, self.blend.uses_model(seen[::scale, ::scale]), context) == [tile]:
             return [tile]
-        return parts_of(tile, by_pixel(self.blend.uses_model(seen), scale), context)
+        return parts_of(tile, by_pixel(self.blend.uses_model, seen, scale), context)
 
     def _condition(self, tile: Tile, rows: MapRows) -> None:
         """Run only the part that takes means over the whole picture."""

@@ -296,7 +296,9 @@ class Restorer(HubModel):
         return result, tuple(found) if several else found[0]
 
     def cost(self, height: int = 180, width: int = 320) -> Cost:
-        """Parameters, and FLOPs of one grey LR picture, as it is restored or its maps estimated.
+        """Parameters, and FLOPs of one LR picture, as it is restored or its maps estimated.
+
+        Of a picture of which no blur is kept: what is kept may cost less.
 
         Args:
             height: of the picture.
@@ -305,7 +307,11 @@ class Restorer(HubModel):
         from blindsr.networks.cost import cost_of
 
         picture = np.full((height, width, 3), 127, np.uint8)
-        return cost_of(lambda: (self.upscale if self.can_upscale else self.estimate)(picture))
+        if not self.can_upscale:
+            return cost_of(lambda: self.estimate(picture))
+        # the estimator that decides looks, as by default, but at no sigma is anything kept
+        keep = min(default_keep_blur(), 1e-9)
+        return cost_of(lambda: self.upscale(picture, keep_blur=keep))
 
     def estimate(self, image: Any, *, tile: TileChoice = "auto") -> Maps:
         """Estimate sigma and classes of every HR pixel of a picture.

@@ -14,7 +14,6 @@ import datetime
 import gc
 import os
 import platform
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -266,7 +265,8 @@ def header(arguments, device, loads, exact):
             "- outputs: largest difference over the largest value; gradients: norm of their error "
             f"against float64 over their norm, {PICTURES} pictures; released and ours in float64, "
             f"constants alike, differ by {exact:.1e}",
-            f"- command: `python {shlex.join(sys.argv)}`",
+            f"- command: `python benchmarks/against_released.py CMOS --size {rows} {columns} "
+            f"--batch {arguments.batch} --repeats {arguments.repeats}`",
         ]
     )
 

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -50,13 +51,14 @@ def test_rows_come_in_order_and_from_one_other_thread():
     assert threading.get_ident() not in kept.threads
 
 
-def test_who_writes_faster_waits():
+def test_who_writes_faster_waits(monkeypatch):
+    monkeypatch.setattr(background, "WAITING", 3 * block(0).nbytes)
     kept = Kept()
     kept.may_go_on.clear()
     written = []
 
     def write(stream):
-        for value in range(background.WAITING + 3):
+        for value in range(9):
             stream.write(block(value))
             written.append(value)
 
@@ -65,11 +67,11 @@ def test_who_writes_faster_waits():
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()
-        assert len(written) == background.WAITING
+        assert len(written) == 4  # the one that is encoded, and three that wait
         kept.may_go_on.set()
         thread.join(10)
         stream.close()
-    assert len(kept.rows) == background.WAITING + 3
+    assert len(kept.rows) == 9
 
 
 def test_a_failure_is_raised_at_the_latest_when_the_file_ends():
@@ -82,8 +84,9 @@ def test_a_failure_is_raised_at_the_latest_when_the_file_ends():
 def test_a_failure_stops_who_goes_on_writing():
     def write_all():
         with BackgroundStream(Full()) as stream:
-            for _ in range(background.WAITING + 1):
+            for _ in range(1000):
                 stream.write(block(0))
+                time.sleep(0.001)
 
     with pytest.raises(OSError, match="No space"):
         write_all()
@@ -95,7 +98,7 @@ def test_leaving_drops_what_waits_and_ends_the_thread():
 
     def fail_between():
         with BackgroundStream(kept) as stream:
-            for value in range(background.WAITING):
+            for value in range(4):
                 stream.write(block(value))
             threading.Timer(0.1, kept.may_go_on.set).start()
             raise ZeroDivisionError

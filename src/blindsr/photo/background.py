@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from blindsr.photo.stream import Stream
 
-WAITING = 2
-"""Blocks of rows that may wait, of 4 MB each: who writes faster than is encoded has to wait."""
+WAITING = 64_000_000
+"""Bytes of rows that may wait, a strip of a large picture: who writes faster has to wait, too."""
 
 
 class BackgroundStream(Stream):
@@ -29,7 +29,8 @@ class BackgroundStream(Stream):
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        self._pending: deque[Future[None]] = deque()
+        self._pending: deque[tuple[int, Future[None]]] = deque()
+        self._bytes = 0
 
     def __enter__(self) -> Self:
         """Take rows."""
@@ -46,12 +47,18 @@ class BackgroundStream(Stream):
 
     def write(self, rows: NDArray[np.integer]) -> None:
         """Append rows; they are copied."""
-        while self._pending and (len(self._pending) >= WAITING or self._pending[0].done()):
-            self._pending.popleft().result()
-        self._pending.append(self._thread.submit(self._stream.write, rows.copy()))
+        while self._pending and (self._bytes > WAITING or self._pending[0][1].done()):
+            self._finish_one()
+        self._pending.append((rows.nbytes, self._thread.submit(self._stream.write, rows.copy())))
+        self._bytes += rows.nbytes
 
     def close(self) -> None:
         """Complete the file."""
         while self._pending:
-            self._pending.popleft().result()
+            self._finish_one()
         self._stream.close()
+
+    def _finish_one(self) -> None:
+        size, encoded = self._pending.popleft()
+        self._bytes -= size
+        encoded.result()

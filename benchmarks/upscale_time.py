@@ -109,8 +109,8 @@ def main() -> None:
         f"{os.cpu_count()} cores; others used at most {max(loads):.0%} between the runs (refused "
         f"above {MOST_LOAD:.0%}); torch {torch.__version__}. Before: commit {commit or 'unknown'}. "
         "The whole command with the model in the box and its defaults, start, PNG of 16 times the "
-        f"size; best of {arguments.turns} turns; `python benchmarks/upscale_time.py BEFORE PHOTO ..."
-        f" --turns {arguments.turns}`",
+        f"size; best of {arguments.turns} turns; `python benchmarks/upscale_time.py BEFORE PHOTO "
+        f"... --turns {arguments.turns}`",
         "",
     ]
     if arguments.output:

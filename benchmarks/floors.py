@@ -11,8 +11,6 @@ them, or pictures small enough for the caches, may go below its second part.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
 import shlex
 import sys
 import time
@@ -21,13 +19,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from hardware import MOST_LOAD, processor, require_idle
+from hardware import idle_machine, require_idle, write_report
 from torch.nn.functional import conv2d
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from blindsr.imaging.files import atomic_path
 from blindsr.losses import blur_semantic_losses
 from blindsr.networks import CMOS, RRDBSFT, BlurUNet, accelerate
 from blindsr.networks.blur_sr import BlurSR
@@ -176,19 +173,15 @@ def main() -> None:
     lines = [
         "# Floors",
         "",
-        f"{datetime.datetime.now(datetime.UTC).date().isoformat()}, {processor()}, "
-        f"{torch.backends.cpu.get_cpu_capability()}, one thread of {os.cpu_count()} cores; others "
-        f"used at most {max(loads):.0%} (refused above {MOST_LOAD:.0%}); torch {torch.__version__};"
-        f" `python {shlex.join(sys.argv)}`",
+        f"{idle_machine(loads)}, {torch.backends.cpu.get_cpu_capability()}, one thread; "
+        f"`python {shlex.join(sys.argv)}`",
         "",
         "Floor: operations of convolutions and products over the rate of a 3x3 convolution of 128 "
         "channels, and bytes that all other operations read and write, one after the other, over "
         "the bandwidth of a copy of 256 MB.",
         "",
     ]
-    if arguments.output:
-        with atomic_path(arguments.output) as temporary:
-            temporary.write_text("\n".join([*lines, *parts]), encoding="utf-8")
+    write_report(arguments.output, [*lines, *parts])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
 """What a benchmark says of the machine it ran on."""
 
 import contextlib
+import datetime
+import os
 import platform
 import sys
 from pathlib import Path
 
 import psutil
+import torch
+
+from blindsr.imaging.files import atomic_path
 
 
 def processor():
@@ -39,3 +44,19 @@ def require_idle(most=MOST_LOAD):
             "nothing is measured. Wait until it is idle."
         )
     return load
+
+
+def idle_machine(loads):
+    """Date, processor, and how much others used of it at most; what was measured beside that."""
+    return (
+        f"{datetime.datetime.now(datetime.UTC).date().isoformat()}, {processor()}, "
+        f"{os.cpu_count()} cores; others used at most {max(loads):.0%} between the runs (refused "
+        f"above {MOST_LOAD:.0%}); torch {torch.__version__}"
+    )
+
+
+def write_report(path, lines):
+    """Write a Markdown file whole, or not at all; ``None`` writes none."""
+    if path:
+        with atomic_path(path) as temporary:
+            temporary.write_text("\n".join(lines), encoding="utf-8")

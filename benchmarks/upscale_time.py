@@ -10,7 +10,6 @@ writes; the fastest of some turns counts.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 import subprocess
 import sys
@@ -19,11 +18,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from hardware import MOST_LOAD, processor, require_idle
+from hardware import idle_machine, require_idle, write_report
 from PIL import Image
-
-from blindsr.imaging.files import atomic_path
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -105,17 +101,13 @@ def main() -> None:
     head = [
         "# Time of `blindsr upscale`",
         "",
-        f"{datetime.datetime.now(datetime.UTC).date().isoformat()}, {processor()}, "
-        f"{os.cpu_count()} cores; others used at most {max(loads):.0%} between the runs (refused "
-        f"above {MOST_LOAD:.0%}); torch {torch.__version__}. Before: commit {commit or 'unknown'}. "
+        f"{idle_machine(loads)}. Before: commit {commit or 'unknown'}. "
         "The whole command with the model in the box and its defaults, start, PNG of 16 times the "
         f"size; best of {arguments.turns} turns; `python benchmarks/upscale_time.py BEFORE PHOTO "
         f"... --turns {arguments.turns}`",
         "",
     ]
-    if arguments.output:
-        with atomic_path(arguments.output) as temporary:
-            temporary.write_text("\n".join([*head, *lines]), encoding="utf-8")
+    write_report(arguments.output, [*head, *lines])
 
 
 if __name__ == "__main__":

@@ -30,15 +30,15 @@ def enlarged_cross_entropy(logits: Tensor, seg: Tensor) -> Tensor:
         logits: (N, C, h, w) class logits.
         seg: (N, H, W) int64, class index 0..C-1 or 255 for no label.
     """
-    height, width = seg.shape[1:]
-    if logits.shape[2:] == seg.shape[1:] or height % logits.shape[2] or width % logits.shape[3]:
-        if logits.shape[2:] != seg.shape[1:]:
-            logits = interpolate(logits, (height, width), mode="bilinear")
-        # with the classes innermost, channels-last logits are read where they lie
-        by_pixel = logits.to(_computed(logits)).permute(0, 2, 3, 1).flatten(0, 2)
-        return cross_entropy(by_pixel, seg.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
-    total: Tensor = _InBands.apply(logits, seg)
-    return total
+    size = seg.shape[1:]
+    if logits.shape[2:] != size:
+        if not any(large % small for large, small in zip(size, logits.shape[2:], strict=True)):
+            total: Tensor = _InBands.apply(logits, seg)
+            return total
+        logits = interpolate(logits, size, mode="bilinear")
+    # with the classes innermost, channels-last logits are read where they lie
+    by_pixel = logits.to(_computed(logits)).permute(0, 2, 3, 1).flatten(0, 2)
+    return cross_entropy(by_pixel, seg.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
 
 
 def _computed(logits: Tensor) -> torch.dtype:

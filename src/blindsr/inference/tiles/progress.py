@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
-
-
+"""Called with tiles done and tiles in all."""
 PERCENT = 100
 
 

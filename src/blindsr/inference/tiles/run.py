@@ -26,8 +26,8 @@ from blindsr.inference.blur.kept import Blend
 from blindsr.inference.model import Estimator, Model, Upscaler
 from blindsr.inference.pictures import Picture
 from blindsr.inference.results import Strip
+from blindsr.inference.tiles.cover import Within, by_pixel, parts_of, run_parts
 from blindsr.inference.tiles.map_rows import MapRows, rows_or_none
-from blindsr.inference.tiles.parts import Within, by_pixel, parts_of, run_parts
 from blindsr.inference.tiles.progress import Progress
 from blindsr.networks.blocks.whole_picture import Frame, PictureMeans
 from blindsr.types import Estimate
@@ -225,7 +225,8 @@ class TiledRun:
         grid, upscaler = self.upscaling, self.model.upscaler
         assert grid is not None
         assert upscaler is not None
-        maps = self._tile_maps(tile, rows)
+        seen_here = self._rows_in(tile, rows) if upscaler.uses else {}
+        maps = self._tile_maps(seen_here)
 
         def run(part: Tile, seen: Within) -> Tensor:
             with self.model.running(upscaler, self._frame(part, grid, recording=False)):
@@ -233,18 +234,21 @@ class TiledRun:
                 own = {name: map_[(..., *seen)] for name, map_ in maps.items()}
                 return _channels_last(upscaler.run(lr, **own).float()).cpu()
 
-        sr = run_parts(tile, self._parts(tile, blur), self.model.scale, run)
+        known = seen_here if blur is rows else {}
+        sr = run_parts(tile, self._parts(tile, blur, known), self.model.scale, run)
         self._count()
         return {"sr": sr}
 
-    def _parts(self, tile: Tile, blur: MapRows | None) -> list[Tile]:
-        """The parts of a tile that ``blend`` uses, where the network may compute them alone."""
+    def _parts(self, tile: Tile, blur: MapRows | None, known: Planes) -> list[Tile]:
+        """The parts of a tile that ``blend`` uses, where the network may compute them alone.
+
+        ``known`` are the rows of ``blur`` in the tile, where they have been asked for already.
+        """
         assert self.model.upscaler is not None
         context, scale = self.model.upscaler.needs.context, self.model.scale
         if context is None or blur is None or self.blend is None or not self.blend.keep:
             return [tile]
-        rows, columns = (slice(scale * span.start, scale * span.stop) for span in tile)
-        seen = rows_or_none(blur, rows.start, rows.stop, columns)["blur"].cpu().numpy()
+        seen = (known or self._rows_in(tile, blur))["blur"].cpu().numpy()
         # one value of each pixel tells sooner where nothing can be left out
         if parts_of(tile, self.blend.uses_model(seen[::scale, ::scale]), context) == [tile]:
             return [tile]
@@ -256,24 +260,27 @@ class TiledRun:
         assert grid is not None
         assert upscaler is not None
         assert upscaler.condition is not None
-        maps = self._tile_maps(tile, rows)
+        maps = self._tile_maps(self._rows_in(tile, rows)) if upscaler.uses else {}
         with self.model.running(upscaler, self._frame(tile, grid, recording=True)):
             upscaler.condition(**maps)
         self._count()
 
-    def _tile_maps(self, tile: Tile, rows: MapRows | None) -> dict[str, Tensor]:
+    def _rows_in(self, tile: Tile, rows: MapRows | None) -> Planes:
+        """Maps of a tile by name, as ``rows`` hands them out."""
+        height, columns = (
+            slice(self.model.scale * span.start, self.model.scale * span.stop) for span in tile
+        )
+        return rows_or_none(rows, height.start, height.stop, columns)
+
+    def _tile_maps(self, planes: Planes) -> dict[str, Tensor]:
         """Maps of a tile that the upscaler uses, by name.
 
         ``blur`` and ``blur_scale`` are (1, 1, s*h, s*w), ``seg`` is (1, s*h, s*w).
         """
-        scale, upscaler = self.model.scale, self.model.upscaler
+        upscaler = self.model.upscaler
         assert upscaler is not None
-        if not upscaler.uses:
-            return {}
-        columns = slice(scale * tile.columns.start, scale * tile.columns.stop)
         found = {}
-        height = slice(scale * tile.rows.start, scale * tile.rows.stop)
-        for name, map_ in rows_or_none(rows, height.start, height.stop, columns).items():
+        for name, map_ in planes.items():
             part = map_.contiguous().to(self.model.device)
             if name == "seg":
                 found["seg"] = part[None, :, :, 0].long()

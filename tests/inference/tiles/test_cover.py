@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blindsr.imaging.tiling import Span, Tile
-from blindsr.inference.tiles.parts import SMALLEST, by_pixel, parts_of, run_parts
+from blindsr.inference.tiles.cover import SMALLEST, by_pixel, parts_of, run_parts
 
 TOP, LEFT = 40, 300
 

@@ -33,7 +33,14 @@ from blindsr.types import Estimate
 
 LOSS_WEIGHTS = {"blur": 1.0, "seg": 1.0, "aux_blur": 0.5, "aux_seg": 0.5}
 LEARNING_RATE = 1e-4
-PICTURES = 8
+RELEASED_BATCH = 8
+"""Of the released first stage, on LR of 120x160."""
+COMPARED = (8, (64, 96))
+"""Pictures and LR size that gradients are compared on: float64 takes much memory.
+
+The batch norms of pooled vectors see one value for each picture: of two they make +-1, whatever
+lies between them, and which is which may hang on rounding.
+"""
 
 
 def inputs(batch, size, device):
@@ -163,7 +170,7 @@ def differences(forms, action, sample):
     our network knows.
     """
     if action == "step":
-        lr, blur, seg = more_of(sample)
+        lr, blur, seg = inputs(*COMPARED, sample[0].device)
         exact = Form("", copy.deepcopy(forms[1].network).double(), maps_to_learn, training=True)
         right = exact.gradients(lr.double(), blur.double(), seg)
         found = (form.gradients(lr, blur, seg).double() for form in forms)
@@ -174,16 +181,6 @@ def differences(forms, action, sample):
         found.append((output if torch.is_tensor(output) else maps(output)[0]).float())
     first = found[0]
     return [((one - first).abs().max() / first.abs().max()).item() for one in found]
-
-
-def more_of(sample):
-    """Enough pictures of the same size to compare gradients.
-
-    The batch norms of pooled vectors see one value for each picture: of two they make +-1, whatever
-    lies between them, and which is which may hang on rounding.
-    """
-    lr = sample[0]
-    return inputs(max(len(lr), PICTURES), lr.shape[2:], lr.device)
 
 
 def gradient_difference(forms, sample):
@@ -258,15 +255,18 @@ def header(arguments, device, loads, exact):
             f"{os.cpu_count()} cores; use by others before and between the tables at most "
             f"{max(loads):.0%} (refused above {MOST_LOAD:.0%})",
             f"- torch {torch.__version__}, Python {platform.python_version()}",
-            f"- LR {rows}x{columns}, batch {arguments.batch}, {CLASSES} classes, fastest of "
-            f"{arguments.repeats} repeats in which the forms take turns; random weights, the same. "
-            "Such a CMOS multiplies rounding by a large factor (docs/methods/cmos.md): what "
-            "bfloat16 changes says nothing of a trained network",
+            f"- LR {rows}x{columns}, batch {arguments.batch}, of a training step "
+            f"{arguments.training_batch} (the released options: 120x160, {RELEASED_BATCH}), "
+            f"{CLASSES} classes, fastest of {arguments.repeats} repeats in which the forms take "
+            "turns; random weights, the same. Such a CMOS multiplies rounding by a large factor "
+            "(docs/methods/cmos.md): what bfloat16 changes says nothing of a trained network",
             "- outputs: largest difference over the largest value; gradients: norm of their error "
-            f"against float64 over their norm, {PICTURES} pictures; released and ours in float64, "
-            f"constants alike, differ by {exact:.1e}",
+            f"against float64 over their norm, {COMPARED[0]} pictures of LR "
+            f"{COMPARED[1][0]}x{COMPARED[1][1]}; released and ours in float64, constants alike, "
+            f"differ by {exact:.1e}",
             f"- command: `python benchmarks/against_released.py CMOS --size {rows} {columns} "
-            f"--batch {arguments.batch} --repeats {arguments.repeats}`",
+            f"--batch {arguments.batch} --training-batch {arguments.training_batch} "
+            f"--repeats {arguments.repeats}`",
         ]
     )
 
@@ -276,14 +276,18 @@ def main():
     parser.add_argument("folder", type=Path, help="clone of github.com/ByChelsea/CMOS")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--size", type=int, nargs=2, default=(120, 160), metavar=("H", "W"))
-    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=2, help="of a forward")
+    parser.add_argument("--training-batch", type=int, default=RELEASED_BATCH)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=(1, 2))
     parser.add_argument("--only", nargs="+", help="tables whose title holds one of these words")
     parser.add_argument("-o", "--output", type=Path, help="write the tables to this Markdown file")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
-    sample = inputs(arguments.batch, arguments.size, device)
+    samples = {
+        action: inputs(batch, arguments.size, device)
+        for action, batch in (("forward", arguments.batch), ("step", arguments.training_batch))
+    }
     loads, parts = [require_idle()], []
     try:
         exact = exact_difference(arguments.folder)
@@ -292,10 +296,10 @@ def main():
             if arguments.only and not any(word in title for word in arguments.only):
                 continue
             forms = forms_of(case, arguments.folder, device)
-            difference = differences(forms, action, sample)
+            difference = differences(forms, action, samples[action])
             for threads in arguments.threads:
                 torch.set_num_threads(threads)
-                seconds = measured(forms, action, sample, arguments.repeats)
+                seconds = measured(forms, action, samples[action], arguments.repeats)
                 loads.append(require_idle())
                 parts.append(table(title, threads, forms, seconds, difference, action))
                 print(parts[-1], flush=True)

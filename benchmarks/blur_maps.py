@@ -1,12 +1,14 @@
 """How well blur is seen, by the model in the box and by what it must beat.
 
     python benchmarks/blur_maps.py FOLDER [--model NAME=FILE ...] [--rival NAME=FILE.py ...]
-        [-o REPORT.md]
+        [--reference NAME=FILE.py] [-o REPORT.md]
 
 FOLDER holds ``rgbd/`` (pictures with depth) and ``defocus/`` (photographs with ``*_map.png``); a
 part that is missing is left out. Embedded scenes are always scored. Sigma is in pixels of the
 picture given. Targets stand beside the results; the exit status is 1 where the last model misses
 one. A rival is a Python file with ``estimate(rgb)``: (H, W, 3) float32 in [0, 1] to sigma (H, W).
+The maps of the photographs come from a classical method; a reference is a rival of that kind, and
+what it says of the RGB-D pictures tells what agreement with such maps is worth.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import argparse
 import datetime
 import runpy
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,7 @@ from blur_maps_pictures import (
     hue_turned,
     noisy,
 )
+from blur_maps_reference import Method, given_agreement, known_agreement
 from blur_maps_scores import BINS, agreement, by_part, rank_correlation
 from hardware import processor
 
@@ -45,8 +47,6 @@ from blindsr.weights.reading import read_state_dict
 
 EVEN = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 _JUMP = 0.5  # pixels of sigma that make an edge
-Method = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
-"""(H, W, 3) -> sigma (H, W) in pixels, and its Laplace scale where the method has one."""
 
 
 def network_method(path: str | None) -> Method:
@@ -229,6 +229,24 @@ def photographs(methods: dict[str, Method], folder: Path, checks: dict[str, bool
     return ["## Photographs with real defocus", "", *table(head, rows)]
 
 
+def reference(
+    name: str, classical: Method, methods: dict[str, Method], cases: list[Case], folder: Path
+) -> list[str]:
+    """What agreement with maps of a classical method is worth."""
+    model_name, model = list(methods.items())[-1]
+    rows = known_agreement(classical, model, cases)
+    again = given_agreement(classical, folder)
+    agrees = f" With the maps of the photographs {name} itself agrees: {', '.join(again)}."
+    head = ["rank correlation", f"truth, {name}", f"{model_name}, {name}", f"truth, {model_name}"]
+    return [
+        "## What a classical map is worth as a reference",
+        "",
+        f"On the RGB-D pictures, clean, where the truth is known.{agrees if again else ''}",
+        "",
+        *table(head, rows),
+    ]
+
+
 def calibration(
     method: Method,
     held_out: list[tuple[np.ndarray, np.ndarray]],
@@ -262,6 +280,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--rival", action="append", default=[], metavar="NAME=FILE.py")
+    parser.add_argument("--reference", metavar="NAME=FILE.py")
     parser.add_argument("--scenes", type=int, default=120, help="held-out scenes")
     parser.add_argument("--plot", type=Path, help="where the reliability plot goes")
     parser.add_argument("-o", "--out", type=Path)
@@ -289,6 +308,10 @@ def main() -> int:
         lines += known_maps(methods, cases, checks) + even_blur(methods, cases, checks)
     if (arguments.folder / "defocus").is_dir():
         lines += photographs(methods, arguments.folder / "defocus", checks)
+    if arguments.reference and (arguments.folder / "rgbd").is_dir():
+        name, file = arguments.reference.split("=", 1)
+        classical = rival_method(file)
+        lines += reference(name, classical, methods, cases, arguments.folder / "defocus")
     lines += calibration(list(methods.values())[-1], held_out, checks, arguments.plot)
     lines += ["## Targets (last row)", ""]
     lines += [f"- {'holds' if held else '**missed**'}: {what}" for what, held in checks.items()]

@@ -18,17 +18,23 @@ def gradient(grey: np.ndarray) -> np.ndarray:
     return np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
 
 
-def reblur_ratio(rgb: np.ndarray) -> np.ndarray:
-    """Sigma (H, W) from the ratio of gradients before and after a blur of 1 pixel.
+def at_edges(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sigma (H, W) from gradients before and after a blur of 1 pixel, and edges, where it is right.
 
-    On a step edge blurred by sigma the ratio is sqrt(sigma^2 + 1) / sigma (Zhuo & Sim 2011). It is
-    taken at Canny edges of the slightly blurred picture and spread by a Gaussian of 20 pixels.
+    On a step edge blurred by sigma their ratio is sqrt(sigma^2 + 1) / sigma (Zhuo & Sim 2011).
+    Edges are those of Canny in the slightly blurred picture.
     """
     grey = grey_of(rgb)
     ratio = gradient(grey) / np.maximum(gradient(cv2.GaussianBlur(grey, (0, 0), _BLUR)), 1e-6)
     sigma = _BLUR / np.sqrt(np.maximum(ratio**2 - 1, 1e-2))
     smooth = cv2.GaussianBlur(np.rint(grey * 255).astype(np.uint8), (0, 0), 1.5)
-    edges = (cv2.Canny(smooth, 15, 40) > 0).astype(np.float32)
+    return sigma, cv2.Canny(smooth, 15, 40) > 0
+
+
+def reblur_ratio(rgb: np.ndarray) -> np.ndarray:
+    """Sigma (H, W) at edges, spread by a Gaussian of 20 pixels."""
+    sigma, found = at_edges(rgb)
+    edges = found.astype(np.float32)
     carried = cv2.GaussianBlur(edges * np.minimum(sigma, 8.0), (0, 0), _SPREAD)
     weight = cv2.GaussianBlur(edges, (0, 0), _SPREAD)
     fallback = float((edges * sigma).sum() / max(float(edges.sum()), 1.0))

@@ -1,12 +1,14 @@
 """What the model in the box gains over bicubic on real photographs with known blur.
 
-    python benchmarks/upscale.py --photos FOLDER [--rgbd FOLDER] [--set5 FOLDER]
+    python benchmarks/upscale.py --photos FOLDER [--rgbd FOLDER] [--set5 FOLDER] [--ncnn FOLDER]
 
 Every picture is cropped, blurred by a known map, made small by 4 with the antialiased bicubic
 filter, rounded to 8 bit, and enlarged by the model and by bicubic in the right phase. The map is
 that of a defocus with seeded focus: from the picture's own depth (``--rgbd``: Middlebury and
 others), else from a smooth made-up one. Each picture is also scored sharp (no blur at all).
 Photographs that the model was trained on are left out. PSNR of 8-bit luma, 4 pixels cropped.
+The RGB-D pictures and Set5 are sharp originals; on them interpolation, sharpening and the models a
+user would pick are scored as well, also with JPEG and noise.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from blur_maps_pictures import rounded
 from hardware import processor
+from small_model_cases import Case
+from upscale_rivals import compared, quality
 
 import blindsr
 from blindsr.data.scenes.photographs import HELD_OUT, TRAIN, made_up_depth
@@ -29,9 +34,8 @@ from blindsr.degradation.defocus import sample_focus_rank, sigma_from_depth
 from blindsr.degradation.paired import degrade
 from blindsr.imaging.files import atomic_path, read_array, read_rgb
 from blindsr.imaging.resize import phase, upsample
-from blindsr.metrics import METRICS
 
-SCALE, SIGMA_MAX, CROP = 4, 5.0, 4
+SCALE, SIGMA_MAX = 4, 5.0
 LARGEST = 768
 """Longer side in pixels; larger photographs are reduced, which also makes them sharp."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -70,24 +74,28 @@ def depth_of(path: Path, size: tuple[int, int], rng: np.random.Generator) -> np.
     return made_up_depth(size, rng)
 
 
-def score(model, path: Path, number: int) -> dict[str, float]:
-    """PSNR and SSIM of model and bicubic, blurred and sharp."""
+def cases(path: Path, number: int) -> dict[str, Case]:
+    """A picture blurred and sharp, and what is seen of it."""
     hr = prepared(path)
     rng = np.random.default_rng([2026, number])
     depth = depth_of(path, hr.shape[:2], rng)
     sigma = sigma_from_depth(depth, sigma_max=SIGMA_MAX, focus_rank=sample_focus_rank(rng))
-    target = torch.from_numpy(hr).permute(2, 0, 1)[None]
     found = {}
     for kind, sigma_map in (("blurred", sigma), ("sharp", np.zeros_like(sigma))):
         lr = degrade(hr, sigma_map, scale=SCALE, sigma_max=SIGMA_MAX, downsampler="bicubic")
-        lr = np.rint(np.clip(lr, 0, 1) * 255).astype(np.float32) / np.float32(255)
-        image = torch.from_numpy(lr).permute(2, 0, 1)[None]
-        cubic = upsample(image, SCALE, phase=phase("bicubic", SCALE), method="bicubic")
-        sr = torch.as_tensor(model.upscale(image, keep_blur=0))
+        found[kind] = Case(path.stem, path.stem, hr, rounded(lr))
+    return found
+
+
+def score(model, seen: dict[str, Case]) -> dict[str, float]:
+    """PSNR and SSIM of model and bicubic, blurred and sharp."""
+    found = {}
+    for kind, case in seen.items():
+        cubic = upsample(case.lr, SCALE, phase=phase("bicubic", SCALE), method="bicubic")
+        sr = model.upscale(case.lr, keep_blur=0)
         for name, result in (("bicubic", cubic), ("model", sr)):
             for metric in ("psnr", "ssim"):
-                value = METRICS[metric].score(result, target, crop=CROP)
-                found[f"{kind}/{name}/{metric}"] = float(value)
+                found[f"{kind}/{name}/{metric}"] = quality(metric, result, case.hr)
     return found
 
 
@@ -119,11 +127,13 @@ def main() -> None:
     parser.add_argument("--rgbd", type=Path)
     parser.add_argument("--set5", type=Path)
     parser.add_argument("--model", help="default: the model in the box")
+    parser.add_argument("--ncnn", type=Path, help="folder of .param and .bin files of Real-ESRGAN")
     parser.add_argument("-o", "--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     model = blindsr.load(arguments.model)
     started, number, everything, lines = time.time(), 0, {}, []
+    originals: dict[str, list[Case]] = {}
     for title in ("photos", "rgbd", "set5"):
         folder = getattr(arguments, title)
         if folder is None:
@@ -132,7 +142,10 @@ def main() -> None:
         for path in pictures(folder):
             if title == "rgbd" and path.parent.name != "rgb":
                 continue
-            results[path.stem] = score(model, path, number)
+            seen = cases(path, number)
+            results[path.stem] = score(model, seen)
+            for kind, case in seen.items() if title != "photos" else ():
+                originals.setdefault(kind, []).append(case)
             number += 1
         lines += rows(title, results)
         everything |= {f"{title}/{name}": scores for name, scores in results.items()}
@@ -159,6 +172,7 @@ def main() -> None:
         "gain [dB] | SSIM gain |",
         f"|{'---|' * 9}",
         *lines,
+        *(compared(originals, model, arguments.ncnn) if originals else ()),
     ]
     text = "\n".join(report) + "\n"
     if arguments.out:

@@ -17,6 +17,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import pytest
 
+from blindsr.cli import memory
+
 # Imports make a million objects that stay: the collector, which would go through them again and
 # again, rests until all tests are known, and never looks at these.
 gc.disable()
@@ -34,9 +36,13 @@ _resident_after = {"test": 0, "file": 0}
 
 
 def pytest_configure():
-    """Give large blocks back at once: kept, they are the holes into which the next hardly fit."""
+    """Give large blocks back at once: kept, they are the holes into which the next hardly fit.
+
+    Commands keep what they free, each for one job of its own; here they follow one another.
+    """
     if hasattr(ctypes.CDLL(None), "mallopt"):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
+    memory.LARGE = LARGE
 
 
 def pytest_collection_finish():

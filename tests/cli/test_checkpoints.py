@@ -12,6 +12,7 @@ from tests.conftest import REPOSITORY
 from tests.helpers.configurations import write_config
 
 from blindsr.callbacks import checkpoint_file
+from blindsr.cli.training import command
 from blindsr.cli.training.command import main
 
 
@@ -124,7 +125,9 @@ def test_random_weights_are_scored_on_purpose(tmp_path, capsys):
     assert "6 test images" in capsys.readouterr().out
 
 
-def test_weights_of_the_configuration_need_no_checkpoint(tmp_path):
+def test_weights_of_the_configuration_need_no_checkpoint(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "keep_freed_memory", lambda: asked.append(True))
     config = write_config(tmp_path, model="rrdb_sft")
     assert main(["fit", "-c", str(config), "--trainer.max_epochs", "1"]) == 0
     weights = str(tmp_path / "logs" / "tiny" / "version_0" / "checkpoints" / "last.ckpt")
@@ -134,6 +137,7 @@ def test_weights_of_the_configuration_need_no_checkpoint(tmp_path):
         folder = f"test_{len(scores)}"
         scores.append((tmp_path / "logs" / "tiny" / folder / "scores.csv").read_text())
     assert scores[0] == scores[1]
+    assert asked == [True]  # by the training, not by tests
 
 
 def test_a_part_without_weights_is_named(tmp_path, capsys):

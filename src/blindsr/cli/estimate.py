@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from blindsr.cli.memory import keep_freed_memory
 from blindsr.cli.pictures.batch import Batch, gather
 from blindsr.cli.pictures.inputs import distinct, longer_name
-from blindsr.cli.pictures.memory import keep_freed_memory
 from blindsr.data.files.folder_walk import IMAGES
 from blindsr.errors import ConfigError, WeightsError, check_ordinary, printable, special_kind
 from blindsr.runs import checkpoint_file

@@ -249,7 +249,7 @@ def restore_all(
     Returns:
         Their consistency in dB, where it is asked for.
     """
-    from blindsr.cli.pictures.memory import keep_freed_memory
+    from blindsr.cli.memory import keep_freed_memory
     from blindsr.cli.pictures.upscale_picture import Options, Outcome, upscale_picture
     from blindsr.inference.blur.in_box import default_keep_blur
 

@@ -1,4 +1,4 @@
-"""Memory of a process that restores tile after tile."""
+"""Memory of a process that makes the same large tensors again and again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import contextlib
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_LARGE = 2**30
+LARGE = 2**30
+"""Bytes up to which a freed piece is kept."""
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what a tile has freed for the next one.
+    """Let the C library keep what a tile or a training step has freed for the next one.
 
     Else it gives tensors back to the system at once and fetches them again page by page, which
     takes a quarter of the time. Only glibc can be asked. Not for SSR, whose steps need pieces of
@@ -19,4 +20,4 @@ def keep_freed_memory() -> None:
     with contextlib.suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
         for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
-            library.mallopt(option, _LARGE)
+            library.mallopt(option, LARGE)

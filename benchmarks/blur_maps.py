@@ -36,10 +36,10 @@ from blur_maps_reference import Method, given_agreement, known_agreement
 from blur_maps_scores import BINS, agreement, by_part, rank_correlation
 from hardware import processor
 
+import blindsr
 from blindsr.data.scenes.leaves.dataset import BlurredPictures
 from blindsr.drawing.figures import reliability
 from blindsr.imaging.files import atomic_path, read_array, read_rgb
-from blindsr.inference.open_model import open_model
 from blindsr.metrics.edges import edge_distance
 from blindsr.metrics.uncertainty import LEVELS, interval_coverage
 from blindsr.networks.blur_unet import BlurUNet
@@ -52,29 +52,33 @@ _JUMP = 0.5  # pixels of sigma that make an edge
 def network_method(path: str | None) -> Method:
     """A file of :class:`BlurUNet`, or any model that ``blindsr.load`` takes (None: in the box)."""
     weights = None if path is None else read_state_dict(Path(path))[0]
-    if weights is not None and "stem.weight" in weights:
-        network = BlurUNet(scale=1, width=len(weights["stem.weight"]))
-        network.load_state_dict(weights)
-        run, scale = network.eval(), 1
-    else:
-        model = open_model(path, torch.device("cpu"), "float32", None)
-        assert model.estimator is not None
-        run, scale = model.estimator.run, model.scale
+    if weights is None or "stem.weight" not in weights:
+        return loaded_method(blindsr.load(path, device="cpu", precision="float32"))
+    network = BlurUNet(scale=1, width=len(weights["stem.weight"]))
+    network.load_state_dict(weights)
+    network.eval()
 
     def estimate(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         lr = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]
         with torch.inference_mode():
-            found = run(lr)
-        maps = [
-            None if part is None else (part[0, 0].numpy() / scale)
-            for part in (found.blur, found.blur_scale)
-        ]
-        size = rgb.shape[1::-1]
-        small = [
-            m if m is None or scale == 1 else cv2.resize(m, size, interpolation=cv2.INTER_AREA)
-            for m in maps
-        ]
-        return small[0], small[1]
+            found = network(lr)
+        return found.blur[0, 0].numpy(), found.blur_scale[0, 0].numpy()
+
+    return estimate
+
+
+def loaded_method(model: blindsr.Restorer) -> Method:
+    """What it estimates of a picture, at the size of the picture."""
+
+    def estimate(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        found, size = model.estimate(rgb, tile=0), rgb.shape[1::-1]
+        assert found.blur is not None
+        return at_size(found.blur, size), at_size(found.blur_scale, size)
+
+    def at_size(map_: np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
+        if map_ is None:
+            return None
+        return cv2.resize(map_ / model.scale, size, interpolation=cv2.INTER_AREA)
 
     return estimate
 

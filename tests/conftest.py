@@ -26,7 +26,6 @@ gc.disable()
 REPOSITORY = Path(__file__).resolve().parent.parent
 SMALL_ROOM = 64 * 96
 """Pixels; 500 of them take 25 MB."""
-M_MMAP_THRESHOLD = -3
 LARGE = 32 << 20
 """Bytes of a block of memory that is given back as soon as it is freed."""
 GROWTH = 50_000_000
@@ -38,11 +37,10 @@ _resident_after = {"test": 0, "file": 0}
 def pytest_configure():
     """Give large blocks back at once: kept, they are the holes into which the next hardly fit.
 
-    Commands keep what they free, each for one job of its own; here they follow one another.
+    Commands keep larger ones, each for one job of its own; here they follow one another.
     """
-    if hasattr(ctypes.CDLL(None), "mallopt"):
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
     memory.LARGE = LARGE
+    memory.keep_freed_memory()
 
 
 def pytest_collection_finish():

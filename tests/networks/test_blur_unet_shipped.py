@@ -74,6 +74,17 @@ def test_hue_does_not_matter(network):
     assert plain[:, :120].mean() + 1.5 < plain[:, 200:].mean()
 
 
+def test_the_benchmark_scores_these_maps(network, monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    method = importlib.import_module("blur_maps").network_method(None)
+    soft = cv2.GaussianBlur(sharp_photograph(), (0, 0), 4)
+    found, unsure = method(soft)
+    said = estimated(network, soft)
+    assert found.shape == unsure.shape == said.shape
+    assert found.mean() == pytest.approx(said.mean(), rel=0.02)  # of another size in between
+    assert np.corrcoef(found.ravel(), said.ravel())[0, 1] > 0.99
+
+
 def test_tiles_are_the_whole_picture():
     sharp = np.tile(sharp_photograph(), (1, 4, 1))
     model = blindsr.load(device="cpu")

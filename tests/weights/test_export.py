@@ -62,8 +62,7 @@ def there_and_back(state, layout, folder, prefix=""):
     """The file in between, and the bits that an official file made from it holds."""
     names = [folder / name for name in ("first.pth", "ours.safetensors", "last.pth")]
     torch.save({prefix + name: t for name, t in state.items()}, names[0])
-    file = from_official(read_official(names[0]), layout)
-    save_safetensors(names[1], file)
+    save_safetensors(names[1], from_official(read_official(names[0]), layout))
     again = read_own(names[1])
     assert set(layouts(again).values()) == {layout}
     save_official(names[2], again)
@@ -90,6 +89,7 @@ def test_an_imported_pipeline_keeps_every_bit_and_computes_what_the_official_fil
     assert written == bits(state)
     expected = BlindSR(CMOS(7), RRDBSFT(16)).eval()
     load_official(expected, state, window_layout="legacy")
+    del state
     lr = torch.rand(1, 3, 16, 20)
     with torch.no_grad():
         sr, estimate = expected(lr)

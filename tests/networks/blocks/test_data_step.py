@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import ive
 
 import blindsr
 from blindsr.data.scenes.photographs import photograph
@@ -35,6 +36,8 @@ def test_a_window_has_the_variance_of_its_name(sigma):
     assert window.sum() == pytest.approx(1)
     # what lies beyond 2.5 sigma is cut
     assert (window * offsets**2).sum() == pytest.approx(sigma**2, rel=0.1)
+    bessel = ive(np.abs(offsets), sigma**2)
+    np.testing.assert_allclose(window, bessel / bessel.sum(), atol=1e-15)
 
 
 def test_a_sampled_gaussian_of_a_quarter_pixel_would_be_no_blur():

@@ -259,7 +259,7 @@ class BlindSRCLI(LightningCLI):
             raise ours from error
 
     def before_fit(self) -> None:
-        """Keep what a step frees for the next: a fifth to a third less time on a CPU."""
+        """Keep what a step frees for the next: a tenth to a third less time on a CPU."""
         if self.trainer.strategy.root_device.type == "cpu":
             keep_freed_memory()
 

@@ -37,7 +37,7 @@ _resident_after = {"test": 0, "file": 0}
 def pytest_configure():
     """Give large blocks back at once: kept, they are the holes into which the next hardly fit.
 
-    Commands keep larger ones, each for one job of its own; here they follow one another.
+    Commands keep them, each for one job of its own; here they follow one another.
     """
     memory.LARGE = LARGE
     memory.keep_freed_memory()

@@ -6,8 +6,10 @@ import contextlib
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+SLACK = 2**30
+"""Bytes at the end of the heap that are kept when freed."""
 LARGE = 2**30
-"""Bytes up to which a freed piece is kept."""
+"""Bytes of a piece that is given back all the same."""
 
 
 def keep_freed_memory() -> None:
@@ -19,5 +21,5 @@ def keep_freed_memory() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
-        for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
-            library.mallopt(option, LARGE)
+        library.mallopt(_TRIM_THRESHOLD, SLACK)
+        library.mallopt(_MMAP_THRESHOLD, LARGE)

@@ -104,12 +104,13 @@ def forward(network: torch.nn.Module, *inputs: torch.Tensor, half: bool) -> Call
     return run
 
 
-def training(half: bool) -> Callable[[], object]:
+def training(half: bool, batch: int, size: tuple[int, int]) -> Callable[[], object]:
     """A training step of CMOS as its task takes it."""
     network = CMOS(40).train().to(memory_format=LAST)
     optimizer = adam(network.parameters(), lr=1e-4)
-    lr = torch.rand(2, 3, 64, 96).contiguous(memory_format=LAST)
-    blur, seg = 5 * torch.rand(2, 1, 256, 384), torch.randint(40, (2, 256, 384))
+    large = [4 * side for side in size]
+    lr = torch.rand(batch, 3, *size).contiguous(memory_format=LAST)
+    blur, seg = 5 * torch.rand(batch, 1, *large), torch.randint(40, (batch, *large))
 
     def run() -> None:
         optimizer.zero_grad()
@@ -135,7 +136,8 @@ def runs(half: bool) -> dict[str, Callable[[], object]]:
         "BlurSR of the box, 256x256": forward(
             BlurSR(features=48, blocks=7, data_step=True), picture, sigma, error, half=half
         ),
-        "CMOS, training step, 2 x 64x96": training(half),
+        "CMOS, training step, 2 x 64x96": training(half, 2, (64, 96)),
+        "CMOS, training step, 8 x 120x160": training(half, 8, (120, 160)),  # as released
     }
 
 

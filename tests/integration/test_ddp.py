@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from tests.integration.conftest import ESTIMATORS, RESTORERS, UNEVEN
+from tests.integration.conftest import ESTIMATORS, RESTORERS, UNEVEN, marked
 
 from blindsr.cli.training.command import main
 
@@ -24,7 +24,7 @@ def test_each_file_is_written_once(two):
     assert content["global_step"] == 3  # six scenes, one per rank and step
 
 
-@pytest.mark.parametrize("model", ESTIMATORS)
+@pytest.mark.parametrize("model", marked(ESTIMATORS))
 def test_validation_and_test_scores_equal_those_of_one_process(model, two, capsys):
     logs = two.logs / model
     checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")
@@ -45,7 +45,7 @@ def test_validation_and_test_scores_equal_those_of_one_process(model, two, capsy
         assert float(fit_scores[name]) == pytest.approx(float(alone[name]), abs=1e-4), name
 
 
-@pytest.mark.parametrize("model", RESTORERS)
+@pytest.mark.parametrize("model", marked(RESTORERS))
 def test_restoration_scores_equal_those_of_one_process(model, two):
     logs = two.logs / model
     checkpoint = str(logs / "version_0" / "checkpoints" / "last.ckpt")

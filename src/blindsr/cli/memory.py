@@ -16,8 +16,9 @@ def keep_freed_memory() -> None:
     """Let the C library keep what a tile or a training step has freed for the next one.
 
     Else it gives tensors back to the system at once and fetches them again page by page, which
-    takes a quarter of the time. Only glibc can be asked. Not for SSR, whose steps need pieces of
-    many sizes: what one has freed does not fit the next, and adds up to 0.3 GB and more.
+    takes up to a third of the time. Only glibc can be asked. Not for restoring with SSR, whose
+    steps need pieces of many sizes: what one has freed does not fit the next, and adds up to
+    0.3 GB and more.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)

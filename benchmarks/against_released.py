@@ -6,6 +6,9 @@
 The forms take turns within each repeat, outputs and gradients are compared first, and the table
 gives the ratio of the fastest repeats to the released code in float32. The run ends without a
 table if other processes use more than a tenth of the cores, before or during it.
+
+On a GPU the released code takes a turn in bfloat16 too, cuDNN chooses the fastest of its ways for
+both, and --compile adds ours behind torch.compile, which takes a minute or more for each table.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import datetime
 import gc
 import os
 import platform
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -63,10 +67,22 @@ def maps(output):
 class Form:
     """A network in one form: how it is called, in which layout and precision."""
 
-    def __init__(self, name, network, call, *, channels_last=False, half=False, training=False):
+    def __init__(
+        self,
+        name,
+        network,
+        call,
+        *,
+        channels_last=False,
+        half=False,
+        training=False,
+        compiled=False,
+    ):
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.name, self.call, self.half = name, call, half
         self.network = network.train(training).to(memory_format=layout)
+        if compiled:
+            self.network.compile(dynamic=False)  # at its first call
         self.layout = layout
         # the released training takes torch's Adam, ours its own choice
         make = torch.optim.Adam if name.startswith("released") else adam
@@ -146,8 +162,8 @@ CASES = (
 """Title, networks, what is timed, and how the released and our network are called."""
 
 
-def forms_of(case, folder, device):
-    """The released form of a case first, then ours."""
+def forms_of(case, folder, device, compiled):
+    """The released forms of a case first, then ours."""
     _, name, action, released_call, call = case
     torch.manual_seed(0)
     released, ours = (one.to(device).eval() for one in networks(folder, name))
@@ -155,12 +171,20 @@ def forms_of(case, folder, device):
     faster = ours if training else accelerate(ours)
     how = "channels last" if training else "`accelerate`"
     last = {"channels_last": True, "training": training}
-    return [
-        Form("released, float32", released, released_call, training=training),
+    forms = [Form("released, float32", released, released_call, training=training)]
+    if device.type == "cuda":
+        again = copy.deepcopy(released)
+        forms.append(Form("released, bfloat16", again, released_call, half=True, training=training))
+    forms += [
         Form("ours, float32", copy.deepcopy(ours), call, training=training),
         Form(f"ours, float32, {how}", copy.deepcopy(faster), call, **last),
-        Form(f"ours, bfloat16, {how}", faster, call, half=True, **last),
+        Form("ours, bfloat16", copy.deepcopy(ours), call, half=True, training=training),
+        Form(f"ours, bfloat16, {how}", copy.deepcopy(faster), call, half=True, **last),
     ]
+    if compiled:
+        title = f"ours, bfloat16, {how}, compiled"
+        forms.append(Form(title, faster, call, half=True, compiled=True, **last))
+    return forms
 
 
 def differences(forms, action, sample):
@@ -170,8 +194,9 @@ def differences(forms, action, sample):
     our network knows.
     """
     if action == "step":
-        lr, blur, seg = inputs(*COMPARED, sample[0].device)
-        exact = Form("", copy.deepcopy(forms[1].network).double(), maps_to_learn, training=True)
+        lr, blur, seg = compared_on(sample)
+        (ours,) = (form.network for form in forms if form.name == "ours, float32")
+        exact = Form("", copy.deepcopy(ours).double(), maps_to_learn, training=True)
         right = exact.gradients(lr.double(), blur.double(), seg)
         found = (form.gradients(lr, blur, seg).double() for form in forms)
         return [((one - right).norm() / right.norm()).item() for one in found]
@@ -181,6 +206,13 @@ def differences(forms, action, sample):
         found.append((output if torch.is_tensor(output) else maps(output)[0]).float())
     first = found[0]
     return [((one - first).abs().max() / first.abs().max()).item() for one in found]
+
+
+def compared_on(sample):
+    """What gradients are compared on: on a GPU, which has the memory, what is timed."""
+    if sample[0].device.type == "cuda":
+        return sample
+    return inputs(*COMPARED, sample[0].device)
 
 
 def gradient_difference(forms, sample):
@@ -230,22 +262,25 @@ def measured(forms, action, sample, repeats):
     return [min(times) for times in seconds]
 
 
-def table(title, threads, forms, seconds, difference, action):
+def table(title, forms, seconds, difference, action):
     compared = "gradients off float64" if action == "step" else "outputs differ by"
     lines = [
-        f"### {title}, {threads} thread{'s' if threads > 1 else ''}",
+        f"### {title}",
         "",
         f"| form | ms | times faster | {compared} |",
         "|---|---|---|---|",
     ]
     for form, time_, off in zip(forms, seconds, difference, strict=True):
-        lines.append(f"| {form.name} | {1000 * time_:.0f} | {seconds[0] / time_:.2f} | {off:.1e} |")
+        ms = f"{1000 * time_:.0f}" if time_ > 0.1 else f"{1000 * time_:.1f}"
+        lines.append(f"| {form.name} | {ms} | {seconds[0] / time_:.2f} | {off:.1e} |")
     return "\n".join(lines)
 
 
-def header(arguments, device, loads, exact):
+def header(arguments, device, loads, exact, compared):
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else processor()
     rows, columns = arguments.size
+    number, size = len(compared[0]), "x".join(map(str, compared[0].shape[2:]))
+    words = shlex.join(sys.argv[2:])
     return "\n".join(
         [
             "# CMOS: the released code and ours",
@@ -261,12 +296,9 @@ def header(arguments, device, loads, exact):
             "turns; random weights, the same. Such a CMOS multiplies rounding by a large factor "
             "(docs/methods/cmos.md): what bfloat16 changes says nothing of a trained network",
             "- outputs: largest difference over the largest value; gradients: norm of their error "
-            f"against float64 over their norm, {COMPARED[0]} pictures of LR "
-            f"{COMPARED[1][0]}x{COMPARED[1][1]}; released and ours in float64, constants alike, "
-            f"differ by {exact:.1e}",
-            f"- command: `python benchmarks/against_released.py CMOS --size {rows} {columns} "
-            f"--batch {arguments.batch} --training-batch {arguments.training_batch} "
-            f"--repeats {arguments.repeats}`",
+            f"against float64 over their norm, {number} pictures of LR {size}; released and ours "
+            f"in float64, constants alike, differ by {exact:.1e}",
+            f"- command: `{' '.join(['python benchmarks/against_released.py CMOS', words]).strip()}`",
         ]
     )
 
@@ -280,10 +312,14 @@ def main():
     parser.add_argument("--training-batch", type=int, default=RELEASED_BATCH)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=(1, 2))
+    parser.add_argument(
+        "--compile", nargs="+", default=(), help="ours behind torch.compile too, in such tables"
+    )
     parser.add_argument("--only", nargs="+", help="tables whose title holds one of these words")
     parser.add_argument("-o", "--output", type=Path, help="write the tables to this Markdown file")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
+    torch.backends.cudnn.benchmark = True
     samples = {
         action: inputs(batch, arguments.size, device)
         for action, batch in (("forward", arguments.batch), ("step", arguments.training_batch))
@@ -295,20 +331,24 @@ def main():
             title, _, action, *_ = case
             if arguments.only and not any(word in title for word in arguments.only):
                 continue
-            forms = forms_of(case, arguments.folder, device)
+            compiled = any(word in title for word in arguments.compile)
+            forms = forms_of(case, arguments.folder, device, compiled)
             difference = differences(forms, action, samples[action])
-            for threads in arguments.threads:
+            # threads of the processor do not change what a GPU takes
+            for threads in arguments.threads if device.type == "cpu" else (1,):
                 torch.set_num_threads(threads)
                 seconds = measured(forms, action, samples[action], arguments.repeats)
                 loads.append(require_idle())
-                parts.append(table(title, threads, forms, seconds, difference, action))
+                where = "GPU" if device.type == "cuda" else f"{threads} thread{'s' * (threads > 1)}"
+                parts.append(table(f"{title}, {where}", forms, seconds, difference, action))
                 print(parts[-1], flush=True)
             del forms
             gc.collect()
     except BlindSRError as error:
         sys.exit(f"error: {error}")
     if arguments.output:
-        report = "\n\n".join([header(arguments, device, loads, exact), *parts]) + "\n"
+        top = header(arguments, device, loads, exact, compared_on(samples["step"]))
+        report = "\n\n".join([top, *parts]) + "\n"
         with atomic_path(arguments.output) as temporary:
             temporary.write_text(report, encoding="utf-8")
 

@@ -14,6 +14,8 @@ import datetime
 import gc
 import io
 import os
+import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,7 +32,6 @@ from blindsr.data import NYUv2BSR, render_scene
 from blindsr.data.files.depth_maps import encode_depth
 from blindsr.imaging import write_png
 
-WORKERS = (0, 1, 2)
 PARTS = {"HR": "GT", "LR": "LRx4", "classes": "semseg", "depth": "depth"}
 
 
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=6, help="that are prepared")
     parser.add_argument("--epochs", type=int, default=3, help="read at a time")
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--workers", type=int, nargs="+", default=(0, 1, 2))
     parser.add_argument("-o", "--out", type=Path, help="Markdown file")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
@@ -106,14 +108,15 @@ def main() -> None:
             f"on_the_fly, {count} workers": lambda count=count: epoch(
                 folder / "bsr", count, arguments.epochs, on_the_fly=True
             )
-            for count in WORKERS
+            for count in arguments.workers
         }
         preparing = {
             kind: {
                 f"prepare folder, {count} workers": lambda count=count, kind=kind: prepare(
                     folder, count, kind
                 )
-                for count in WORKERS[1:]
+                for count in arguments.workers
+                if count
             }
             for kind in ("layered", "gather")
         }
@@ -131,6 +134,7 @@ def main() -> None:
             "",
             *rows("gather", "frame", preparing["gather"], arguments.repeats),
             "",
+            f"`python {shlex.join(sys.argv)}`",
         ]
     text = "\n".join(lines)
     print(text)

@@ -104,9 +104,20 @@ def test_a_frozen_stage_keeps_its_statistics():
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_the_option_of_the_configuration_reaches_the_strategy(asked, tmp_path, monkeypatch):
-    """With one process, which a CPU does not refuse; test_two_ranks.py applies what it has."""
+    """Without layers that have statistics, which a CPU refuses."""
     trainers = []
     monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trainers.append(trainer))
-    config = write_config(tmp_path, strategy="ddp", sync_batchnorm=asked)
+    config = write_config(tmp_path, "dan", "dan", strategy="ddp", sync_batchnorm=asked)
     assert main(["fit", "-c", str(config)]) == 0
     assert isinstance(trainers[0].strategy._layer_sync, TorchSyncBatchNorm) == asked
+
+
+def test_the_overlay_of_many_gpus_is_refused_in_one_line_on_a_cpu(tmp_path, capsys):
+    """One process on a CPU; torch would refuse it in a traceback, when all is made."""
+    overlay = REPOSITORY / "experiments" / "overlays" / "ddp.yaml"
+    words = ["-c", str(write_config(tmp_path)), "-c", str(overlay), "--trainer.devices", "1"]
+    assert main(["fit", *words]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert "trainer.sync_batchnorm: true on CPUs, expected GPUs" in line
+    assert "Set --trainer.sync_batchnorm false" in line
+    assert not (tmp_path / "logs").exists()

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import WeightAveraging
-from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, ModelParallelStrategy
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 
@@ -31,23 +31,28 @@ def check_processes(trainer: Trainer, model: LightningModule, command: str, *, s
     Raises:
         ConfigError: the first such thing.
     """
-    refuse_shared_statistics(trainer, shared)
+    refuse_shared_statistics(trainer, model, shared)
     if command == "fit":
         refuse_split_weights(trainer, model)
         warn_of_own_statistics(trainer, model, shared)
 
 
-def refuse_shared_statistics(trainer: Trainer, asked: Any) -> None:
+def refuse_shared_statistics(trainer: Trainer, model: LightningModule, asked: Any) -> None:
     """Refuse shared statistics of batch normalisation where torch cannot share them.
 
     Args:
         trainer: as made.
+        model: to be run.
         asked: ``sync_batchnorm`` of the configuration.
 
     Raises:
-        ConfigError: several processes would compute on CPUs.
+        ConfigError: several processes would compute on CPUs, or one does whose strategy, made for
+            several, torch refuses with such layers.
     """
-    if asked and trainer.world_size > 1 and isinstance(trainer.accelerator, CPUAccelerator):
+    if not asked or not isinstance(trainer.accelerator, CPUAccelerator):
+        return
+    one_of_several = isinstance(trainer.strategy, DDPStrategy) and bool(_statistics(model))
+    if trainer.world_size > 1 or one_of_several:
         raise ConfigError(
             "trainer.sync_batchnorm",
             found="true on CPUs",
@@ -120,11 +125,15 @@ def warn_of_own_statistics(trainer: Trainer, model: LightningModule, asked: Any)
         model: to be trained.
         asked: ``sync_batchnorm`` of the configuration.
     """
-    layers = (m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
-    learns = any(p.requires_grad for layer in layers for p in layer.parameters())
+    learns = any(p.requires_grad for layer in _statistics(model) for p in layer.parameters())
     several = isinstance(trainer.strategy, FSDPStrategy) and trainer.world_size > 1
     if several and learns and not asked and trainer.is_global_zero:
         say(
             "each process has its own statistics of batch normalisation under FSDP, and the "
             "first one's are saved; --trainer.sync_batchnorm true shares them"
         )
+
+
+def _statistics(model: LightningModule) -> list[nn.Module]:
+    """Layers of batch normalisation."""
+    return [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]

@@ -27,6 +27,8 @@ from hardware import MOST_LOAD, processor, require_idle
 from released_cmos import CLASSES, SCALE, networks
 from torch.nn.functional import cross_entropy, l1_loss
 
+from blindsr.callbacks.recorded_forward import RecordedForward
+from blindsr.callbacks.recording import record
 from blindsr.errors import BlindSRError
 from blindsr.imaging.files import atomic_path
 from blindsr.losses import blur_semantic_losses
@@ -77,12 +79,15 @@ class Form:
         half=False,
         training=False,
         compiled=False,
+        graphs=False,
     ):
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.name, self.call, self.half = name, call, half
         self.network = network.train(training).to(memory_format=layout)
         if compiled:
             self.network.compile(dynamic=False)  # at its first call
+        if graphs:
+            RecordedForward(self.network, record).install()
         self.layout = layout
         # the released training takes torch's Adam, ours its own choice
         make = torch.optim.Adam if name.startswith("released") else adam
@@ -181,6 +186,14 @@ def forms_of(case, folder, device, compiled):
         Form("ours, bfloat16", copy.deepcopy(ours), call, half=True, training=training),
         Form(f"ours, bfloat16, {how}", copy.deepcopy(faster), call, half=True, **last),
     ]
+    if training and device.type == "cuda":
+        for half in (False, True):
+            kind = "bfloat16" if half else "float32"
+            options = {"half": half, "graphs": True}
+            title = f"ours, {kind}, CUDA graphs"
+            forms.append(Form(title, copy.deepcopy(ours), call, training=True, **options))
+            title = f"ours, {kind}, {how}, CUDA graphs"
+            forms.append(Form(title, copy.deepcopy(ours), call, **last, **options))
     if compiled:
         title = f"ours, bfloat16, {how}, compiled"
         forms.append(Form(title, faster, call, half=True, compiled=True, **last))
@@ -280,7 +293,7 @@ def header(arguments, device, loads, exact, compared):
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else processor()
     rows, columns = arguments.size
     number, size = len(compared[0]), "x".join(map(str, compared[0].shape[2:]))
-    words = shlex.join(sys.argv[2:])
+    words = "".join(f" {shlex.quote(word)}" for word in sys.argv[2:])
     return "\n".join(
         [
             "# CMOS: the released code and ours",
@@ -298,7 +311,7 @@ def header(arguments, device, loads, exact, compared):
             "- outputs: largest difference over the largest value; gradients: norm of their error "
             f"against float64 over their norm, {number} pictures of LR {size}; released and ours "
             f"in float64, constants alike, differ by {exact:.1e}",
-            f"- command: `{' '.join(['python benchmarks/against_released.py CMOS', words]).strip()}`",
+            f"- command: `python benchmarks/against_released.py CMOS{words}`",
         ]
     )
 

@@ -104,6 +104,37 @@ def test_a_training_goes_on_where_it_was_left_on_another_device(task, tmp_path):
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
+RECORDED = ("cmos", "rrdb_sft", "blind", "manet")
+
+
+@pytest.mark.parametrize("task", RECORDED)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_recorded_training_is_the_usual_one(task, precision, parts, tmp_path):
+    """Also where gradients of two batches are added up; the last batch of an epoch is smaller."""
+    found = []
+    for words in ([], ["-c", str(OVERLAYS / "cuda_graphs.yaml")]):
+        folder = tmp_path / str(len(found))
+        folder.mkdir()
+        config = config_of(folder, task, max_epochs=2, limit_train_batches=3, precision=precision)
+        more = ["--data.train_count", "5", "--trainer.accumulate_grad_batches", str(parts)]
+        assert main(["fit", "-c", str(config), *words, *ON_GPU, *more]) == 0
+        run = folder / "logs" / task / "version_0"
+        found.append((losses(run), parameters(run / "checkpoints" / "last.ckpt")))
+    (usual, weights), (recorded, others) = found
+    close = 1e-3 if precision == "32-true" else 2e-2
+    assert recorded == pytest.approx(usual, rel=close)
+    apart = sum(float((one - others[name]).square().sum()) for name, one in weights.items())
+    assert apart < close**2 * sum(float(one.square().sum()) for one in weights.values())
+
+
+def test_what_goes_past_the_forward_of_the_network_is_refused(tmp_path, capsys):
+    config = config_of(tmp_path, "svkr")
+    words = ["-c", str(OVERLAYS / "cuda_graphs.yaml")]
+    assert main(["fit", "-c", str(config), *words, *ON_GPU]) == 2
+    assert "CUDAGraphs with SVKRTask" in capsys.readouterr().err.strip().splitlines()[-1]
+
+
 @pytest.mark.parametrize("overlay", ["ddp", "fsdp"])
 def test_overlays_of_many_gpus_run_on_one(overlay, tmp_path):
     """In a process of its own, which ends its process group."""

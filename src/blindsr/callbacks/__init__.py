@@ -1,6 +1,7 @@
 """Lightning callbacks: progress, pictures while training, score tables."""
 
 from .checkpoint_file import WholeCheckpointIO, sweep_parts, use_whole_checkpoints
+from .cuda_graphs import CUDAGraphs
 from .dashboard import Dashboard
 from .ema import EMA
 from .non_finite import SkipNonFinite
@@ -13,6 +14,7 @@ from .wandb_logger import WandbLogger
 from .weight_interpolation import WeightInterpolation
 
 __all__ = [
+    "CUDAGraphs",
     "Dashboard",
     "EMA",
     "LineProgress",

@@ -103,7 +103,7 @@ class MeanOverImages(Metric):
         # here, and only here, the states are those of all ranks
         self.left_out = int(self.exact), int(self.undefined)
         if int(self.count) == 0:
-            return torch.full((), float("inf") if int(self.exact) else float("nan"))
+            return torch.full_like(self.total, float("inf") if int(self.exact) else float("nan"))
         return self.total / self.count
 
 

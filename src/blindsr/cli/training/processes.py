@@ -12,7 +12,7 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, ModelParalle
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import nn
 
-from blindsr.callbacks import WeightInterpolation, callbacks_of
+from blindsr.callbacks import CUDAGraphs, WeightInterpolation, callbacks_of
 from blindsr.callbacks.split_weights import require_whole_weights
 from blindsr.errors import ConfigError
 
@@ -34,6 +34,9 @@ def check_processes(trainer: Trainer, model: LightningModule, command: str, *, s
     refuse_shared_statistics(trainer, model, shared)
     if command == "fit":
         refuse_split_weights(trainer, model)
+        for callback in callbacks_of(trainer):
+            if isinstance(callback, CUDAGraphs):
+                callback.require_one_gpu(trainer, model)
         warn_of_own_statistics(trainer, model, shared)
 
 

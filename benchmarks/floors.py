@@ -1,6 +1,6 @@
-"""How far networks and training steps are from what this processor, or GPU, could do at best.
+"""How far networks and training steps are from what this processor could do at best.
 
-    python benchmarks/floors.py [--device cuda] [-o benchmarks/results/floors.md]
+    python benchmarks/floors.py [-o benchmarks/results/floors.md]
 
 The floor of a run is the sum over its operations: multiplications of convolutions and matrix
 products over the measured rate of a large convolution, of all others the bytes that they read and
@@ -34,7 +34,7 @@ LAST = torch.channels_last
 
 
 class Rates(NamedTuple):
-    """What one thread, or the GPU, reaches at best."""
+    """What one thread reaches at best."""
 
     operations: float
     """A multiplication and its addition are two; per second."""
@@ -64,29 +64,20 @@ def fastest(run: Callable[[], object], repeats: int) -> float:
     run()
     found = []
     for _ in range(repeats):
-        _wait()
         start = time.perf_counter()
         run()
-        _wait()
         found.append(time.perf_counter() - start)
     return min(found)
 
 
-def _wait() -> None:
-    """Until a GPU has done what it was asked to do."""
-    if torch.get_default_device().type == "cuda":
-        torch.cuda.synchronize()
-
-
 def rates(dtype: torch.dtype) -> Rates:
-    """Of a 3x3 convolution of 128 channels, and of a copy of 256 MB (4 GB on a GPU)."""
-    batch = 64 if torch.get_default_device().type == "cuda" else 1  # a GPU wants much at once
-    x = torch.randn(batch, 128, 96, 96).to(dtype).contiguous(memory_format=LAST)
+    """Of a 3x3 convolution of 128 channels, and of a copy of 256 MB."""
+    x = torch.randn(1, 128, 96, 96).to(dtype).contiguous(memory_format=LAST)
     weight = torch.randn(128, 128, 3, 3).to(dtype).contiguous(memory_format=LAST)
-    large = torch.zeros(2**26 if batch == 1 else 2**30)
+    large = torch.zeros(2**26)
     other = torch.zeros_like(large)
     with torch.no_grad():
-        operations = 2 * batch * 96 * 96 * 128 * 128 * 9
+        operations = 2 * 96 * 96 * 128 * 128 * 9
         rate = operations / fastest(lambda: conv2d(x, weight, padding=1), 20)
     return Rates(rate, 2 * large.nbytes / fastest(lambda: other.copy_(large), 10))
 
@@ -107,10 +98,7 @@ def forward(network: torch.nn.Module, *inputs: torch.Tensor, half: bool) -> Call
     given = [x.contiguous(memory_format=LAST) if x.ndim == 4 else x for x in inputs]
 
     def run() -> None:
-        with (
-            torch.no_grad(),
-            torch.autocast(torch.get_default_device().type, torch.bfloat16, enabled=half),
-        ):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             network(*given)
 
     return run
@@ -126,7 +114,7 @@ def training(half: bool, batch: int, size: tuple[int, int]) -> Callable[[], obje
 
     def run() -> None:
         optimizer.zero_grad()
-        with torch.autocast(torch.get_default_device().type, torch.bfloat16, enabled=half):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             found = network(lr, enlarge_classes=False)
         sum(blur_semantic_losses(found, blur, seg).values()).backward()
         optimizer.step()
@@ -153,10 +141,6 @@ def runs(half: bool) -> dict[str, Callable[[], object]]:
     }
 
 
-def _ms(seconds: float) -> str:
-    return f"{1e3 * seconds:.0f}" if seconds > 0.1 else f"{1e3 * seconds:.1f}"
-
-
 def table(title: str, half: bool, repeats: int) -> list[str]:
     """Rows of one precision."""
     rate = rates(torch.bfloat16 if half else torch.float32)
@@ -170,29 +154,19 @@ def table(title: str, half: bool, repeats: int) -> list[str]:
         operations, moved = count(run)
         parts = operations / rate.operations, moved / rate.bytes
         floor, took = sum(parts), fastest(run, repeats)
-        cells = [f"{operations / 1e9:.1f}", _ms(parts[0]), f"{moved / 1e9:.2f}"]
-        cells += [_ms(one) for one in (parts[1], floor, took)]
+        cells = [f"{operations / 1e9:.1f}", f"{1e3 * parts[0]:.0f}", f"{moved / 1e9:.2f}"]
+        cells += [f"{1e3 * one:.0f}" for one in (parts[1], floor, took)]
         lines.append(f"| {name} | {' | '.join(cells)} | {took / floor:.1f} |")
         print(lines[-1], flush=True)
     return [*lines, ""]
-
-
-def place(device: str) -> str:
-    """What computed."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    return f"{torch.backends.cpu.get_cpu_capability()}, one thread"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("-o", "--output", type=Path, help="write the tables to this Markdown file")
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    torch.set_default_device(arguments.device)
-    torch.backends.cudnn.benchmark = True
     loads = [require_idle()]
     parts = []
     for title, half in (("float32", False), ("bfloat16", True)):
@@ -201,11 +175,12 @@ def main() -> None:
     lines = [
         "# Floors",
         "",
-        f"{idle_machine(loads)}, {place(arguments.device)}; `python {shlex.join(sys.argv)}`",
+        f"{idle_machine(loads)}, {torch.backends.cpu.get_cpu_capability()}, one thread; "
+        f"`python {shlex.join(sys.argv)}`",
         "",
         "Floor: operations of convolutions and products over the rate of a 3x3 convolution of 128 "
         "channels, and bytes that all other operations read and write, one after the other, over "
-        f"the bandwidth of a copy of {'256 MB' if arguments.device == 'cpu' else '4 GB'}.",
+        "the bandwidth of a copy of 256 MB.",
         "",
     ]
     write_report(arguments.output, [*lines, *parts])

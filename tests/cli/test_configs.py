@@ -66,8 +66,8 @@ ON_TOP = (
     *("ablations/gia_fcs.yaml", "ablations/gia_none.yaml", "ablations/iva_only.yaml"),
     *("ablations/no_auxiliary.yaml", "ablations/seg_only.yaml", "overlays/bf16.yaml"),
     *(f"ablations/ssr_{name}.yaml" for name in SSR_ABLATIONS),
-    *("overlays/cpu.yaml", "overlays/ddp.yaml", "overlays/ema.yaml", "overlays/fsdp.yaml"),
-    *("overlays/overfit.yaml", "overlays/sweep.yaml", "overlays/wandb.yaml"),
+    *("overlays/cpu.yaml", "overlays/cuda_graphs.yaml", "overlays/ddp.yaml", "overlays/ema.yaml"),
+    *("overlays/fsdp.yaml", "overlays/overfit.yaml", "overlays/sweep.yaml", "overlays/wandb.yaml"),
     *("pbasr_small/anchor.yaml", "pbasr_small/animevideo.yaml", "rgbd/pictures.yaml"),
 )
 """What is put on top of a training; test_ablations.py trains with the first kind."""

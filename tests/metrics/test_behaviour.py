@@ -16,6 +16,7 @@ from blindsr.metrics import (
     psnr_y,
     ssim,
 )
+from blindsr.metrics.modules import MeanOverImages
 
 
 def random(*shape, seed=0):
@@ -83,3 +84,16 @@ def test_different_shapes_and_tiny_images_are_refused():
         psnr_y(random(1, 3, 8, 8), random(1, 3, 8, 9))
     with pytest.raises(DataError, match="11 x 11"):
         ssim(random(1, 1, 8, 8), random(1, 1, 8, 8), 1.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*was called before the ``update`` method.*")
+@pytest.mark.parametrize("exact", [0, 2])
+def test_a_mean_of_nothing_lies_where_the_states_lie(exact):
+    """On a GPU it stood beside means that do; a default device shows what asks for none."""
+    score = MeanOverImages(lambda sr, hr: (sr - hr).flatten(1).mean(1))
+    score.exact += exact
+    with torch.device("meta"):
+        mean = score.compute()
+    assert mean.device == score.total.device
+    assert mean.dtype == torch.float64
+    assert float(mean) == math.inf if exact else math.isnan(float(mean))

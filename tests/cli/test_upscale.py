@@ -203,7 +203,7 @@ def test_values_that_are_no_numbers_are_refused(model, tmp_path, capsys, monkeyp
             yield strip._replace(sr=strip.sr * (np.nan if image.shape[0] == 21 else 1))
 
     monkeypatch.setattr(model, "strips", broken)
-    assert run(tmp_path / "a.png", "-o", tmp_path / "out") == 1
+    assert run(tmp_path / "a.png", "-o", tmp_path / "out") == 2
     assert "--precision float32" in capsys.readouterr().err
     assert names(tmp_path / "out") == []
 

@@ -42,7 +42,7 @@ def test_extra_files_are_guarded_too(model, tmp_path, capsys, extra):
     out = tmp_path / "out"
     out.mkdir()
     (out / f"a_{extra}.png").write_text("mine")
-    assert run(tmp_path / "a.png", "-o", out, "--save-maps", "--compare", "--overwrite") == 1
+    assert run(tmp_path / "a.png", "-o", out, "--save-maps", "--compare", "--overwrite") == 2
     assert f"a_{extra}.png: exists and was not made from" in capsys.readouterr().err
     assert names(out) == [f"a_{extra}.png"]
     assert (out / f"a_{extra}.png").read_text() == "mine"
@@ -56,7 +56,7 @@ def test_a_result_that_was_changed_is_the_users(model, tmp_path, capsys):
     mine = (out / "a.png").read_bytes()
     for more in ([], ["--overwrite"]):
         capsys.readouterr()
-        assert run(tmp_path / "a.png", "-o", out, *more) == 1
+        assert run(tmp_path / "a.png", "-o", out, *more) == 2
         assert "a.png: was changed after it was made" in capsys.readouterr().err
         assert (out / "a.png").read_bytes() == mine
     (out / "a.png").rename(out / "retouched.png")
@@ -81,7 +81,7 @@ def test_a_picture_that_changed_is_made_again_when_told(model, tmp_path, capsys)
     out = tmp_path / "out"
     assert run(tmp_path / "a.png", "-o", out) == 0
     write_png(tmp_path / "a.png", flat(90, 18))
-    assert run(tmp_path / "a.png", "-o", out) == 1
+    assert run(tmp_path / "a.png", "-o", out) == 2
     assert "--overwrite makes it again" in capsys.readouterr().err
     assert run(tmp_path / "a.png", "-o", out, "--overwrite") == 0
     assert read_array(out / "a.png").shape[0] == 36
@@ -94,7 +94,7 @@ def test_results_of_another_folder_with_the_same_names(model, tmp_path, capsys):
     out = tmp_path / "out"
     assert run(tmp_path / "x", "-o", out) == 0
     before = (out / "a.png").read_bytes()
-    assert run(tmp_path / "y", "-o", out, "--overwrite") == 1
+    assert run(tmp_path / "y", "-o", out, "--overwrite") == 2
     assert f"but from {tmp_path}/x/a.png" in capsys.readouterr().err
     assert (out / "a.png").read_bytes() == before
 
@@ -106,7 +106,7 @@ def test_a_damaged_index_makes_nothing_ours(model, tmp_path, text, capsys):
     out.mkdir()
     (out / "a.png").write_text("mine")
     (out / INDEX).write_text(text)
-    assert run(tmp_path / "a.png", "-o", out, "--overwrite") == 1
+    assert run(tmp_path / "a.png", "-o", out, "--overwrite") == 2
     assert (out / "a.png").read_text() == "mine"
 
 
@@ -241,6 +241,6 @@ def test_a_file_that_came_while_the_picture_was_made_stays(model, tmp_path, caps
         (tmp_path / "out" / "a.png").write_text("mine")
 
     monkeypatch.setattr(model, "strips", slow)
-    assert run(tmp_path / "a.png", "-o", tmp_path / "out") == 1
+    assert run(tmp_path / "a.png", "-o", tmp_path / "out") == 2
     assert "exists and was not made from" in capsys.readouterr().err
     assert (tmp_path / "out" / "a.png").read_text() == "mine"

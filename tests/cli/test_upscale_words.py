@@ -73,7 +73,7 @@ def test_webp_has_a_largest_size(monkeypatch, tmp_path, capsys):
     fake = FakeModel(scale=4)
     monkeypatch.setattr("blindsr.restore.load", lambda *_, **__: fake)
     write_png(tmp_path / "a.png", np.zeros((16, 4096, 3), np.uint8))
-    assert run(tmp_path / "a.png", "-o", tmp_path / "a.webp") == 1
+    assert run(tmp_path / "a.png", "-o", tmp_path / "a.webp") == 2
     error = capsys.readouterr().err
     assert "a.webp: 16384 x 64 pixels, expected at most 16383 a side in WebP" in error
     assert "Choose PNG or TIFF" in error

@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Estimate every picture; bad pictures are reported at the end (status 1), the rest is done."""
+    """Estimate every picture; bad ones are reported at the end (status 1, or 2 if all are)."""
     batch = Batch(
         "The same line again begins anew: name only what is left.",
         less_memory="--reduce 2 needs a quarter of it.",
@@ -122,7 +122,7 @@ def _estimate(arguments: argparse.Namespace, batch: Batch) -> int:
     estimate_all(model, sources, arguments.out, options, batch, console)
     batch.print_failures()
     console.print(f"{batch.done} of {batch.total} done")
-    return 1 if batch.failures else 0
+    return batch.status
 
 
 def estimate_all(

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score every pair; those that cannot be are reported at the end (status 1)."""
+    """Score every pair; those that cannot be are reported at the end (status 1, or 2 if all)."""
     batch = Batch("The same line again begins anew.", less_memory="Score fewer or smaller ones.")
     return batch.run(lambda: _score(arguments, batch))
 
@@ -84,7 +84,7 @@ def _score(arguments: argparse.Namespace, batch: Batch) -> int:
     if found and arguments.json is not None:
         _write(arguments, found, means)
     batch.print_failures()
-    return 1 if batch.failures and found else 2 * bool(batch.failures)
+    return batch.status
 
 
 def _pairs(sr: Path, hr: Path, batch: Batch) -> list[tuple[Path, Path]]:

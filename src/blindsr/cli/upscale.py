@@ -158,7 +158,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Restore every picture; bad ones are reported at the end (status 1), the rest is done."""
+    """Restore every picture; bad ones are reported at the end (status 1, or 2 if all are)."""
     again = "The same line again does the rest."
     if arguments.overwrite:
         again = "The same line again begins anew; without --overwrite it leaves out what is there."
@@ -218,7 +218,7 @@ def _upscale(arguments: argparse.Namespace, batch: Batch) -> int:
     if there:
         line += f", {there} skipped: there already (--overwrite does them again)"
     console.print(line)
-    return 1 if batch.failures else 0
+    return batch.status
 
 
 def _draws(arguments: argparse.Namespace) -> bool:

@@ -45,6 +45,13 @@ class Batch:
     failures: list[BlindSRError] = field(default_factory=list)
     signals: StopSignals = field(default_factory=StopSignals)
 
+    @property
+    def status(self) -> int:
+        """0 if all went well, 1 if some pictures could not be done, 2 if none could."""
+        if not self.failures:
+            return 0
+        return 1 if self.done else 2
+
     def run(self, command: Callable[[], int]) -> int:
         """Run a command and return its status: 128 + the signal's number where one ended it."""
         try:

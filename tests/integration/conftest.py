@@ -43,7 +43,7 @@ def two(tmp_path_factory, request):
         folder = tmp_path_factory.mktemp("two_processes")
         commands = commands_of(folder, models)
         group = subprocess.Popen(
-            [sys.executable, SCRIPT, *commands],
+            [sys.executable, SCRIPT, "--forked", *commands],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -55,11 +55,11 @@ def two(tmp_path_factory, request):
             _, errors = group.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(group.pid, signal.SIGKILL)
-            group.communicate()
+            _, errors = group.communicate()
             continue
         assert group.returncode == 0, errors[-3000:]
         return SimpleNamespace(folder=folder, logs=folder / "logs")
-    raise AssertionError(f"not done after {PATIENCE} s, twice")
+    raise AssertionError(f"not done after {PATIENCE} s, twice: {errors[-3000:]}")
 
 
 def commands_of(folder, models):

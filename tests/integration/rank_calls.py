@@ -1,6 +1,7 @@
 """What both processes of a group call beside commands; each writes what it saw."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ PAIR = {
 
 def imports(folder):
     """Whether wandb is loaded before a run needs it."""
+    if os.environ["LOCAL_RANK"] != "0":  # one of them tells for both
+        return
     from blindsr.callbacks import WandbLogger
 
     before = "wandb" in sys.modules

@@ -30,6 +30,9 @@ LARGE = 32 << 20
 """Bytes of a block of memory that is given back as soon as it is freed."""
 GROWTH = 50_000_000
 """Bytes by which the process may grow until freed memory is given back."""
+STATUS = Path("/proc/self/statm")
+C_LIBRARY = ctypes.CDLL(None)
+TRIMMED = STATUS.is_file() and hasattr(C_LIBRARY, "malloc_trim")
 _resident_after = {"test": 0, "file": 0}
 """Bytes of the process after that was done last."""
 
@@ -67,26 +70,27 @@ def pytest_runtest_protocol(item, nextitem):
 
 def _return_memory(after):
     """Give freed memory back: the C library keeps it, as the Makefile asks it to for trainings."""
-    status = Path("/proc/self/statm")
-    if not status.is_file() or not hasattr(ctypes.CDLL(None), "malloc_trim"):
+    if not TRIMMED:
         return
-    if _resident(status) > _resident_after[after] + GROWTH:
-        ctypes.CDLL(None).malloc_trim(0)
-        _resident_after[after] = _resident(status)
+    if _resident() > _resident_after[after] + GROWTH:
+        C_LIBRARY.malloc_trim(0)
+        _resident_after[after] = _resident()
     if after == "file":
         _resident_after["test"] = _resident_after["file"]
 
 
-def _resident(status):
-    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _resident():
+    return int(STATUS.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _rooms_rendered_once():
+def _asked_and_rendered_once():
     """Most trainings of these tests see the same small rooms, which three numbers describe."""
     if "torch" not in sys.modules:  # no test of a training was found
         yield
         return
+    from tests.helpers.asked_once import ask_once
+
     from blindsr.data.scenes import datamodule, pbasr
     from blindsr.data.scenes.render import render_scene
 
@@ -99,6 +103,7 @@ def _rooms_rendered_once():
     with pytest.MonkeyPatch.context() as patch:
         for module in (datamodule, pbasr):
             patch.setattr(module, "render_scene", render)
+        ask_once(patch)
         yield
 
 

@@ -44,7 +44,8 @@ def shorten(text: str, width: int, size: int, *, bold: bool = False) -> str:
 def wrap(text: str, width: int) -> list[str]:
     """Break a heading into lines that fit into a width."""
     text = printable(text)
-    letters = len(text)
+    narrowest = min((text_width(letter, HEADING) for letter in set(text)), default=1)
+    letters = min(len(text), 2 * width // max(narrowest, 1))  # of more of them none fit, kerned
     while letters > 1:
         lines = textwrap.wrap(text, letters)
         if all(text_width(line, HEADING) <= width for line in lines):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tests.helpers.configurations import write_config
-from tests.helpers.resumed_runs import Die, DiedError, equal, weights
+from tests.helpers.resumed_runs import DieInCopy, ending_the_copy, equal, states, weights
 
 from blindsr.cli.training import command
 
@@ -36,15 +36,15 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(
         status = command.main(["fit", "-c", str(config), *data, *words])
         return status, tmp_path / "logs" / name / "version_0" / "checkpoints" / "last.ckpt"
 
-    status, whole = fit("whole")
+    with monkeypatch.context() as patch, ending_the_copy():
+        patch.setattr(command, "ScoreTable", DieInCopy)
+        status, whole = fit("whole")
     assert status == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "ScoreTable", Die)
-        with pytest.raises(DiedError):
-            fit("killed")
-    killed = tmp_path / "logs" / "killed" / "version_0" / "checkpoints" / "last.ckpt"
-    assert torch.load(killed, weights_only=True)["global_step"] == 3  # saved by the error itself
+    killed = whole.with_name("killed.ckpt")
+    cut = torch.load(killed, weights_only=True)
+    assert cut["global_step"] == 3  # saved by the error itself
     status, resumed = fit("resumed", "--ckpt_path", str(killed))
     assert status == 0
-    assert equal(weights(resumed), weights(whole))
-    assert not equal(weights(killed), weights(whole))
+    ended = weights(whole)
+    assert equal(weights(resumed), ended)
+    assert not equal(states(cut), ended)

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+import yaml
 from tests.conftest import REPOSITORY
 from tests.helpers.configurations import write_config
 
@@ -16,7 +17,25 @@ OF_SSR = [path for path in EVERY if path.stem.startswith("ssr_")]
 ABLATIONS = [path for path in EVERY if path not in OF_SSR]
 
 
-@pytest.mark.parametrize("overlay", ABLATIONS, ids=lambda path: path.stem)
+PARTS = {"gia_fc": "FC", "gia_fcs": "FCS", "gia_none": ""}
+"""Overlays of one value, which networks/test_cmos.py trains with."""
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_an_ablation_reach_its_training(name, tmp_path, capsys):
+    config, overlay = write_config(tmp_path), EXPERIMENTS / "ablations" / f"{name}.yaml"
+    other = ["--model.gia_parts", "F"]
+    assert main(["fit", "-c", str(config), *other, "-c", str(overlay), "--print_config"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]["gia_parts"] == PARTS[name]
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in PARTS else [])
+        for path in ABLATIONS
+    ],
+)
 def test_ablation_trains_on_scenes(overlay, tmp_path):
     config = write_config(tmp_path, max_epochs=1)
     whole = ["-c", str(config), "--model.gia_parts", "FCS"]  # overlays take parts away

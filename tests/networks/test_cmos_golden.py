@@ -74,6 +74,7 @@ def test_float64_odd_size(network):
     assert_maps_equal(network.double(), lr, "cmos_nyu_odd.npz", 5e-5)
 
 
+@pytest.mark.slow  # the same map in float32 is held by the test below
 def test_float64_legacy_layout(network):
     network.window_layout = "legacy"
     assert_maps_equal(network.double(), image(*LR).double(), "cmos_nyu_legacy.npz", 1e-3)

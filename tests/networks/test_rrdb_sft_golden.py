@@ -57,6 +57,7 @@ def pipeline():
     return accelerate(network.eval())
 
 
+@pytest.mark.slow  # test_cmos_golden.py holds the estimator, test_blind.py what joins both
 @torch.no_grad()
 def test_blind_pipeline(pipeline):
     """Rounding of the float32 sigma map, 3e-5, grows to 3e-4 at a steep place of this restorer."""

@@ -40,6 +40,15 @@ def prepared(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One frame of each part, and what is prepared of them."""
+    folder = tmp_path_factory.mktemp("few")
+    root = make(folder / "root", {"train": 1, "val": 1, "test": 1})
+    prepare_cityscapes(root, folder / "prepared", size=SIZE)
+    return folder
+
+
 def frame(root: Path, **options: Any) -> CityscapesFrame:
     base = {"files": CityscapesFiles(FIRST, *(None,) * 5), "size": SIZE, "fit": "resize"}
     left = root / f"leftImg8bit/train/aachen/{FIRST}_leftImg8bit.png"
@@ -118,10 +127,10 @@ def test_depth_in_metres_of_the_camera(prepared: Path) -> None:
     assert np.isinf(depth[:8, 8:]).all()  # sky
 
 
-def test_without_a_camera_file_blur_is_the_same(root: Path, prepared: Path, tmp_path: Path) -> None:
-    shutil.copytree(root, tmp_path / "root", ignore=shutil.ignore_patterns("camera"))
+def test_without_a_camera_file_blur_is_the_same(few: Path, tmp_path: Path) -> None:
+    shutil.copytree(few / "root", tmp_path / "root", ignore=shutil.ignore_patterns("camera"))
     prepare_cityscapes(tmp_path / "root", tmp_path / "out", size=SIZE)
-    one, other = contents(prepared), contents(tmp_path / "out")
+    one, other = contents(few / "prepared"), contents(tmp_path / "out")
     differing = {name for name in one if one[name] != other[name]}
     assert all("/depth/" in name for name in differing)
 
@@ -224,8 +233,9 @@ def test_the_official_form() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".png", ".pfm"])
-def test_maps_of_ones_own(root: Path, prepared: Path, tmp_path: Path, suffix: str) -> None:
+def test_maps_of_ones_own(few: Path, tmp_path: Path, suffix: str) -> None:
     """At twice the size and in every format, they give what the official maps give."""
+    root, prepared = few / "root", few / "prepared"
     maps = tmp_path / "maps"
     maps.mkdir()
     for path in sorted((root / "disparity").rglob("*.png")):

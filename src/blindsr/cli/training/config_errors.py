@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from blindsr.errors import ConfigError
@@ -57,13 +59,18 @@ def _likeness(word: str, other: str) -> float:
     return difflib.SequenceMatcher(None, word, other).ratio()
 
 
-def defaults_of(owner: type) -> dict[str, Any]:
+def defaults_of(owner: type) -> Mapping[str, Any]:
     """Default of every argument of a class, those that it hands on to its bases included."""
+    return _defaults_of(owner)
+
+
+@lru_cache(maxsize=64)  # a demonstration or a benchmark trains the same class many times
+def _defaults_of(owner: type) -> Mapping[str, Any]:
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser()
     names = parser.add_class_arguments(owner, fail_untyped=False)
-    return {name: parser.get_default(name) for name in names}
+    return MappingProxyType({name: parser.get_default(name) for name in names})
 
 
 def parameters_of(class_path: str) -> list[str]:

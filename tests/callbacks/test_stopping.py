@@ -71,7 +71,7 @@ def interrupted(folder, monkeypatch, hook, call, act, *words):
 
 
 def content(path):
-    stored = torch.load(path, weights_only=True)
+    stored = torch.load(path, weights_only=False)  # our own file: a third of the time
     return [stored["state_dict"], stored["optimizer_states"], stored["lr_schedulers"]]
 
 
@@ -119,7 +119,7 @@ def test_a_signal_saves_and_the_command_it_prints_goes_on_exactly(
     if place == "at the end of a validation":  # nothing looks for signals there; the next batch is
         steps += 1
     assert status == 128 + number
-    assert torch.load(last(tmp_path, "cut"), weights_only=True)["global_step"] == steps
+    assert torch.load(last(tmp_path, "cut"), weights_only=False)["global_step"] == steps
     lines = [line for line in printed.err.splitlines() if line.startswith("blindsr:")]
     assert len(lines) == 1
     told, _, command = lines[0].partition("go on with: lightning ")
@@ -144,7 +144,7 @@ def test_an_error_saves_what_was_learned(hook, call, steps, whole, tmp_path, mon
     with pytest.raises(ZeroDivisionError):
         interrupted(tmp_path, monkeypatch, hook, call, fail)
     saved = last(tmp_path, "cut")
-    assert torch.load(saved, weights_only=True)["global_step"] == steps
+    assert torch.load(saved, weights_only=False)["global_step"] == steps
     assert fit(tmp_path, "cut", "--ckpt_path", str(saved)) == 0
     assert equal(content(last(tmp_path, "cut", 1)), content(last(whole, "whole")))
     both = validations(tmp_path, "cut", 0) + validations(tmp_path, "cut", 1)
@@ -154,7 +154,7 @@ def test_an_error_saves_what_was_learned(hook, call, steps, whole, tmp_path, mon
 def test_weights_that_began_to_change_are_not_saved(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):  # the fifth step has been taken, the batch not ended
         interrupted(tmp_path, monkeypatch, "on_train_batch_end", 5, fail)
-    assert torch.load(last(tmp_path, "cut"), weights_only=True)["global_step"] == 3
+    assert torch.load(last(tmp_path, "cut"), weights_only=False)["global_step"] == 3
 
 
 def test_an_error_before_the_first_batch_leaves_no_checkpoint(tmp_path, monkeypatch):

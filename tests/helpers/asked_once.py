@@ -3,14 +3,17 @@
 import copy
 import functools
 
+import torch
+
 
 def ask_once(patch):
     """Keep the answers of Lightning and of its command line while ``patch`` lasts."""
     from jsonargparse import _optionals, _signatures
     from lightning.fabric.utilities import registry
 
-    # every trainer looks through the metadata of all packages for callbacks
+    # every trainer looks through the metadata of all packages for callbacks, and for GPUs
     patch.setattr(registry, "entry_points", functools.cache(registry.entry_points))
+    patch.setattr(torch.cuda, "device_count", functools.cache(torch.cuda.device_count))
     # every command reads the sources and the words of all classes that it may be given; not where
     # one search leads to the next, whose answer depends on the class that was asked for first
     ask, parse = _signatures.get_signature_parameters, _optionals.parse_docstring

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback
 
 
 def weights(path):
-    return states(torch.load(path, weights_only=True))
+    return states(torch.load(path, weights_only=False))  # our own file: a third of the time
 
 
 def states(content):

@@ -8,6 +8,7 @@ import blindsr
 from blindsr.cli.app import main
 from blindsr.networks import BlindSR, BlurUNet
 from blindsr.networks.blur_sr import BlurSR
+from blindsr.tasks import BlindSRTask
 from blindsr.weights.export import save_safetensors
 from blindsr.weights.network_file import NetworkFile
 
@@ -65,3 +66,28 @@ def test_the_restorer_of_a_pipeline_gets_another_estimator(files, tmp_path):
     picture = np.random.default_rng(0).random((20, 24, 3), np.float32)
     one, two = (blindsr.load(path, device="cpu").upscale(picture) for path in (first, second))
     np.testing.assert_array_equal(one, two)
+
+
+def test_the_estimator_in_the_box_by_its_name(files, tmp_path, capsys):
+    """Alike whether it is put in front of a restorer in a file or in a configuration."""
+    restorer, _ = files["restorer"]
+    out = tmp_path / "told.safetensors"
+    words = ["convert", "export", str(restorer), "--estimator", "small", "-o", str(out)]
+    assert main(words) == 0
+    picture = np.random.default_rng(0).random((20, 24, 3), np.float32)
+    own = blindsr.load(device="cpu").estimate(picture)
+    np.testing.assert_array_equal(blindsr.load(out, device="cpu").estimate(picture).blur, own.blur)
+    task = BlindSRTask(weights={"estimator": "small", "restorer": str(restorer)})
+    task.preflight("fit", resumed=False)
+    there = BlindSRTask(weights={"blind": str(out)})
+    there.preflight("fit", resumed=False)
+    mine, others = task.network.state_dict(), there.network.state_dict()
+    assert mine.keys() == others.keys()
+    assert all(torch.equal(mine[name], others[name]) for name in mine)
+
+
+def test_a_name_that_is_none_is_refused(files, tmp_path, capsys):
+    restorer, _ = files["restorer"]
+    words = ["convert", "export", str(restorer), "--estimator", "smal", "-o"]
+    assert main([*words, str(tmp_path / "x.safetensors")]) == 2
+    assert "Did you mean small?" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from blindsr.errors import ConfigError
 from blindsr.imaging.resize import blur_at_lr
+from blindsr.inference.catalogue import file_of
 from blindsr.networks import BlindSR, kinds
 from blindsr.networks.blur_unet import BlurUNet
 from blindsr.networks.kinds import DEFAULTS, KIND
@@ -49,8 +50,8 @@ class BlindSRTask(BlindRestorerTask):
         sigma_max: largest sigma of the data in HR pixels; follows the data.
         weights: ``estimator`` and ``restorer``: the files both start from, checkpoints of
             :class:`CMOSTask` and :class:`RRDBSFTTask`, exports, or official files (of a file of
-            both, that part); or ``blind`` alone: one file of both. What is not named starts from
-            random weights.
+            both, that part), or ``small``, the model in the box; or ``blind`` alone: one file of
+            both. What is not named starts from random weights.
         estimator: its ``kind`` (``cmos`` if not named, or that of its file) and arguments, or
             ``class_path`` and ``init_args``, that replace the defaults or those of its file;
             ``num_classes`` and ``scale`` are those above, but for an estimator whose file has
@@ -276,7 +277,7 @@ def _read(weights: Mapping[str, str] | None) -> dict[str, NetworkFile]:
             raise ConfigError(
                 "model.weights", found=f"{name!r}", expected="'estimator', 'restorer' or 'blind'"
             )
-        files[name] = read_network(path)
+        files[name] = read_network(file_of(path))
         role = kinds.by_name(files[name].kind).role
         if not kinds.serves(role, wanted) and wanted not in files[name].parts:
             raise ConfigError(

@@ -73,9 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--estimator",
         metavar="FILE",
-        type=checkpoint_file,
-        help="put this estimator in front of the restorer of CHECKPOINT: one file that restores "
-        "pictures by themselves",
+        help="put this estimator (small: that in the box) in front of the restorer of CHECKPOINT: "
+        "one file that restores pictures by themselves",
     )
     export.add_argument(
         "--trained-for",
@@ -155,6 +154,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not official:
         refuse_layout(arguments.layout, "a file of another format")
 
+    from blindsr.inference.catalogue import file_of
     from blindsr.weights.export import (
         NOT_FOR,
         TRAINED_FOR,
@@ -174,7 +174,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         file = read_own(arguments.source)
         if arguments.estimator is not None:
-            file = pipeline(read_own(arguments.estimator), file)
+            file = pipeline(read_own(file_of(arguments.estimator)), file)
         if arguments.caution is not None:
             file = cautious(file, arguments.caution)
     if kind == "safetensors":

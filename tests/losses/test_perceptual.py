@@ -176,7 +176,7 @@ def test_unreadable_file_runs_nothing(tmp_path, content):
     path = tmp_path / "foreign.pth"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match="not readable as weights") as error:
-        PerceptualLoss(path)
+        PerceptualLoss(path, SHALLOW)
     assert one_line(error, path)
 
 
@@ -194,13 +194,13 @@ def test_foreign_file(tmp_path, content):
     path = tmp_path / "foreign.pth"
     torch.save(content, path)
     with pytest.raises(WeightsError, match=r"no features.0.weight of shape \(64, 3, 3, 3\)") as e:
-        PerceptualLoss(path)
+        PerceptualLoss(path, SHALLOW)
     assert one_line(e, path)
 
 
 def test_shallow_file_lacks_the_deep_layers(shallow):
     with pytest.raises(WeightsError, match=r"no features.10.weight"):
-        PerceptualLoss(shallow)
+        PerceptualLoss(shallow, {**SHALLOW, "conv3_1": 1.0})
 
 
 @pytest.mark.parametrize("name", ["conv1_3", "conv6_1", "relu1_2", "1_2", "conv"])

@@ -49,7 +49,6 @@ def pytest_configure():
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()
-    gc.set_threshold(5000, 10, 10)  # every file ends with a collection of its own
 
 
 def pytest_unconfigure():

@@ -34,7 +34,7 @@ class RecordedForward:
 
     def install(self) -> None:
         """From now on calls of the network come here."""
-        self.network.forward = self  # type: ignore[method-assign]
+        self.network.forward = self  # type: ignore[method-assign]  # a call looks here
 
     def remove(self) -> None:
         """Give the network its own forward back, and free the recording."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from blindsr.cli import app
 from blindsr.data import prepare_shards
 from blindsr.data.bsr.shards import INDEX
 from blindsr.data.files.manifest import MANIFEST
-from blindsr.data.prepare import shards
+from blindsr.data.prepare import shard, shards
 from blindsr.errors import DataError
 
 pytest.importorskip("webdataset")
@@ -124,3 +125,25 @@ def test_command(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert f"5 pictures in 5 shards: set data.shards to {out}" in capsys.readouterr().out
     assert app.main([*line, "3/2"]) == 2
     assert "expected I/N with I from 1 to N" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_folder_that_another_shard_removes_while_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    folder, looked = tmp_path / "packed", os.scandir
+    folder.mkdir()
+
+    def beside(path: Path) -> Path:
+        folder.rmdir()
+        return path
+
+    def scandir(path: Path) -> object:
+        if folder.is_dir():
+            folder.rmdir()
+        return looked(path)
+
+    monkeypatch.setattr(shard, "temporary_beside", beside)
+    monkeypatch.setattr(shard.os, "scandir", scandir)
+    assert shard.names_in(folder, fresh=fresh) == set()
+    assert list(tmp_path.iterdir()) == []

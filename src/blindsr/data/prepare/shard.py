@@ -72,14 +72,15 @@ def unfinished(jobs: Sequence[FrameJob], *, fresh: bool = False) -> list[FrameJo
 
 def names_in(folder: Path, *, fresh: bool) -> set[str]:
     """Names of the entries of a folder; none where there is none. See :func:`unfinished`."""
-    if not folder.is_dir():
+    try:
+        if fresh:
+            path = temporary_beside(folder / "looked")
+            with removed_at_exit(path):
+                path.touch()
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries}
+    except FileNotFoundError:  # maybe this moment, by another shard that has finished everything
         return set()
-    if fresh:
-        path = temporary_beside(folder / "looked")
-        with removed_at_exit(path):
-            path.touch()
-    with os.scandir(folder) as entries:
-        return {entry.name for entry in entries}
 
 
 def remove_leftovers(out: Path) -> None:

@@ -3,8 +3,10 @@
 import errno
 import os
 import shutil
+import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from blindsr.cli import app
 from blindsr.data.files.manifest import MANIFEST
 from blindsr.data.prepare.nyuv2 import prepare_nyuv2
+from blindsr.data.prepare.processes import make_frames
+from blindsr.errors import FileError
 from blindsr.imaging.files import read_png_text, write_png
 
 HUGE = "9" * 30
@@ -251,6 +255,21 @@ def test_workers_that_fail_end_in_one_line(error, expected, sources, tmp_path, c
     assert expected in line
     assert "fewer --workers" in line
     assert "it goes on where it stopped" in line
+
+
+@pytest.mark.parametrize(("file", "told"), [("mine.py", True), ("bin/blindsr", False)])
+def test_a_script_without_a_guard_is_told_of_it(file, told, tmp_path, monkeypatch):
+    """Its workers import it, and begin to prepare instead of working."""
+
+    def broken(*_):
+        raise BrokenProcessPool
+        yield
+
+    monkeypatch.setattr("blindsr.data.prepare.processes._in_processes", broken)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", file)
+    with pytest.raises(FileError) as error:
+        make_frames([SimpleNamespace(out=tmp_path)], 2, lambda *_: None)
+    assert ("call it below `if __name__ == '__main__':`" in str(error.value)) == told
 
 
 def test_an_unreadable_folder_is_no_traceback(bsr, tmp_path, capsys, monkeypatch):

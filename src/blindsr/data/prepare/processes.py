@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import cv2
 
@@ -16,6 +18,10 @@ from blindsr.errors import FileError
 
 Progress = Callable[[int, int], None]
 """Called with (frames finished, frames in all) at the start and after every frame."""
+
+_GUARD = (
+    ". In a script of your own, call it below `if __name__ == '__main__':`, as workers import it"
+)
 
 
 def make_frames(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
@@ -38,7 +44,8 @@ def make_frames(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
             if isinstance(error, MemoryError)
             else "a worker process was ended from outside, as the system does to free memory",
             expected="every frame to be finished",
-            fix="Run the same line again with fewer --workers: it goes on where it stopped",
+            fix="Run the same line again with fewer --workers: it goes on where it stopped"
+            + _GUARD * _in_a_script(),
         ) from error
     except (ConnectionError, EOFError, FileNotFoundError) as error:
         # the fork server has ended, as it does at the limit on open files
@@ -61,6 +68,11 @@ def _in_processes(jobs: list[FrameJob], workers: int) -> Iterator[bool]:
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _in_a_script() -> bool:
+    """Whether Python was given a file of code, which each worker imports anew, to its last line."""
+    return Path(getattr(sys.modules["__main__"], "__file__", None) or "").suffix == ".py"
 
 
 def _clean_context() -> multiprocessing.context.BaseContext:

@@ -27,8 +27,8 @@ from hardware import MOST_LOAD, processor, require_idle
 from released_cmos import CLASSES, SCALE, networks
 from torch.nn.functional import cross_entropy, l1_loss
 
-from blindsr.callbacks.recorded_forward import RecordedForward
-from blindsr.callbacks.recording import record
+from blindsr.callbacks.cuda_graphs.forward import RecordedForward
+from blindsr.callbacks.cuda_graphs.recording import record
 from blindsr.errors import BlindSRError
 from blindsr.imaging.files import atomic_path
 from blindsr.losses import blur_semantic_losses

@@ -7,9 +7,10 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
-from blindsr.callbacks.recorded_forward import RecordedForward
-from blindsr.callbacks.recording import record
 from blindsr.errors import ConfigError
+
+from .forward import RecordedForward
+from .recording import record
 
 
 class CUDAGraphs(Callback):

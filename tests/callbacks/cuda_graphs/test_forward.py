@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from blindsr.callbacks.recorded_forward import RecordedForward
+from blindsr.callbacks.cuda_graphs.forward import RecordedForward
 
 
 class Output(NamedTuple):

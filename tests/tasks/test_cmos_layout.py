@@ -2,6 +2,10 @@
 
 import pytest
 import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import SingleDeviceStrategy
+from tests.helpers.fsdp_on_cpu import FSDPOnCPU
+from tests.helpers.restoration_data import Fake, trainer
 
 from blindsr.losses import blur_semantic_losses, semantic_cross_entropy
 from blindsr.networks.blocks.gia.channel import ChannelAttention
@@ -52,6 +56,25 @@ def test_channels_are_innermost_on_a_cpu(task, autocast):
         found = task.float()(lr), task.estimate_to_learn(lr)
     for estimate in found:
         assert estimate.seg_logits.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "innermost"), [(SingleDeviceStrategy, True), (FSDPOnCPU, False)]
+)
+def test_weights_are_innermost_where_their_moments_can_be(strategy, innermost, tmp_path):
+    """FSDP loads moments by rows and columns; test_fsdp.py, which is slow, resumes such a run."""
+    torch.manual_seed(0)
+    model = CMOSTask(num_classes=6, backbone="pyramid_small")
+    model.trainer = trainer(tmp_path)
+    model.trainer.datamodule = Fake(count=2)
+    device = torch.device("cpu")
+    how = {"parallel_devices": [device], "cluster_environment": LightningEnvironment()}
+    one = strategy(device) if innermost else strategy(**how)
+    model.trainer._accelerator_connector.strategy = one
+    model.setup("fit")
+    kernels = [p for p in model.network.parameters() if p.ndim == 4 and min(p.shape) > 1]
+    found = {p.is_contiguous(memory_format=torch.channels_last) for p in kernels}
+    assert found == {innermost}
 
 
 def test_a_training_leaves_logits_small_and_learns_the_same(task):

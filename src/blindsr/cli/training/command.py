@@ -54,6 +54,7 @@ from .agreement import (
 )
 from .config_errors import explain
 from .fast_yaml import read_yaml, write_yaml
+from .precision import by_hardware
 from .predictions import PredictionFiles
 from .process_group import part_at_exit
 from .processes import check_processes, refuse_numbers_of_whole_weights
@@ -224,6 +225,7 @@ class BlindSRCLI(LightningCLI):
         more: list[Callback] = [*bars, SkipNonFinite(), ScoreTable(), Dashboard()]
         if self.subcommand == "fit":
             more.append(Speed())
+            self._choose_precision(trainer)
         if self.subcommand == "predict":
             more.append(PredictionFiles(self.config["predict"].get("out")))
         self.trainer_defaults = {"callbacks": more}
@@ -233,6 +235,17 @@ class BlindSRCLI(LightningCLI):
             callbacks_of(made).append(LearningRateMonitor("step"))
         callbacks_of(made).append(self.stop)  # last: it saves what others did
         return made
+
+    def _choose_precision(self, trainer: Namespace) -> None:
+        """Compute in bfloat16 where that is faster, say so, and write it into the run's file."""
+        chosen = by_hardware(trainer, self.model)
+        if chosen is not None:
+            for config in (self.config, self.config_init):
+                config["fit"]["trainer"]["precision"] = chosen
+            say(
+                f"precision {chosen}, in which this processor is faster; --trainer.precision "
+                "32-true computes in float32"
+            )
 
     def _set_seed(self) -> None:
         with self._one_line():

@@ -41,7 +41,7 @@ IN_FOLDERS = ("camvid/cmos.yaml", "camvid/rrdb_sft.yaml", "pbasr_small/training.
 TABLES = (
     *("tables/camvid.yaml", "tables/camvid_blur.yaml", "tables/camvid_jitter.yaml"),
     *("tables/box_map.yaml", "tables/demo.yaml", "tables/pbasr.yaml", "tables/rgbd.yaml"),
-    "tables/rgbd_box_map.yaml",
+    *("tables/precision.yaml", "tables/rgbd_box_map.yaml"),
     *("tables/ssr.yaml", "tables/svkr.yaml"),
     *("tables/what_helps_blur.yaml", "tables/what_helps_maps.yaml"),
     *("tables/table2_demo.yaml", "tables/table2_nyu.yaml", "tables/table3_cityscapes.yaml"),

@@ -257,19 +257,26 @@ def test_workers_that_fail_end_in_one_line(error, expected, sources, tmp_path, c
     assert "it goes on where it stopped" in line
 
 
-@pytest.mark.parametrize(("file", "told"), [("mine.py", True), ("bin/blindsr", False)])
-def test_a_script_without_a_guard_is_told_of_it(file, told, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "error", "told"),
+    [
+        ("mine.py", BrokenProcessPool, True),
+        ("bin/blindsr", BrokenProcessPool, False),
+        ("mine.py", MemoryError, False),
+    ],
+)
+def test_a_script_without_a_guard_is_told_of_it(file, error, told, tmp_path, monkeypatch):
     """Its workers import it, and begin to prepare instead of working."""
 
     def broken(*_):
-        raise BrokenProcessPool
+        raise error
         yield
 
     monkeypatch.setattr("blindsr.data.prepare.processes._in_processes", broken)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", file)
-    with pytest.raises(FileError) as error:
+    with pytest.raises(FileError) as refusal:
         make_frames([SimpleNamespace(out=tmp_path)], 2, lambda *_: None)
-    assert ("call it below `if __name__ == '__main__':`" in str(error.value)) == told
+    assert ("call it below `if __name__ == '__main__':`" in str(refusal.value)) == told
 
 
 def test_an_unreadable_folder_is_no_traceback(bsr, tmp_path, capsys, monkeypatch):

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.fuzz import seeds
 from tests.fuzz.damage import damaged
 
-SECONDS, GIGABYTES, BATCH = 60, 5, 20
+SECONDS, GIGABYTES, BATCH = 60, 4.8, 20
 
 
 class SlowError(BaseException):
@@ -117,7 +117,7 @@ def run(folder, first, counts):
     import blindsr.restore  # noqa: F401 - what it takes to load is not what a file takes
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    room = pages * resource.getpagesize() + (GIGABYTES << 30)
+    room = pages * resource.getpagesize() + int(GIGABYTES * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     signal.signal(signal.SIGVTALRM, too_slow)
     cases = {"photographs": photographs, "weights": weights}

@@ -28,12 +28,6 @@ LEVELS = 1
 """Of 255: rounding may fall on either side."""
 
 
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    """Convolutions with all digits, as on a CPU; TF32, the default, keeps three."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A photograph, and a pipeline of CMOS and RRDB-SFT."""

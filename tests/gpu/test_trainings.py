@@ -27,12 +27,6 @@ ON_A_CPU_TOO = 1e-3
 """Largest relative difference of a score: sums in another order."""
 
 
-@pytest.fixture(autouse=True)
-def exact(monkeypatch):
-    """Convolutions with all digits, as on a CPU; TF32, the default, keeps three."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-
-
 def config_of(folder, task, **trainer):
     if task == "latent_ssr":
         pytest.importorskip("diffusers")

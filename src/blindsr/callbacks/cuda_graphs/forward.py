@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 Record = Callable[[nn.Module, tuple[Tensor, ...]], Callable[..., tuple[Tensor, ...]]]
 
@@ -46,19 +46,17 @@ class RecordedForward:
         if not (self.network.training and torch.is_grad_enabled()):
             return self._usual(*args, **options)
         self.calls += 1
-        given, spec = tree_flatten((args, options))
-        tensors = tuple(one for one in given if isinstance(one, Tensor))
-        signature = _signature(given, spec)
+        tensors, signature = _tensors((args, options)), _signature((args, options))
         if self._known is None:
             self._known = signature
-            self._begin(given, spec, tensors)
+            self._begin(_Layout((args, options)), tensors)
         if signature != self._known or self._replay is None or self._layout is None:
             return self._usual(*args, **options)
         return self._layout.whole(self._replay(*tensors))
 
-    def _begin(self, given: list[Any], spec: TreeSpec, tensors: tuple[Tensor, ...]) -> None:
+    def _begin(self, given: _Layout, tensors: tuple[Tensor, ...]) -> None:
         """Record; the statistics that the recording moved go back."""
-        inner = _OnTensors(self._usual, self.network, given, spec)
+        inner = _OnTensors(self._usual, self.network, given)
         examples = tuple(one.detach().clone().requires_grad_(one.requires_grad) for one in tensors)
         before = [buffer.clone() for buffer in self.network.buffers()]
         self._replay = self.record(inner, examples)
@@ -69,15 +67,15 @@ class RecordedForward:
 
 
 class _Layout:
-    """Where the tensors of an output lie in it."""
+    """Where the tensors of arguments, or of an output, lie in them."""
 
-    def __init__(self, output: Any) -> None:
-        leaves, self.spec = tree_flatten(output)
+    def __init__(self, tree: Any) -> None:
+        leaves, self.spec = tree_flatten(tree)
         self.others = [None if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         self.places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
 
     def whole(self, tensors: Sequence[Tensor]) -> Any:
-        """The output around its tensors."""
+        """Arguments, or an output, around these tensors."""
         leaves = list(self.others)
         for place, tensor in zip(self.places, tensors, strict=True):
             leaves[place] = tensor
@@ -87,30 +85,27 @@ class _Layout:
 class _OnTensors(nn.Module):
     """A forward that takes and gives nothing but tensors."""
 
-    def __init__(
-        self, forward: Callable[..., Any], network: nn.Module, given: list[Any], spec: TreeSpec
-    ) -> None:
+    def __init__(self, forward: Callable[..., Any], network: nn.Module, given: _Layout) -> None:
         super().__init__()
         self.network = network  # so that its parameters are found
-        self.call = forward
-        self.given = [None if isinstance(one, Tensor) else one for one in given]
-        self.places = [place for place, one in enumerate(given) if isinstance(one, Tensor)]
-        self.spec = spec
+        self.call, self.given = forward, given
         self.layout: _Layout | None = None
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """The tensors of the output."""
-        given = list(self.given)
-        for place, tensor in zip(self.places, tensors, strict=True):
-            given[place] = tensor
-        args, options = tree_unflatten(given, self.spec)
+        args, options = self.given.whole(tensors)
         output = self.call(*args, **options)
         self.layout = _Layout(output)
-        return tuple(leaf for leaf in tree_flatten(output)[0] if isinstance(leaf, Tensor))
+        return _tensors(output)
 
 
-def _signature(given: list[Any], spec: TreeSpec) -> tuple[Any, ...]:
+def _tensors(tree: Any) -> tuple[Tensor, ...]:
+    return tuple(leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))
+
+
+def _signature(call: Any) -> tuple[Any, ...]:
     """What must be alike for a recording to hold: sizes, types, layouts, all other arguments."""
+    given, spec = tree_flatten(call)
     kinds = [
         (one.shape, one.dtype, one.stride(), one.requires_grad)
         if isinstance(one, Tensor)

@@ -38,14 +38,15 @@ def make_frames(jobs: list[FrameJob], workers: int, progress: Progress) -> None:
         for done, _ in enumerate(results, start=1):
             progress(done, len(jobs))
     except (MemoryError, BrokenProcessPool) as error:
+        ended = isinstance(error, BrokenProcessPool)
         raise FileError(
             jobs[0].out,
             found="not enough memory"
-            if isinstance(error, MemoryError)
+            if not ended
             else "a worker process was ended from outside, as the system does to free memory",
             expected="every frame to be finished",
             fix="Run the same line again with fewer --workers: it goes on where it stopped"
-            + _GUARD * _in_a_script(),
+            + _GUARD * (ended and _in_a_script()),
         ) from error
     except (ConnectionError, EOFError, FileNotFoundError) as error:
         # the fork server has ended, as it does at the limit on open files

@@ -78,6 +78,14 @@ def _return_memory(after):
         _resident_after["test"] = _resident_after["file"]
 
 
+@pytest.fixture
+def free_memory():
+    """All freed memory is given back before a test that takes the most of all."""
+    gc.collect()
+    if TRIMMED:
+        C_LIBRARY.malloc_trim(0)
+
+
 def _resident():
     return int(STATUS.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 

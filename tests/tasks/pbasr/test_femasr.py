@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
+    pytest.mark.usefixtures("free_memory"),
     pytest.mark.skipif(
         importlib.util.find_spec("spandrel_extra_arches") is None,
         reason="spandrel_extra_arches is not installed",
